@@ -75,6 +75,8 @@ class Evidence:
     classes: Mapping[str, Any] = field(default_factory=dict)
     # tag -> places of its examples, of the tags that a verdict may rest on; {} if none
     tags: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    # how often each example is asked, () if each counts once
+    weights: tuple[float, ...] = ()
     notes: tuple[
         str, ...
     ] = ()  # beside the verdict: recorded on different dates, not split-tested, ...
@@ -94,7 +96,7 @@ class Evidence:
         fields: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         if not self.measured_at:
             del fields["measured_at"]  # bundles of before this field keep their digest
-        for name in ("classes", "tags"):
+        for name in ("classes", "tags", "weights"):
             if not fields[name]:
                 del fields[name]
         if self.form == "e1":

@@ -6,6 +6,7 @@ content: anyone who can write the registry can cite a bundle of any content.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -46,6 +47,9 @@ def _lengths(document: Mapping[str, Any]) -> str | None:
     clusters = document.get("clusters")
     if clusters is not None and len(clusters) != n:
         return f"`clusters` has {len(clusters)} labels for {n} examples"
+    weights = document.get("weights")
+    if weights and len(weights) != n:
+        return f"`weights` has {len(weights)} numbers for {n} examples"
     for tag, places in document.get("tags", {}).items():
         if not all(0 <= place < n for place in places):
             return f"`tags` names a place of {tag!r} that no example has"
@@ -66,6 +70,10 @@ def _amount(value: object) -> bool:
 
 def _share(value: object) -> bool:
     return value is None or (_amount(value) and 0 <= value <= 1)  # type: ignore[operator]
+
+
+def _weight(value: object) -> bool:
+    return value is not None and _amount(value) and 0 <= value < math.inf  # type: ignore[operator]
 
 
 def _any(value: object) -> bool:
@@ -115,6 +123,7 @@ _OPTIONAL: dict[str, tuple[Callable[[Any], bool], str]] = {
     "plan": (_or_none(_OBJECT), "an object or null"),
     "classes": (_OBJECT, "an object"),
     "tags": (_map(_list(_whole)), "lists of places by tag"),
+    "weights": (_list(_weight), "a list of numbers from 0"),
     "notes": (_list(_text), "a list of texts"),
     "made_at": (_text, "a text"),
     "measured_at": (_text, "a text"),

@@ -118,7 +118,9 @@ class Policy:
     estimand: of what the primary is judged: "examples" like these, or "tasks" like these, a tag
         each (random effects, so that one large task does not decide for the others);
     dataset: a fingerprint that evidence must be on, None for any; ties: "full" (exact) or "half"
-        (mid-p).
+        (mid-p);
+    weights: a column of numbers, how often each example is asked: a promotion must hold by them
+        too, None if every example counts once.
     """
 
     goal: Goal = "better"
@@ -138,6 +140,7 @@ class Policy:
     accept_constant: str = ""
     accept_slices: tuple[tuple[str, str], ...] = ()
     estimand: Literal["examples", "tasks"] = "examples"
+    weights: str | None = None
 
     def __post_init__(self) -> None:
         if self.goal not in ("better", "not_worse", "cheaper"):
@@ -175,7 +178,12 @@ class Policy:
                 f"policy accept_constant is {self.accept_constant!r}; expected the reason as text."
             )
         object.__setattr__(self, "accept_slices", _reasons(self.accept_slices))
-        for name in ("primary", "dataset"):
+        if self.weights is not None and self.estimand == "tasks":
+            raise VersionError(
+                "a policy over tasks gives each task one weight; leave out weights, or take"
+                ' estimand="examples".'
+            )
+        for name in ("primary", "dataset", "weights"):
             if not isinstance(getattr(self, name), (str, type(None))):
                 raise VersionError(
                     f"policy {name} is {getattr(self, name)!r}; expected a name as text, or None."

@@ -143,6 +143,8 @@ class Pairs:
     failed: tuple[int, int, int, int]  # unscored and attempted runs: candidate, baseline
     measure: bool = False  # lower is better and there is no 0-1 scale: cost, latency, tokens
     scale: float = 1.0  # the largest difference that an example can show
+    weights: Floats | None = None  # by which every outcome was multiplied, their mean being 1
+    counted: bool = False  # weighed 0/1 outcomes of one repeat
 
     @property
     def n(self) -> int:

@@ -75,7 +75,7 @@ def wilson_at(successes: int, n: int, z: float) -> Interval:
     )
 
 
-def tango_score(b: int, c: int, n: int, delta: float) -> float:
+def tango_score(b: float, c: float, n: float, delta: float) -> float:
     """The score statistic of H: the difference is delta; standard normal under it, falling in
     delta.
     """

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from . import words
 from .clustered import DOMINATES
-from .facts import labels_of
 from .intervals import no_failures
+from .units import labels_of
+from .weight_words import weighed_statement
 
 if TYPE_CHECKING:
     from .arms import Arm
@@ -27,6 +28,8 @@ SPLIT_WORN = 20  # verdicts that one test split may serve before adaptive reuse 
 def caveats(comparison: Comparison) -> Iterator[str]:
     """Sentences, most important first."""
     yield from elsewhere(comparison.candidate, comparison.baseline)
+    if comparison.weighed is not None:
+        yield weighed_statement(comparison.weighed)
     yield from _completeness(comparison)
     yield from _discipline(comparison)
     yield from _alike(comparison)

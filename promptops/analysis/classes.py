@@ -12,11 +12,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import intervals
-from .arms import Arm, Outcomes, Pairs
+from .arms import Arm, Outcomes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +38,6 @@ __all__ = [
     "labelled_scorer",
     "read_label",
     "readings",
-    "stratified",
 ]
 
 BALANCED = "balanced_accuracy"
@@ -301,48 +300,6 @@ def _figures(label: str, arm: str, table: Mapping[str, Mapping[str, int]]) -> Cl
         intervals.wilson(hits, golden) if golden else None,
         2 * hits / (golden + answered) if union else None,
         (2 * ends[0] / (1 + ends[0]), 2 * ends[1] / (1 + ends[1])) if ends else None,
-    )
-
-
-def stratified(pairs: Pairs, labels: GoldenLabels, label: str | None = None) -> Pairs | None:
-    """The pairs of an accuracy as those of a mean recall, or of one label's recall.
-
-    Args:
-        pairs: of the 0/1 primary.
-        labels: the golden labels; of several right ones the first counts.
-        label: None for balanced accuracy: each example weighs n / (labels x examples of its label),
-            so that the mean over examples is the mean over labels of their recall.
-
-    Returns:
-        None if no example has a golden label, or none has this one.
-    """
-    import numpy as np
-
-    first = [(labels.golden.get(example) or ("",))[0] for example in pairs.examples]
-    wanted = [i for i, one in enumerate(first) if one and (label is None or one == label)]
-    if not wanted:
-        return None
-    index = np.array(wanted, dtype=int)
-    part = replace(
-        pairs,
-        examples=tuple(pairs.examples[i] for i in wanted),
-        candidate=pairs.candidate[index],
-        baseline=pairs.baseline[index],
-        d=pairs.d[index],
-    )
-    if label is not None:
-        return part
-    counts = Counter(first[i] for i in wanted)
-    weights = np.array([len(wanted) / (len(counts) * counts[first[i]]) for i in wanted])
-    return replace(
-        part,
-        candidate=part.candidate * weights,
-        baseline=part.baseline * weights,
-        d=part.d * weights,
-        binary=False,
-        grid=None,
-        within=(math.nan, math.nan),
-        scale=float(weights.max()),
     )
 
 

@@ -8,6 +8,7 @@ whatever could not be paired or scored is counted and reported.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,6 @@ from .classes import (
     folded,
     is_class_measure,
     labelled_scorer,
-    stratified,
 )
 from .comparison_context import ComparisonContext
 from .copies import collapse
@@ -29,12 +29,12 @@ from .facts import (
     LEVEL,
     Difference,
     Ties,
-    difference,
     figures_of,
     gain_interval,
-    labels_of,
-    units_in,
 )
+from .measured import measured
+from .strata import stratified
+from .units import labels_of, units_in
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -156,6 +156,22 @@ class Comparison:
             ties=ties,
         )
 
+    @cached_property
+    def weighed(self) -> Comparison | None:
+        """The same comparison with each example weighed by how often it is asked; None if the
+        weights are not known.
+        """
+        if self.grounds.weights is None:
+            return None
+        return compare(
+            self.candidate,
+            self.baseline,
+            grounds=replace(self.grounds, copies={}, weighing=True),
+            primary=self.primary_name,
+            alpha=self.alpha,
+            ties=self.ties,
+        )
+
     @property
     def scorers(self) -> tuple[Difference, ...]:
         """The measures that are scorers."""
@@ -242,18 +258,7 @@ def compare(
             if name in candidate.measures and name in baseline.measures
         ),
     ]
-    found = [
-        difference(
-            name,
-            of_candidate,
-            of_baseline,
-            clusters=grounds.clusters,
-            alpha=alpha,
-            ties=ties,
-            rules=grounds.rules,
-        )
-        for name, of_candidate, of_baseline in pairs_of_outcomes
-    ]
+    found = [measured(*one, grounds, alpha, ties) for one in pairs_of_outcomes]
     first = {figures.name: figures for figures, _ in found}[base]
     if first.n + first.unscored == 0:
         raise StudyError(

@@ -27,7 +27,9 @@ class ComparisonContext:
     id of a copy -> id of the example that it repeats, since copies are one example; contradictory:
     how many inputs have golden answers that differ; labels: the golden labels, where they are few;
     rules: of which release the figures and verdicts are; tried: what was judged before on these
-    examples; looked: how many candidates were looked at after every batch, 0 if none was.
+    examples; looked: how many candidates were looked at after every batch, 0 if none was;
+    weights: example id -> how often it is asked, None if each counts once; weighed_by: the
+    column of these; weighing: whether the figures are by them, else they are shown beside.
     """
 
     prompt: str = ""
@@ -48,3 +50,6 @@ class ComparisonContext:
     rules: int = RULES
     tried: Tried = field(default_factory=Tried)
     looked: int = 0
+    weights: Mapping[str, float] | None = None
+    weighed_by: str = ""
+    weighing: bool = False

@@ -23,7 +23,7 @@ from .classes import (
     is_class_measure,
     labelled_scorer,
 )
-from .facts import units_of
+from .units import units_of
 
 __all__ = [
     "Beside",

@@ -21,6 +21,8 @@ from .policy_checks import guard
 from .slice_checks import slice_checks
 from .task_checks import claim, primary_check
 from .verdict import Verdict, decision_of
+from .weight_checks import above_nothing, unknown_weights
+from .weight_words import weighed_statement
 from .worst_case import at_worst, lacks
 
 __all__ = ["decide"]
@@ -53,6 +55,8 @@ def decide(
     verdict = _verdict(comparison, policy, rule)
     if verdict.decision == "promote" and comparison.grounds.rules >= 2:
         verdict = _with(verdict, _missing(comparison, policy, rule))
+    if verdict.decision == "promote":
+        verdict = _with(verdict, _by_weight(comparison, policy, rule))
     return verdict
 
 
@@ -96,9 +100,7 @@ def _missing(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
         alpha=policy.alpha,
         ties=comparison.ties,
     )
-    if rule.p_better is not None:  # Holm multiplied the p of these data, and multiplies the worst's
-        seen, now = (claim(found, policy).p_better for found in (comparison, worst))
-        rule = replace(rule, p_better=min(1.0, now * rule.p_better / max(seen, 1e-300)))
+    rule = _restated(rule, comparison, worst, policy)
     checks = [check for check in _verdict(worst, policy, rule).checks if check.name != "complete"]
     if all(check.status == "pass" for check in checks):
         return []
@@ -110,6 +112,37 @@ def _missing(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
     return [
         Check("missing", "unproven", text, "Run the cell again: only what is missing is asked.")
     ]
+
+
+def _restated(rule: Rule, seen: Comparison, now: Comparison, policy: Policy) -> Rule:
+    """Holm multiplied the p of one comparison, and multiplies that of the other as well."""
+    if rule.p_better is None:
+        return rule
+    before, after = (claim(found, policy).p_better for found in (seen, now))
+    return replace(rule, p_better=min(1.0, after * rule.p_better / max(before, 1e-300)))
+
+
+def _by_weight(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
+    """Whether a promotion holds by the weights of the examples too: they may only hold it back."""
+    if (unknown := unknown_weights(comparison, policy)) is not None:
+        return [unknown]
+    weighed = comparison.weighed
+    if weighed is None or policy.estimand == "tasks":
+        return []
+    rule = _restated(rule, comparison, weighed, policy)
+    name = held.main(weighed, policy).name
+    share = rule.share if rule.p_better is None else 1.0
+    found = [primary_check(weighed, policy, rule), above_nothing(weighed, policy, share)]
+    if policy.goal == "cheaper":
+        found.append(held.cheaper(weighed, policy, rule))
+    whole = [rail for rail in policy.guardrails if rail.tag is None]
+    found += [guard(weighed, rail, policy.alpha, peeking=rule.peeking) for rail in whole]
+    found += [*slice_checks(weighed, policy, rule), *_missing(weighed, policy, rule)]
+    broken = next((check for check in found if check is not None and check.status != "pass"), None)
+    if broken is None:
+        return [Check("weights", "pass", weighed_statement(weighed, name))]
+    text = f"It does not hold weighed by {weighed.grounds.weighed_by}: {broken.text}"
+    return [Check("weights", "unproven", text, broken.next)]
 
 
 def _with(verdict: Verdict, more: Sequence[Check]) -> Verdict:

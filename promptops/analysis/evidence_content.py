@@ -165,4 +165,10 @@ def grounds_of(evidence: Evidence) -> ComparisonContext:
         rules=int(evidence.rule.get("rules", 1)),
         tried=Tried.from_document(evidence.rule.get("tried")),
         looked=int(evidence.rule.get("looked", 0)),
+        weights=(
+            dict(zip(evidence.examples, evidence.weights, strict=True))
+            if evidence.weights
+            else None
+        ),
+        weighed_by=str(dataset.get("weights", "")),
     )

@@ -62,6 +62,7 @@ def drafted(
             "tested": grounds.tested,
             "served": grounds.served,
             **({"copies": len(grounds.copies)} if grounds.copies else {}),
+            **({"weights": grounds.weighed_by} if grounds.weights is not None else {}),
         },
         "study": grounds.study,
         "policy": plain(policy.document()),
@@ -95,6 +96,11 @@ def drafted(
             "tried": grounds.tried.document(),
             "looked": grounds.looked,
         },
+        "weights": (
+            tuple(_number(grounds.weights.get(example, 0.0), _DIGITS) for example in examples)
+            if grounds.weights is not None
+            else ()
+        ),
         "labels": {key: arm.label for key, arm in arms.items()},
         "plan": plain(grounds.plan) if grounds.plan is not None else None,
     }

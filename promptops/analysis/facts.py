@@ -18,6 +18,8 @@ from . import e_values, intervals, paired_tests
 from .arms import MEASURES, Outcomes, Pairs, pair
 from .clustered import clustered_mean
 from .detectable import detectable, needed_n
+from .units import labels_of, units_in
+from .weighted import weighted_interval, weighted_mean_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,11 +33,8 @@ __all__ = [
     "difference",
     "figures_of",
     "gain_interval",
-    "labels_of",
     "mean_interval",
     "rounded",
-    "units_in",
-    "units_of",
 ]
 
 Ties = Literal["full", "half"]
@@ -210,6 +209,8 @@ def gain_interval(
     d = pairs.d
     if not len(d):
         return None, None, None, "none"
+    if pairs.weights is not None:
+        return weighted_interval(pairs, labels, level)
     if labels is not None:
         grouped = clustered_mean(d, labels, level=level, form=_form(rules))
         low, high = grouped.interval or (None, None)
@@ -248,8 +249,18 @@ def _arm_interval(
     pairs: Pairs, values: Floats, labels: list[str] | None, rules: int
 ) -> tuple[float, float] | None:
     """95 % interval of one arm's mean; scores are cut to [0, 1], the range of a share."""
-    found = mean_interval(values, pairs.binary and pairs.repeats == 1, labels, rules)
-    if found is None or rules < 2 or pairs.measure or values.min() < 0 or values.max() > 1:
+    if pairs.weights is not None:
+        held = weighted_mean_interval(values, pairs.weights, labels, level=0.95)
+        found = held if isinstance(held, tuple) else None
+    else:
+        found = mean_interval(values, pairs.binary and pairs.repeats == 1, labels, rules)
+    if (
+        found is None
+        or rules < 2
+        or pairs.measure
+        or values.min() < 0
+        or values.max() > pairs.scale
+    ):
         return found
     return max(found[0], 0.0), min(found[1], 1.0)
 
@@ -271,37 +282,6 @@ def mean_interval(
 
 def _form(rules: int) -> Literal["cr1", "cr2"]:
     return "cr2" if rules >= 2 else "cr1"
-
-
-def labels_of(pairs: Pairs, clusters: Mapping[str, str] | None) -> list[str] | None:
-    """A cluster label for every pair; None if no two pairs share one, so that singletons are as
-    no clusters.
-    """
-    if not clusters:
-        return None
-    labels = [
-        f"cluster {clusters[example]}" if example in clusters else f"example {example}"
-        for example in pairs.examples
-    ]
-    return labels if len(set(labels)) < len(labels) else None
-
-
-def units_of(d: Floats, labels: list[str] | None) -> tuple[Floats, int]:
-    """Independent units: d itself, or its sums within clusters; and the largest cluster's size."""
-    if labels is None:
-        return d, 1
-    import numpy as np
-
-    groups: dict[str, int] = {}
-    index = np.array([groups.setdefault(label, len(groups)) for label in labels], dtype=int)
-    sums = np.bincount(index, weights=d, minlength=len(groups))
-    return sums, int(np.bincount(index).max())
-
-
-def units_in(pairs: Pairs, labels: list[str] | None) -> tuple[Floats, float]:
-    """Independent units of some pairs, and the largest sum that one of them can show."""
-    units, largest = units_of(pairs.d, labels)
-    return units, largest * pairs.scale
 
 
 def _gain(d: Floats) -> float:

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StatisticsError
 from . import paired_tests, words
 from .compare import Comparison
-from .facts import labels_of, units_of
 from .part_gain import PartGain, frame_of
 from .slices import part_of
+from .units import labels_of, units_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -25,6 +25,7 @@ __all__ = [
     "quantile",
     "t_interval",
     "tango",
+    "tango_at",
     "welch",
     "wilson",
 ]
@@ -167,8 +168,11 @@ def tango(b: int, c: int, n: int, *, level: float = 0.95) -> Interval:
     """
     counts(b + c, n)
     counts(b, b + c)
-    if not n:
-        return -1.0, 1.0
+    return tango_at(b, c, n, level=level) if n else (-1.0, 1.0)
+
+
+def tango_at(b: float, c: float, n: float, *, level: float) -> Interval:
+    """`tango` of counts that need not be whole: shares of the weight times an effective n."""
     from scipy.optimize import brentq
 
     z, at = quantile(level), (b - c) / n

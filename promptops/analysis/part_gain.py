@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Self
 
-from .facts import gain_interval, labels_of
+from .facts import gain_interval
+from .units import labels_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -30,6 +30,7 @@ from .slice_checks import LEAST
 from .tag_lists import written_tags
 from .task_checks import task_figures
 from .verdict import Verdict
+from .weight_checks import weighed_figures
 
 __all__ = ["Figure", "make_evidence", "recompute"]
 
@@ -154,7 +155,8 @@ def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
     if rule.get("passed_over"):
         verdict = passed_over(verdict, "another finalist")
     found = {figures.name: _figures_of(figures.document()) for figures in comparison.differences}
-    return {**found, **task_figures(comparison, policy)}, verdict
+    found |= {**task_figures(comparison, policy), **weighed_figures(comparison)}
+    return found, verdict
 
 
 def _figures_of(document: Mapping[str, object]) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from ..policy import Policy
 from . import multiplicity, paired_tests, words
 from .arms import MEASURES
 from .compare import Comparison
-from .facts import GRID, labels_of, units_of
+from .facts import GRID
 from .policy_checks import Check, Rule, guard, main
 from .slices import part_of, places_of
+from .units import labels_of, units_of
 
 __all__ = ["LEAST", "slice_checks"]
 

@@ -16,8 +16,9 @@ from ..errors import StatisticsError, StudyError
 from . import multiplicity, paired_tests, words
 from .arms import Outcomes, Pairs, part
 from .compare import Comparison, compare
-from .facts import GRID, labels_of, units_of
+from .facts import GRID
 from .part_gain import PartGain, frame_of
+from .units import labels_of, units_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -212,6 +213,7 @@ def part_of(pairs: Pairs, where: Sequence[int]) -> Pairs:
         baseline=pairs.baseline[index],
         d=pairs.d[index],
         unscored=(),
+        weights=None if pairs.weights is None else pairs.weights[index],
     )
 
 

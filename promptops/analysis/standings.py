@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import StudyError
 from . import multiplicity, paired_tests, words
 from .arms import MEASURES, Arm, Outcomes, pair, why_unscored
-from .facts import GRID, Ties, gain_interval, labels_of, mean_interval, units_of
+from .facts import GRID, Ties, gain_interval, mean_interval
 from .standing import Duel, Score, Standing
+from .units import labels_of, units_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame

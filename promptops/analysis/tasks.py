@@ -18,9 +18,9 @@ from ..errors import StatisticsError
 from . import words
 from .arms import Pairs
 from .compare import Comparison
-from .facts import labels_of, units_of
 from .part_gain import PartGain, frame_of
 from .slices import part_of, places_of
+from .units import labels_of, units_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame

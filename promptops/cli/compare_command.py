@@ -47,6 +47,7 @@ _DECIDED = {
 @click.option("--id", "id_", help="The column of example ids.")
 @click.option("--tags", help="A column of topics, to see where it changed.")
 @click.option("--cluster", help="A column of groups that count as one example.")
+@click.option("--weights", help="A column of counts: how often each is asked.")
 @click.option(
     "-o",
     "--output",
@@ -94,6 +95,7 @@ def compare(
         id=options["id_"],
         tags=options["tags"],
         cluster=options["cluster"],
+        weights=options["weights"],
     )
     if options["as_json"]:
         _as_json(found)
@@ -115,6 +117,8 @@ def _without_run(table: Path | None, options: dict[str, Any], **asked: Any) -> N
     for flag, name in (("report", "-o"), ("markdown", "--markdown")):
         if options[flag]:
             raise MissingExtra(f"promptops compare {name}", "run")
+    if options["weights"] is not None:
+        raise MissingExtra("promptops compare --weights", "run")
     columns = {name: options[key] for name, key in _COLUMNS.items()}
     found = compare_binary(table, columns=columns, **asked)
     if options["as_json"]:

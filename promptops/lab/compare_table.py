@@ -30,6 +30,7 @@ from ..study.scored_table import blanks, cell_text, scored_cells, scores_in
 from ..study.scored_table import chosen as chosen_scorers
 from ..study.study_record import ScorerRef
 from ..study.tabular import Table, read_table
+from ..study.weights import weight_column, weights_of
 from . import show
 from .comparison import Comparison
 
@@ -161,7 +162,9 @@ def compare(
         scorer: a scorer, several, or your own function; None: guessed from the data, which
             `.notes` says.
         version, output, id: columns of a long table.
-        weights: None: equal rows count once; "rows": the means weigh a row by its copies.
+        weights: None: equal rows count once; "rows": the means weigh a row by its copies; a column
+            of numbers, such as how often each row is asked: the figures by weight are added, and
+            may hold a promotion back.
         tags: a column of topics.
         cluster: a column of groups that count as one example.
 
@@ -173,6 +176,7 @@ def compare(
     columns = {role: column for role, column in named.items() if column is not None}
     if table is None:
         asked = {**columns, "expected": expected, "scorer": scorer, "version": version}
+        asked["weights"] = weights
         return _files(a, b, [name for name, value in asked.items() if value is not None])
     notes: list[str] = []
     held = read_table(table, a, b, version=version, expected=expected, columns=columns, notes=notes)
@@ -194,7 +198,8 @@ def compare(
     notes += blanks(held)
     data = held.dataset
     read = golden_reads(ScorerRef.of(chosen[0]).needs if chosen else ())
-    same = copies_of(data, [reads_of(None)], read).weighted(weights)
+    column = weight_column(weights, {name for example in data for name in example.inputs})
+    same = copies_of(data, [reads_of(None, column)], read).weighted(weights)
     grounds = ComparisonContext(
         dataset=data.name,
         fingerprint=data.fingerprint,
@@ -204,6 +209,8 @@ def compare(
         copies=same.copies,
         contradictory=same.contradictory,
         labels=golden_labels(data) if scores is None else None,
+        weights=weights_of(data, column, same.copies) if column else None,
+        weighed_by=column or "",
     )
     out = TableComparison.shown(Compared(facts_of(arms[b], arms[a], grounds=grounds), Policy()))
     out.table_notes, out.table, out.scorers_used = tuple(notes), held, tuple(chosen)

@@ -122,8 +122,10 @@ class Study:
             baseline: a version or label; None: what serves in prod where the study holds it, else
                 the first arm.
             primary: the scorer that decides; None: the policy's, else the first.
-            weights: None: copies of an example count once; "rows": the means weigh an example by
-                how often the dataset holds it, and its copies are still one piece of evidence.
+            weights: None: copies of an example count once (or the column of the policy); "rows":
+                the means weigh an example by how often the dataset holds it, and its copies are
+                still one piece of evidence; a column of numbers, such as how often each example is
+                asked: the figures by weight are added, and may hold a promotion back.
 
         Raises:
             StudyError: an arm is not in the study.

@@ -246,6 +246,11 @@ def _numbers(request: Request, evidence: Evidence) -> Iterator[Unmet]:
             "The policy judges over tasks, and the evidence names no task of its examples.",
             "read the dataset with tags= the column of its tasks, and evaluate again.",
         )
+    if policy.weights is not None and evidence.baseline is not None and not evidence.weights:
+        yield Unmet(
+            f"The policy weighs examples by {policy.weights!r}, and the evidence does not.",
+            f"compare with weights={policy.weights!r}, a column of the dataset.",
+        )
     candidate = scores["candidate"]
     baseline = scores.get("baseline") if evidence.baseline is not None else None
     if evidence.baseline is not None and baseline is None:

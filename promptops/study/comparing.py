@@ -60,7 +60,8 @@ def compare_in(
         baseline: the same; None: the incumbent of prod where the study holds it, else the first
             arm.
         primary: the scorer that decides; None: the policy's.
-        weights: None (copies count once) or "rows" (the means weigh an example by its copies).
+        weights: None (the policy's, else copies count once), "rows" (the means weigh an example by
+            its copies) or a column of numbers.
 
     Raises:
         StudyError: an arm is not in the study, or both are the same.
@@ -157,6 +158,7 @@ def _compared(
 ) -> Compared:
     """The facts with the policy that applies: the plan's, else the registry's."""
     policy, ended = policy_for(study), early(study.project.store, study.id)
+    weights = weights or policy.weights
     grounds = grounds_of(study, (candidate, baseline), primary, weights=weights)
     chosen: set[str] | None = None
     if ended is not None:

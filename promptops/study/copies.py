@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..canonical import canonical
 from ..dataset import Example
-from ..errors import StudyError
 from ..models.target import TargetModel
 from ..version import PromptVersion
 from .near_copies import folded
@@ -22,7 +22,9 @@ from .study_record import ScorerRef
 if TYPE_CHECKING:
     from .design import StudyDesign
 
-__all__ = ["Copies", "Reads", "copies_in_design", "copies_of", "golden_reads", "reads_of"]
+__all__ = ["ROWS", "Copies", "Reads", "copies_in_design", "copies_of", "golden_reads", "reads_of"]
+
+ROWS = "rows"  # weights: each row counts in the means
 
 # What an arm or a scorer reads of an example.
 Reads = Callable[[Example], Any]
@@ -42,17 +44,9 @@ class Copies:
 
     def weighted(self, weights: str | None) -> Copies:
         """With "rows", each row counts in the means and its copies belong to one cluster, so that
-        they are still no more evidence; with None, copies are one example.
-
-        Raises:
-            StudyError: another word.
+        they are still no more evidence; else copies are one example.
         """
-        if weights not in (None, "rows"):
-            raise StudyError(
-                f'weights is {weights!r}; expected None (copies count once) or "rows" (the mean'
-                " weighs an example by how often it is in the dataset)."
-            )
-        return self if weights is None else replace(self, copies={})
+        return replace(self, copies={}) if weights == ROWS else self
 
     @property
     def distinct(self) -> int:
@@ -60,13 +54,15 @@ class Copies:
         return self.rows - len(self.copies)
 
 
-def reads_of(version: PromptVersion | None) -> Reads:
+def reads_of(version: PromptVersion | None, besides: str | None = None) -> Reads:
     """What an arm reads of an example: the values of the version's variables and the history.
 
-    version: None for answers that were made elsewhere or by a target, which read all inputs.
+    Args:
+        version: None for answers that were made elsewhere or by a target, which read all inputs.
+        besides: a column that is not an input, such as a count of how often the row is asked.
     """
     if version is None:
-        return _everything
+        return partial(_everything, besides=besides) if besides else _everything
     names = [variable.name for variable in version.variables]
 
     def values(example: Example) -> Any:
@@ -139,11 +135,12 @@ def copies_in_design(plan: StudyDesign) -> Copies:
     return copies_of(plan.dataset, reads, golden_reads(needs))
 
 
-def _everything(example: Example) -> Any:
+def _everything(example: Example, besides: str | None = None) -> Any:
     """All inputs; a row without any does not say what was asked, so it repeats no other."""
-    if not example.inputs and not example.history:
+    inputs = {name: value for name, value in example.inputs.items() if name != besides}
+    if not inputs and not example.history:
         return {"id": example.id}
-    return [example.inputs, example.history] if example.history else example.inputs
+    return [inputs, example.history] if example.history else inputs
 
 
 def _key(value: object) -> Any:

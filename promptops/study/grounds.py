@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis.arms import Arm
 from ..analysis.classes import GoldenLabels
 from ..analysis.compare import ComparisonContext
-from ..dataset import Example
+from ..dataset import Dataset, Example
 from ..errors import StudyError
 from ..policy import Policy
 from .copies import Copies, copies_of, golden_reads, reads_of
@@ -22,6 +22,7 @@ from .queries.plans import plan_document
 from .recorded_study import RecordedStudy, find_study
 from .records import load_version
 from .split_wear import times_used
+from .weights import weight_column, weights_of
 
 if TYPE_CHECKING:
     from .study_record import ArmRecord
@@ -74,13 +75,18 @@ def grounds_of(
         study: the study whose examples are judged.
         arms: candidate and baseline as they were read, or the one arm of a first deployment.
         primary: the scorer that decides; None: the study's first.
-        weights: None (copies count once) or "rows" (the means weigh an example by its copies).
+        weights: None (copies count once), "rows" (the means weigh an example by its copies) or a
+            column of numbers.
+
+    Raises:
+        StudyError: `weights` is not such a column.
     """
     data, record = study.dataset, study.record
     both = (arms[0], arms[1]) if arms is not None and len(arms) == 2 else None
     pair = (both[0].version, both[1].version) if both else (None, None)
     plan = _plan_of(study, both, primary)
-    found = copies_in(study, arms, primary).weighted(weights)
+    column = weight_column(weights, _inputs(data))
+    found = copies_in(study, arms, primary, besides=column).weighted(weights)
     noise = measured(study.project, both[1].version, record) if both else None
     return ComparisonContext(
         prompt=study.prompt,
@@ -99,6 +105,8 @@ def grounds_of(
         contradictory=found.contradictory,
         labels=labels_in(study),
         rules=record.rules,
+        weights=weights_of(data, column, found.copies) if column else None,
+        weighed_by=column or "",
     )
 
 
@@ -113,6 +121,7 @@ def copies_in(
     primary: str | None = None,
     *,
     earlier: Sequence[Example] = (),
+    besides: str | None = None,
 ) -> Copies:
     """Which of a study's examples are copies of others, for the arms that are compared.
 
@@ -121,13 +130,15 @@ def copies_in(
         arms: the arms as they were read; None: all arms of the study.
         primary: the scorer that decides; None: the study's first.
         earlier: examples of other studies that are judged with them.
+        besides: a column of weights, which is not an input.
     """
     store, record = study.project.store, study.record
     read = study.arms() if arms is None else arms
     reads = []
     for arm in read:
         elsewhere = {"target", "imported"} & set(arm.facts.get("sources") or ())
-        reads.append(reads_of(None if elsewhere else load_version(store, arm.version)))
+        version = None if elsewhere else load_version(store, arm.version)
+        reads.append(reads_of(version, besides))
     name = primary or record.primary
     needs = next((ref.needs for ref in record.scorers if ref.name == name), ())
     return copies_of([*study.dataset, *earlier], reads, golden_reads(needs))
@@ -162,9 +173,18 @@ def pooled_grounds(
                     earlier.setdefault(name, replace(example, id=name))
     if not earlier:
         return grounds
-    found = copies_in(study, arms, primary, earlier=list(earlier.values())).weighted(weights)
+    column, more = grounds.weighed_by, list(earlier.values())
+    found = copies_in(study, arms, primary, earlier=more, besides=column or None).weighted(weights)
     tags = {**grounds.tags, **{name: example.tags for name, example in earlier.items()}}
-    return replace(grounds, copies=found.copies, clusters=found.clusters, tags=tags)
+    out = replace(grounds, copies=found.copies, clusters=found.clusters, tags=tags)
+    if not column:
+        return out
+    return replace(out, weights=weights_of([*study.dataset, *more], column, found.copies))
+
+
+def _inputs(data: Dataset) -> set[str]:
+    """Names of the columns that a row may hold a weight in."""
+    return {name for example in data for name in example.inputs}
 
 
 def _plan_of(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from exact_rows import early_one, guarded_slice, slices_by_holm
 from size_row import ALPHA, Row, e_of_means, e_table, half_table, p_of, p_table
+from weight_rows import alike_by_weight, heavy_against_light, margin_by_weight
 
 from promptops.analysis import multiplicity, paired_tests
 from promptops.analysis.arms import Arm, Outcomes
@@ -287,6 +288,9 @@ def table(studies: int, sizes: tuple[int, ...] = (100, 500)) -> Iterator[Row]:
     for tasks in ((400, 100, 60, 40, 40, 20), (250,) * 18):
         yield over_tasks(next(rngs), studies, tasks)
     yield two_models(next(rngs), studies)
+    yield alike_by_weight(next(rngs), studies)
+    yield margin_by_weight(next(rngs), studies)
+    yield heavy_against_light(next(rngs), studies)
 
 
 def main() -> int:
