@@ -107,21 +107,27 @@ def _copying(original: Method, observer: Observer) -> Method:
 def _method(original: Method, observer: Observer) -> Method:
     """A door that answers, streams, or gives a raw response."""
 
+    inside, enter, leave = INSIDE.get, INSIDE.set, INSIDE.reset
+
     def ask(*args: object, **kwargs: object) -> Any:
-        call = _begun(observer, kwargs)
+        call = None if inside() else _begun(observer, kwargs)
         if call is None:
             return original(*args, **kwargs)
-        token = INSIDE.set(True)
+        token = enter(True)
         try:
             answer = original(*args, **kwargs)
         except BaseException as error:
             call.failed(error)
             raise
         finally:
-            INSIDE.reset(token)
-        if _kind(type(answer)) == "awaitable":  # type: ignore[arg-type]  # a class is hashable
+            leave(token)
+        kind = _kind(type(answer))  # type: ignore[arg-type]  # a class is hashable
+        if kind == "awaitable":
             return _awaited(answer, call, kwargs, observer)
         try:
+            if kind == "answer" and not kwargs.get("extra_headers"):
+                call.answered(read_answer(answer))
+                return answer
             return _seen(answer, call, kwargs)
         except Exception:  # recording is never the application's fault
             return answer
@@ -138,9 +144,7 @@ def _method(original: Method, observer: Observer) -> Method:
 
 
 def _begun(observer: Observer, request: Mapping[str, object]) -> LiveCall | None:
-    """A call, unless a door that is observed already asks through this one."""
-    if INSIDE.get():
-        return None
+    """A call; None if it cannot be taken down."""
     try:
         return LiveCall(observer, request)
     except Exception:  # recording is never the application's fault
@@ -248,7 +252,7 @@ def _managed(original: Method, observer: Observer) -> Method:
     """A door whose answer is a context manager of a stream."""
 
     def stream(*args: object, **kwargs: object) -> Any:
-        call = _begun(observer, kwargs)
+        call = None if INSIDE.get() else _begun(observer, kwargs)
         if call is None:
             return original(*args, **kwargs)
         token = INSIDE.set(True)

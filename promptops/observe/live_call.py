@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..run import new_id
-from ..version.identity import CARRIERS, Identity, identity_of
-from .answers import Reading
+from ..version.identity import CARRIERS, Identity, identity_of, unchanging
+from .answers import Reading, text, whole
 from .error_class import error_class, error_words
 from .live_queue import LiveQueue
 from .stream_reading import StreamReading
@@ -27,7 +27,7 @@ __all__ = ["INSIDE", "SESSION", "LiveCall", "Observer", "session"]
 
 CAP = 32_000  # characters of a kept text
 _SHARES = 1 << 32
-_WHOSE = ("name", "version_id", "number", "env", "arm", "served_from", "key")
+_MODULES = sys.modules
 _WHOSE_COLUMNS = ("prompt", "version_id", "number", "env", "arm", "served_from", "key_hash")
 INSIDE: ContextVar[bool] = ContextVar("promptops_observed", default=False)
 SESSION: ContextVar[str | None] = ContextVar("promptops_session", default=None)
@@ -78,48 +78,28 @@ class LiveCall:
     of it (`row`), since a call waits for the one and not for the other.
     """
 
-    __slots__ = (
-        "_chars_in",
-        "_chars_out",
-        "_detail",
-        "_done",
-        "_id",
-        "_kept",
-        "_latency_ms",
-        "_model",
-        "_observer",
-        "_reading",
-        "_session",
-        "_span",
-        "_started",
-        "_values",
-        "_whose",
-        "attribution",
-        "began",
-        "identity",
-        "stream",
-        "streamed",
-    )
+    # What most calls never change stands on the class: a call waits for each that is set.
+    _detail: str | None = None
+    _done = False
+    _id: str | None = None
+    _kept: float | None = None  # the share with which the content is kept
+    _span: Any = None
+    _values: Mapping[str, object] | None = None
+    _whose: tuple[Any, ...] | None = None
+    stream: StreamReading | None = None
+    streamed = False
 
     def __init__(
         self, observer: Observer, request: Mapping[str, object], identity: Identity | None = None
     ) -> None:
         self._observer = observer
-        self._done = self.streamed = False
-        self._id: str | None = None
-        self._detail: str | None = None
-        self._kept: float | None = None  # the share with which the content is kept
-        self._values: dict[str, Any] | None = None
-        self._whose: tuple[Any, ...] | None = None
-        self._span: Any = None
         self._started = time.time()
         self.began = time.perf_counter()
-        self.stream: StreamReading | None = None
-        self.identity, self.attribution = (
-            identity_of(request) if identity is None else (identity, "carried")
-        )
-        model = request.get("model")
-        self._model = model if isinstance(model, str) else None
+        self.attribution = "carried"
+        if identity is None:
+            identity, self.attribution = identity_of(request)
+        self.identity = identity
+        self._model = request.get("model")
         self._chars_in = _chars(request)
 
     @property
@@ -159,62 +139,68 @@ class LiveCall:
             return
         self._done = True
         self._latency_ms = (time.perf_counter() - self.began) * 1e3
-        self._reading = reading
-        self._session = SESSION.get()
-        self._chars_out = None if reading.text is None else len(reading.text)
-        identity = self.identity
-        if identity is not None:
-            self._whose = tuple(getattr(identity, name) for name in _WHOSE)
+        self._reading, self._session = reading, SESSION.get()
+        said, whose, observer = reading.text, self.identity, self._observer
+        self._chars_out = None if said is None else len(said)
+        if whose is not None:
+            self._whose = (
+                whose.name,
+                whose.version_id,
+                whose.number,
+                whose.env,
+                whose.arm,
+                whose.served_from,
+                whose.key,
+            )
         if error is not None:
             reading.failure, self._detail = error_class(error), error_words(error)
         elif early and reading.finish_reason is None:
             reading.failure, self._detail = "cancelled", "the application closed the stream"
-        trace = sys.modules.get("opentelemetry.trace")
+        trace = _MODULES.get("opentelemetry.trace")
         if trace is not None:
             self._span = trace.get_current_span().get_span_context()
-        chars = self._keep(reading, error) if self._observer.content else 0
+        chars = self._keep(reading, error) if observer.content else 0
         if self._kept is None:  # what waits for the writer is small
             reading.text = reading.tool_calls = None
         self.identity = None
-        self._observer.queue.put("live", self.row, chars)
+        observer.queue.put("live", self.row, chars)
 
     def _keep(self, reading: Reading, error: BaseException | None) -> int:
         """Keep the content where this call's is to be kept; returns its characters."""
         observer = self._observer
         failed = reading.failure not in (None, "cancelled")
-        if not (failed or _chosen(self._session or self.id, observer.content)):
+        share = observer.content
+        if not (failed or share >= 1 or _chosen(self._session or self.id, share)):
             return 0
         if not observer.queue.room_for_content:
             return 0
-        self._kept = 1.0 if failed else observer.content
-        reading.text = _capped(reading.text)
+        self._kept = 1.0 if failed else share
+        if reading.tool_calls:
+            reading.tool_calls = unchanging(reading.tool_calls)
         if self.identity is not None:
-            self._values = {
-                name: _capped(value) if isinstance(value, str) else value
-                for name, value in self.identity.values.items()
-            }
+            self._values = self.identity.values
         if error is not None:
             self._detail = f"{self._detail}: {error}"[:2_000]
-        return min(self._chars_in or 0, 100_000) + len(reading.text or "") + 200
+        return (self._chars_in or 0) + len(reading.text or "") + 200
 
     def row(self) -> dict[str, Any]:
         """The row of the call, once it has ended; made by the writing thread."""
         observer, reading = self._observer, self._reading
         row: dict[str, Any] = {
             "id": self.id,
-            "response_id": reading.response_id,
+            "response_id": text(reading.response_id),
             "attribution": self.attribution,
             "session": self._session,
             "started_at": self._started,
             "latency_ms": round(self._latency_ms, 3),
-            "model": self._model,
-            "model_returned": reading.model,
-            "system_fingerprint": reading.fingerprint,
+            "model": text(self._model),
+            "model_returned": text(reading.model),
+            "system_fingerprint": text(reading.fingerprint),
             "endpoint": observer.endpoint,
-            "tokens_in": reading.tokens_in,
-            "tokens_out": reading.tokens_out,
-            "tokens_cached": reading.tokens_cached,
-            "finish_reason": reading.finish_reason,
+            "tokens_in": whole(reading.tokens_in),
+            "tokens_out": whole(reading.tokens_out),
+            "tokens_cached": whole(reading.tokens_cached),
+            "finish_reason": text(reading.finish_reason),
             "failure": reading.failure,
             "failure_detail": self._detail,
             "streamed": self.streamed,
@@ -228,8 +214,10 @@ class LiveCall:
         if self._whose is not None:
             row.update(zip(_WHOSE_COLUMNS, self._whose, strict=True))
         if self._kept is not None:
-            row["kept"], row["values"] = self._kept, self._values
-            row["output"], row["tool_calls"] = reading.text, reading.tool_calls
+            row["kept"], row["tool_calls"] = self._kept, reading.tool_calls
+            row["output"] = _capped(reading.text)
+            if self._values is not None:
+                row["values"] = {name: _capped(value) for name, value in self._values.items()}
         if self._span is not None and self._span.is_valid:
             row["trace_id"] = f"{self._span.trace_id:032x}"
             row["span_id"] = f"{self._span.span_id:016x}"
@@ -238,29 +226,31 @@ class LiveCall:
 
 def _chosen(name: str, share: float) -> bool:
     """Whether the share of `share` holds this run or session: the same one always is, or is not."""
-    if share >= 1:
-        return True
     data = hashlib.sha256(name.encode("utf-8", "replace")).digest()
     return int.from_bytes(data[:4], "big") < share * _SHARES
 
 
-def _capped(text: str | None) -> str | None:
-    if text is None or len(text) <= CAP:
-        return text
-    return f"{text[:CAP]}… [{len(text) - CAP:,} more characters]"
+def _capped(value: Any) -> Any:
+    if not isinstance(value, str) or len(value) <= CAP:
+        return value
+    return f"{value[:CAP]}… [{len(value) - CAP:,} more characters]"
 
 
 def _chars(request: Mapping[str, object]) -> int | None:
     """Characters of the messages' texts, as far as they are text."""
-    for name in CARRIERS:
-        messages = request.get(name)
-        if isinstance(messages, str):
-            return len(messages)
-        if isinstance(messages, list):
-            count = 0
-            for message in messages:
-                content = message.get("content") if isinstance(message, dict) else None
-                if isinstance(content, str):
-                    count += len(content)
-            return count
-    return None
+    messages = request.get("messages")
+    if not isinstance(messages, list):
+        for name in CARRIERS:
+            messages = request.get(name)
+            if isinstance(messages, str):
+                return len(messages)
+            if isinstance(messages, list):
+                break
+        else:
+            return None
+    count = 0
+    for message in messages:
+        content = message.get("content") if isinstance(message, dict) else None
+        if isinstance(content, str):
+            count += len(content)
+    return count

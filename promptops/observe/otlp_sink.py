@@ -7,11 +7,13 @@ Feedback is sent as a span of its own, named `gen_ai.evaluation.result`, with th
 from __future__ import annotations
 
 import calendar
+import codecs
 import json
 import os
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime
 from typing import Any
 
 from .otel_names import ATTRIBUTES, OWN
@@ -20,6 +22,7 @@ from .sinks import hash_key
 __all__ = ["OtlpSink", "document_of", "span_of"]
 
 _TIMEOUT_S = 5.0
+codecs.lookup("idna")  # of a host name; loaded now, not while the process may fork
 _DEFAULT = "http://localhost:4318"
 _AGAIN = frozenset((408, 429, 502, 503, 504))  # by the protocol; any other is refused for good
 
@@ -144,7 +147,7 @@ def _nanoseconds(moment: object) -> int:
     if not isinstance(moment, str):
         return time.time_ns()
     whole, _, part = moment.partition(".")
-    seconds = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
+    seconds = calendar.timegm(datetime.fromisoformat(whole).timetuple())
     return seconds * 1_000_000_000 + int(part.ljust(9, "0")[:9] or 0)
 
 

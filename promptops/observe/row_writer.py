@@ -7,6 +7,7 @@ content, and the fault is counted.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import hmac
 import json
@@ -24,14 +25,21 @@ __all__ = ["CONTENT", "HASHED", "USERS", "RowWriter", "keyed_hash"]
 CONTENT = ("values", "output", "tool_calls", "failure_detail", "correction", "note")
 USERS = ("key_hash", "session", "by")  # named by what is written there, not by what is given
 HASHED = "u1-"  # what a keyed hash begins with
+# Looked up now: a process that forks while the writing thread loads it has children that lack it.
+_PAIRS = codecs.lookup("utf-16-le").name
 _SAFE = frozenset(("id", "attribution", "served_from", "failure", "kind", "table"))
 Redact = Callable[[str], str]
 
 
 def keyed_hash(secret: bytes, text: str) -> str:
     """`u1-` and 32 hex digits of HMAC-SHA256 over the text: the same in every language."""
-    data = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+    data = _well_formed(text).encode()
     return f"{HASHED}{hmac.new(secret, data, hashlib.sha256).hexdigest()[:32]}"
+
+
+def _well_formed(text: str) -> str:
+    """The text, lone surrogates replaced: UTF-8 cannot carry them."""
+    return text.encode(_PAIRS, "surrogatepass").decode(_PAIRS, "replace")
 
 
 class RowWriter:
@@ -92,9 +100,7 @@ class RowWriter:
 
     def _cleaned(self, value: object) -> Any:
         if isinstance(value, str):
-            return self._clean(
-                value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-            )
+            return self._clean(_well_formed(value))
         return value
 
     def _plain(self, value: object, depth: int = 0) -> Any:

@@ -24,6 +24,7 @@ __all__ = [
     "identified",
     "identity_of",
     "last_rendered",
+    "unchanging",
 ]
 
 CARRIERS = ("messages", "input", "contents")  # where the request forms keep their messages
@@ -34,7 +35,7 @@ _RENDERED: ContextVar[tuple[Identified, ...]] = ContextVar("promptops_rendered",
 class Identity:
     """name: the prompt's, None for a version that no registry served; env, number, arm and
     served_from as the loader gave them; key: the text of the key that the arm was chosen by;
-    values: what the variables were filled with.
+    values: what the variables were filled with, as it was then.
     """
 
     __slots__ = ("arm", "env", "key", "name", "number", "served_from", "values", "version_id")
@@ -47,7 +48,8 @@ class Identity:
         key: str | None = None,
     ) -> None:
         """served: name, environment, number, arm and source of what the loader gave."""
-        self.version_id, self.values, self.key = version_id, values, key
+        self.version_id, self.key = version_id, key
+        self.values: Mapping[str, Any] = unchanging(values)
         self.name, self.env, self.number, self.arm, self.served_from = served
 
     @property
@@ -86,6 +88,9 @@ def identified(messages: list[Any], identity: Identity) -> list[Any]:
 
 def identity_of(request: Mapping[str, object]) -> tuple[Identity | None, str]:
     """Whose request it is, and how that is known: "carried", "matched" or "unknown"."""
+    usual = request.get("messages")
+    if usual.__class__ is Identified and hasattr(usual, "identity"):
+        return usual.identity, "carried"
     for name in CARRIERS:
         messages = request.get(name)
         if isinstance(messages, Identified):
@@ -100,6 +105,17 @@ def last_rendered() -> Identity | None:
     """The one prompt that this context rendered last; None if it rendered none, or several."""
     found = [rendered.identity for rendered in _RENDERED.get()]
     return found[-1] if len({identity.prompt for identity in found}) == 1 else None
+
+
+def unchanging(value: Any) -> Any:
+    """The value as it is now: its lists and mappings are copied, since the application may go on
+    changing its own.
+    """
+    if isinstance(value, dict):
+        return {name: unchanging(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [unchanging(each) for each in value]
+    return value
 
 
 def _matched(messages: list[object] | tuple[object, ...]) -> tuple[Identity | None, str]:

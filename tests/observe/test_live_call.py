@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from promptops.observe.answers import read_answer
 from promptops.observe.live_call import Observer
 from promptops.observe.live_queue import LiveQueue, Row
+from promptops.observe.quick_answers import quick_answer
 from promptops.observe.row_writer import RowWriter
 from promptops.observe.sinks import FolderSink
 from promptops.version.identity import Identity, identified
@@ -105,3 +107,138 @@ def test_the_short_way_reads_what_the_long_one_reads() -> None:
     from tests.observe.live_rows_of import COMPLETION
 
     assert read_answer(ChatCompletion.model_validate(COMPLETION)) == read_answer(COMPLETION)
+
+
+def test_what_the_application_changes_after_the_call() -> None:
+    """Values and arguments of tools are the call's, whatever becomes of the application's own."""
+    from promptops import PromptVersion
+
+    queue, items = Waiting(), [{"text": "late parcel"}]
+    version = PromptVersion("Sort: {{items}}", model="m", variables={"items": "list"})
+    request = version.request(items=items)
+    items[0]["text"], wanted = "changed before the call", {"days": [1]}
+    block = SimpleNamespace(type="tool_use", name="refund", input=wanted)
+    answer = SimpleNamespace(id="m-1", type="message", stop_reason="tool_use", content=[block])
+    Observer(queue, 1.0).begin(request).answered(read_answer(answer))
+    items.clear()
+    wanted["days"].append(2)
+    request["messages"][0]["content"] = "changed after the call"
+    [row] = queue.rows()
+    assert row["values"] == {"items": [{"text": "late parcel"}]}
+    assert row["tool_calls"] == [{"name": "refund", "arguments": {"days": [1]}}]
+    assert row["chars_in"] == len(
+        version.render({"items": [{"text": "late parcel"}]})[0]["content"]
+    )
+
+
+@lru_cache(maxsize=1)  # the clients take a second to import
+def _answers() -> dict[str, Any]:
+    """One usual answer of each client, as the client itself builds it, and variants of it."""
+    from anthropic.types import Message
+    from google.genai import types as gemini
+    from openai.types.responses import Response
+
+    def response(content: Any, **more: Any) -> Any:
+        item = {"id": "m", "type": "message", "role": "assistant", "status": "completed"}
+        return Response.model_validate(
+            {
+                "id": "resp_1",
+                "object": "response",
+                "created_at": 1.0,
+                "status": "completed",
+                "model": "gpt-6",
+                "parallel_tool_calls": True,
+                "tool_choice": "auto",
+                "tools": [],
+                "output": [{"id": "r", "type": "reasoning", "summary": []}, {**item, **content}],
+                "usage": {
+                    "input_tokens": 3,
+                    "input_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 0},
+                    "output_tokens": 4,
+                    "output_tokens_details": {"reasoning_tokens": 0},
+                    "total_tokens": 7,
+                },
+                **more,
+            }
+        )
+
+    def part(text: str) -> dict[str, Any]:
+        return {"type": "output_text", "text": text, "annotations": []}
+
+    def message(blocks: list[Any], reason: str = "end_turn", **usage: Any) -> Any:
+        return Message.model_validate(
+            {
+                "id": "msg_1",
+                "type": "message",
+                "role": "assistant",
+                "model": "claude-6",
+                "content": blocks,
+                "stop_reason": reason,
+                "stop_sequence": None,
+                "usage": {"input_tokens": 3, "output_tokens": 4, **usage},
+            }
+        )
+
+    def generated(parts: list[Any], reason: str = "STOP", **more: Any) -> Any:
+        return gemini.GenerateContentResponse.model_validate(
+            {
+                "candidates": [
+                    {"content": {"parts": parts, "role": "model"}, "finish_reason": reason}
+                ],
+                "response_id": "r-1",
+                "model_version": "gemini-4",
+                "usage_metadata": {
+                    "prompt_token_count": 3,
+                    "candidates_token_count": 4,
+                    "thoughts_token_count": 2,
+                    "cached_content_token_count": 1,
+                },
+                **more,
+            }
+        )
+
+    thinking = {"type": "thinking", "thinking": "hm", "signature": "s"}
+    cached = {"cache_read_input_tokens": 5, "cache_creation_input_tokens": 2}
+    call = {"function_call": {"name": "refund", "args": {"days": 1}}}
+    return {
+        "response": response({"content": [part("bil"), part("ling")]}),
+        "response blank": response({"content": [part(" \n")]}),
+        "response refused": response({"content": [{"type": "refusal", "refusal": "no"}]}),
+        "response cut": response({"content": [part("bil")]}, status="incomplete"),
+        "message": message([thinking, {"type": "text", "text": "billing"}], **cached),
+        "message uncached": message([{"type": "text", "text": "billing"}]),
+        "message blank": message([{"type": "text", "text": " "}]),
+        "message cut": message([{"type": "text", "text": "bil"}], "max_tokens"),
+        "message tool": message(
+            [{"type": "tool_use", "id": "t", "name": "refund", "input": {"days": 1}}], "tool_use"
+        ),
+        "generated": generated([{"text": "hm", "thought": True}, {"text": "billing"}]),
+        "generated blank": generated([{"text": ""}]),
+        "generated cut": generated([{"text": "bil"}], "MAX_TOKENS"),
+        "generated tool": generated([call]),
+        "generated blocked": generated([{"text": "x"}], prompt_feedback={"block_reason": "SAFETY"}),
+    }
+
+
+def test_an_answer_of_each_client_and_its_json_are_one_reading() -> None:
+    """The short way of the usual answer, and the long one of every other, of every provider."""
+    for name, answer in _answers().items():
+        assert read_answer(answer) == read_answer(answer.model_dump()), name
+
+
+@pytest.mark.parametrize("name", ["response", "message", "message uncached", "generated"])
+def test_a_usual_answer_is_read_by_the_short_way(name: str) -> None:
+    """Else a call would wait ten times as long, and nothing would show it."""
+    assert quick_answer(_answers()[name]) is not None
+
+
+def test_a_field_of_another_type_is_unknown() -> None:
+    """The short way takes references; what is not of its type never reaches a row."""
+    queue = Waiting()
+    answer = chat("billing")
+    answer.id, answer.model, answer.usage.prompt_tokens = ["c"], 7, True
+    Observer(queue).begin({"messages": [], "model": object()}).answered(read_answer(answer))
+    [row] = queue.rows()
+    assert [row[name] for name in ("response_id", "model_returned", "tokens_in", "model")] == [
+        None
+    ] * 4

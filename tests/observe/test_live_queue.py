@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,20 @@ from promptops.observe.live_queue import LIMIT, LiveQueue
 from promptops.observe.row_writer import RowWriter
 from promptops.observe.sinks import FolderSink, StdoutSink
 from tests.observe.live_rows_of import rows_of
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes whatever is sent."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
 
 ROW = {"prompt": "p", "attribution": "carried", "values": None, "filler": "x" * 700}
 
@@ -325,6 +340,42 @@ def test_every_fork_writes_its_own(tmp_path: Path) -> None:
     found = [row["id"] for row in rows_of(tmp_path)]
     assert len(found) == len(set(found)) == 300 + 4 * 500 + 50
     assert len(list((tmp_path / "segments").glob("*.jsonl"))) == 5
+
+
+def test_a_row_imports_nothing(tmp_path: Path) -> None:
+    """A process that forks while its writing thread imports a module has children that lack it, and
+    every row of theirs is dropped: the thread must find all that it needs already there.
+    """
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    process = script(
+        """
+        from promptops.observe.live_call import Observer
+        from promptops.observe.otlp_sink import OtlpSink
+        from promptops.observe.sinks import StdoutSink
+
+        request = {"messages": [{"content": "x"}], "model": "m"}
+        for sink in (FolderSink(folder), StdoutSink(), OtlpSink(os.environ["COLLECTOR"])):
+            queue = LiveQueue(sink, RowWriter(lambda text: text.lower()))
+            before = set(sys.modules)
+            call = Observer(queue, 1.0).begin(request)
+            call.failed(OSError("caf\u00e9"))
+            queue.put("feedback", {"id": "f-1", "by": "me", "at": time.time(), "kind": "good"})
+            assert queue.flush(30) and queue.health()["stored"] == 2, queue.health()
+            print(type(sink).__name__, sorted(set(sys.modules) - before), file=sys.stderr)
+        os._exit(0)
+        """,
+        tmp_path,
+        env={
+            **os.environ,
+            "PROMPTOPS_HASH_KEY": "k" * 32,
+            "COLLECTOR": f"http://127.0.0.1:{server.server_port}",
+        },
+    )
+    _, told = process.communicate(timeout=60)
+    server.shutdown()
+    server.server_close()
+    assert told.splitlines() == ["FolderSink []", "StdoutSink []", "OtlpSink []"], told
 
 
 def test_threads_lose_nothing(tmp_path: Path) -> None:
