@@ -78,7 +78,7 @@ class LiveCall:
     of it (`row`), since a call waits for the one and not for the other.
     """
 
-    # What most calls never change stands on the class: a call waits for each that is set.
+    # Most calls never change these, so they are class attributes: each one set costs a call time.
     _detail: str | None = None
     _done = False
     _id: str | None = None
