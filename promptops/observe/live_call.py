@@ -176,7 +176,10 @@ class LiveCall:
             return 0
         self._kept = 1.0 if failed else share
         if reading.tool_calls:
-            reading.tool_calls = unchanging(reading.tool_calls)
+            reading.tool_calls = [
+                {name: unchanging(each) for name, each in tool.items()}
+                for tool in reading.tool_calls
+            ]
         if self.identity is not None:
             self._values = self.identity.values
         if error is not None:
@@ -230,7 +233,7 @@ def _chosen(name: str, share: float) -> bool:
     return int.from_bytes(data[:4], "big") < share * _SHARES
 
 
-def _capped(value: Any) -> Any:
+def _capped(value: object) -> object:
     if not isinstance(value, str) or len(value) <= CAP:
         return value
     return f"{value[:CAP]}… [{len(value) - CAP:,} more characters]"

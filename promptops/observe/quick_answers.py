@@ -13,6 +13,7 @@ from typing import Any
 
 __all__ = ["Reading", "quick_answer"]
 
+Own = dict[str, Any]  # the fields of one object of a client
 _UNSAID = frozenset(("reasoning", "thinking", "redacted_thinking"))  # no part of the output
 
 
@@ -53,7 +54,7 @@ def quick_answer(answer: object) -> Reading | None:
     return None
 
 
-def _chat(own: dict[str, Any]) -> Reading | None:
+def _chat(own: Own) -> Reading | None:
     choice = own["choices"][0].__dict__
     message = choice["message"].__dict__
     said = message["content"]
@@ -80,7 +81,7 @@ def _chat(own: dict[str, Any]) -> Reading | None:
     )
 
 
-def _responses(own: dict[str, Any]) -> Reading | None:
+def _responses(own: Own) -> Reading | None:
     if own["status"] != "completed":
         return None
     said = ""
@@ -109,7 +110,7 @@ def _responses(own: dict[str, Any]) -> Reading | None:
     )
 
 
-def _anthropic(own: dict[str, Any]) -> Reading | None:
+def _anthropic(own: Own) -> Reading | None:
     if own["stop_reason"] != "end_turn":
         return None
     said = ""
@@ -136,7 +137,7 @@ def _anthropic(own: dict[str, Any]) -> Reading | None:
     )
 
 
-def _gemini(own: dict[str, Any]) -> Reading | None:
+def _gemini(own: Own) -> Reading | None:
     first = own["candidates"][0].__dict__
     if own["prompt_feedback"] is not None or first["finish_reason"].name != "STOP":
         return None

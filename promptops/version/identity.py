@@ -49,7 +49,9 @@ class Identity:
     ) -> None:
         """served: name, environment, number, arm and source of what the loader gave."""
         self.version_id, self.key = version_id, key
-        self.values: Mapping[str, Any] = unchanging(values)
+        self.values: Mapping[str, object] = {
+            name: unchanging(each) for name, each in values.items()
+        }
         self.name, self.env, self.number, self.arm, self.served_from = served
 
     @property
@@ -107,7 +109,7 @@ def last_rendered() -> Identity | None:
     return found[-1] if len({identity.prompt for identity in found}) == 1 else None
 
 
-def unchanging(value: Any) -> Any:
+def unchanging(value: object) -> object:
     """The value as it is now: its lists and mappings are copied, since the application may go on
     changing its own.
     """
