@@ -146,12 +146,14 @@ def _chat(answer: object) -> Reading:
     message = field(choice, "message")
     calls = field(message, "tool_calls")
     refusal = field(message, "refusal")
+    # completions of a text, the oldest door, have no message
+    said = field(choice, "text") if message is None else field(message, "content")
     reading = Reading(
         response_id=text(field(answer, "id")),
         model=text(field(answer, "model")),
         fingerprint=text(field(answer, "system_fingerprint")),
         finish_reason=word(field(choice, "finish_reason")),
-        text=text(field(message, "content")) or (None if choice is None else ""),
+        text=text(said) or (None if choice is None else ""),
         tool_calls=[
             {
                 "name": field(call, "function", "name"),

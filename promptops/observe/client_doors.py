@@ -25,6 +25,7 @@ _DOORS = ("create", "parse", "generate_content", "generate_content_stream")
 _RESOURCES = (
     ("chat", "completions"),
     ("beta", "chat", "completions"),
+    ("completions",),
     ("responses",),
     ("beta", "responses"),
     ("messages",),

@@ -76,7 +76,7 @@ class StreamReading:
             if field(choice, "index"):
                 continue  # a further answer: the first is the row's
             delta = field(choice, "delta")
-            self._said(field(delta, "content"))
+            self._said(field(choice, "text") if delta is None else field(delta, "content"))
             if refusal := text(field(delta, "refusal")):
                 self._said(refusal)
                 seen.failure = "refusal"

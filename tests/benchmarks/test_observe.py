@@ -1,5 +1,5 @@
 """What an observed call costs the application, beside a span of OpenTelemetry's SDK and a
-generation of Langfuse's in the same process: p50 at most 10 microseconds, and below the span's.
+generation of Langfuse's in the same process: p50 at most 10 microseconds, and a third of the span's.
 
 The rivals live in a throw-away environment; `PROMPTOPS_OBSERVE_RIVALS=/path/to/python` names one
 that has them already.
@@ -68,7 +68,7 @@ def python(tmp_path: Path) -> str:
 def test_an_observed_call_costs_less_than_a_span(
     python: str, collector: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """p50 at most 10 us with content off, below the span's of OpenTelemetry's SDK in any case."""
+    """p50 at most 10 us with content off, a third of OpenTelemetry's span in any case."""
     done = subprocess.run(
         [python, str(DRIVER), collector, str(tmp_path / "live")],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -88,6 +88,6 @@ def test_an_observed_call_costs_less_than_a_span(
             )
     busy = max(1.0, span / IDLE_SPAN_US)  # other work of this machine slows both alike
     assert found["promptops"]["p50"] <= 10 * busy
-    assert found["promptops"]["p50"] < span
-    assert found["promptops, content"]["p50"] < span
+    assert found["promptops"]["p50"] < span / 3
+    assert found["promptops, content"]["p50"] < span / 2
     assert span < found["langfuse"]["p50"]
