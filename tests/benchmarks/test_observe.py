@@ -1,5 +1,5 @@
 """What an observed call costs the application, beside a span of OpenTelemetry's SDK and a
-generation of Langfuse's in the same process: p50 at most 10 microseconds, and a third of the span's.
+generation of Langfuse's in the same process: p50 at most 10 microseconds, a third of the span's.
 
 The rivals live in a throw-away environment; `PROMPTOPS_OBSERVE_RIVALS=/path/to/python` names one
 that has them already.
