@@ -48,7 +48,7 @@ def optimize(study: Path, save: bool, note: str, dry_run: bool, root: Path | Non
     lab = declared.lab(root or study.resolve().parent, named=root is not None)
     if dry_run:
         found, budget = declared.estimate(lab)
-        click.echo(repr(found))
+        click.echo(f"The seed on each row of train and val: {found!r}")
         click.echo(budget)
         return
     search = declared.run(lab)
@@ -60,9 +60,11 @@ def optimize(study: Path, save: bool, note: str, dry_run: bool, root: Path | Non
         sys.exit(1)
     comparison = search.confirm().compare(candidate=search.best, baseline=search.search.seed_value)
     verdict = comparison.verdict
-    click.echo(plain(f"On test: {comparison.statement()}"))
+    statement = comparison.statement()
+    click.echo(plain(f"On test: {statement}"))
     for reason in verdict.reasons:
-        click.echo(plain(f"  {reason}"))
+        if reason != statement:
+            click.echo(plain(f"  {reason}"))
     if verdict.decision != "promote":
         sys.exit(1)
     if save:

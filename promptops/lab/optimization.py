@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from ..analysis.words import count, percent
 from ..errors import StudyError
 from ..optimize import search as searching
 from ..optimize.search import Search
@@ -199,12 +200,15 @@ class Optimization:
     def __repr__(self) -> str:
         search = self.search
         seed, best = search.lineage.candidates[search.design.seed.id], search.best
-        shown = f"{best.label} {best.score:.1%}" if best.score is not None else best.label
-        first = f"{seed.score:.1%}" if seed.score is not None else "–"
+        shown = f"{best.label} {percent(best.score)}" if best.score is not None else best.label
+        first = f"seed {percent(seed.score)}" if seed.score is not None else "seed –"
+        on_val = f"{shown}, {first} (chosen on it: expect less on test)"
+        if best is seed:
+            on_val = f"nothing better than the {first}"
         return (
             f"<search {search.id[:9]} by {search.design.method.name}, {self.status}:"
-            f" {len(self.candidates) - 1} candidates, {search.spending.spent_calls:,} calls; on val"
-            f" {shown}, seed {first} (chosen on it: expect less on test)>"
+            f" {count(len(self.candidates) - 1, 'candidate')}, {search.spending.spent_calls:,}"
+            f" calls; on val {on_val}>"
         )
 
     def _repr_html_(self) -> str:

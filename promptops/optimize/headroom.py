@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ..analysis.words import percent
 from ..score import Score
 from ..scorers.case import Case, Scorer
 from .halving import mean_of
@@ -53,14 +54,14 @@ class Headroom:
             share = f"all {self.n}" if count == self.n else f"{count} of {self.n}"
             advice = _ADVICE.get(failure, "look at those answers first")
             yield f"{share} answers of the seed failed as {failure}: {advice}."
-        yield f"The seed is right on {self.score:.1%} of {self.n} val rows."
+        yield f"The seed is right on {percent(self.score)} of {self.n} val rows."
         if self.again:
-            yield f"Asked again, {self.noise:.0%} of {self.again} rows were judged otherwise."
+            yield f"Asked again, {percent(self.noise)} of {self.again} rows were judged otherwise."
         if self.constant_score is not None:
             beats = "which the seed does not beat" if self.score <= self.constant_score else "below"
             yield (
                 f"The best constant answer, {self.constant[:60]!r}, is right on"
-                f" {self.constant_score:.1%} of them, {beats}."
+                f" {percent(self.constant_score)} of them, {beats}."
             )
         if self.detectable is None:
             yield f"The {self.test} test rows cannot show any gain: add rows before you search."

@@ -111,8 +111,11 @@ class Instructions:
             return
         for words, beside in _DEFINED:
             told = definitions(rows, words, beside)
-            yield f"{head}\n\n{told}", f"labels defined by {words} words, beside {beside}"
-        if head != now:  # the seed's own wording may be in the way
+            others = "all others" if beside == "all" else "the nearest label"
+            yield f"{head}\n\n{told}", f"labels defined by {words} words, against {others}"
+        answers = (result.output.strip() for result in task.on_val(task.seed))
+        if head != now or any(answer not in rows.texts for answer in answers):
+            # the form is the matter, and the seed's own wording may be in the way
             told = definitions(rows, *_DEFINED[0])
             yield f"{form}\n\n{told}", "form stated, and labels defined"
 

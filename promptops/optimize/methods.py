@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 
 from ..errors import StudyError
@@ -24,6 +25,11 @@ def method_of(method: str | Optimizer) -> Optimizer:
     if isinstance(method, str) and method in METHODS:
         return METHODS[method]()
     if not isinstance(method, str) and isinstance(method, Optimizer):
+        if not inspect.iscoroutinefunction(method.run):
+            raise StudyError(
+                f"run of the method {method.name!r} is not a coroutine function; write it as `async"
+                " def run(self, task, rng)`, without yield."
+            )
         return method
     raise StudyError(
         f"method is {method!r}; choose {', '.join(map(repr, METHODS))}, or pass an object with"

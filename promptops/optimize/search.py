@@ -32,13 +32,15 @@ from .headroom import Headroom, look
 from .lineage import Candidate, Event, Lineage
 from .methods import method_of
 from .spending import Allowance, Spending
-from .task import Optimizer, Task
+from .task import Optimizer, Spent, Task
 from .veto import Vetoes, golden_columns
 
 if TYPE_CHECKING:
     from ..study.project import Project
 
 __all__ = ["Goal", "Search", "SearchDesign", "begin", "designed"]
+
+_GRACE_S = 0.5  # for a method whose seconds are over
 
 Goal = Literal["better", "cheaper"]
 
@@ -110,6 +112,13 @@ def designed(
         raise StudyError(f'goal is {chosen["goal"]!r}; choose "better" or "cheaper".')
     found = method_of(method)
     design = SearchDesign(version, content, prompt, data, checked, found, allowance, **chosen)
+    try:
+        json.dumps(design.document())
+    except Exception as error:
+        raise StudyError(
+            f"document() of the method {found.name!r} is not JSON ({type(error).__name__}:"
+            f" {error}); return a mapping of what decides how it searches, as in dict(k=6)."
+        ) from error
     project.model(content.model)
     CellAsker(project, checked).check(data.train)
     reason = Vetoes(content, data.train, golden_columns(checked)).against(content)
@@ -193,22 +202,48 @@ class Search:
     async def run(self) -> None:
         """Look at the headroom, search, choose."""
         self._running = asyncio.ensure_future(self._searched())
+        seconds, watch = self.spending.seconds_left, None
+        if seconds is not None:
+            watch = self._running.get_loop().call_later(seconds, self._time_over)
         try:
             await self._running
         except asyncio.CancelledError:
-            if not self.stopping:
+            if not self.stopping and not self.spending.exhausted:
                 raise
         finally:
             self._running = None
+            if watch is not None:
+                watch.cancel()
         self.choice = winner_of(self.lineage, self.task, self.design.goal)
         winner = self.choice.winner
         detail = self.choice.why or self.stopping or self.spending.exhausted
         self.lineage.note(Event(winner.id, "best", winner.n, winner.score, detail))
 
     async def _searched(self) -> None:
-        design = self.design
+        design, method = self.design, self.design.method
         self.headroom = await look(self.task, design.scorers[0], len(design.data.test))
-        await design.method.run(self.task, Random(f"{design.rng}:{design.method.name}"))
+        if self.headroom is not None:
+            self.task.note(design.seed, "kept")
+        try:
+            await method.run(self.task, Random(f"{design.rng}:{method.name}"))
+        except Spent:
+            return
+        except PromptOpsError:
+            raise
+        except Exception as error:
+            raise StudyError(
+                f"the method {method.name!r} broke: {type(error).__name__}: {error}. What was asked"
+                " is recorded; mend the method, and the same search goes on from there."
+            ) from error
+
+    def _time_over(self) -> None:
+        """The seconds are over: ask nothing more, and wait a moment for the method to see that."""
+        reason = self.spending.look()
+        self.asker.stop(reason)
+        self.proposer.stop(reason)
+        running = self._running
+        if running is not None:
+            running.get_loop().call_later(_GRACE_S, running.cancel)
 
 
 def begin(project: Project, design: SearchDesign) -> Search:

@@ -14,7 +14,7 @@ from ..engine.budget import CHARACTERS_PER_TOKEN
 from ..errors import StudyError
 from ..run import Run
 
-__all__ = ["Allowance", "Spending"]
+__all__ = ["Allowance", "Spending", "tokens_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,15 @@ class Allowance:
             "seconds": self.seconds,
         }
         return {name: value for name, value in named.items() if value is not None}
+
+
+def tokens_of(run: Run, asked: int = 0) -> int:
+    """What a call took, in and out; by its characters if the model reports no usage. asked:
+    characters of the request.
+    """
+    if run.tokens_in is None and run.tokens_out is None:
+        return (asked + len(run.output or "")) // CHARACTERS_PER_TOKEN
+    return (run.tokens_in or 0) + (run.tokens_out or 0)
 
 
 @dataclass(slots=True)
@@ -120,12 +129,17 @@ class Spending:
         if run.id in self.runs:
             return
         self.runs.add(run.id)
-        tokens = (run.tokens_in or 0) + (run.tokens_out or 0)
-        if run.tokens_in is None and run.tokens_out is None:
-            tokens = (asked + len(run.output or "")) // CHARACTERS_PER_TOKEN
+        tokens = tokens_of(run, asked)
         self.tokens += tokens
         self.dearest[run.version_id] = max(tokens, self.dearest.get(run.version_id, 0))
         self.usd += run.cost_usd or 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of the limit, which begins with the first look at it; None if there is none."""
+        most, now = self.allowance.seconds, self.clock()
+        self.began = now if self.began is None else self.began
+        return None if most is None else max(0.0, most - (now - self.began))
 
     def look(self) -> str:
         """Why nothing more may be asked; "" if something may."""

@@ -5,6 +5,7 @@ It has no store, no lab and no test split, so that no method can look where it m
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,21 +20,23 @@ from ..scorers.case import Scorer
 from ..study.ask_cells import Cell, CellAsker, Outcome
 from ..version import PromptVersion
 from .lineage import Event, Lineage, Proposal
-from .spending import Spending
+from .spending import Spending, tokens_of
 from .veto import Vetoes, golden_of
 
 if TYPE_CHECKING:
     from ..study.ask import Asker
 
-__all__ = ["Optimizer", "Result", "Task"]
+__all__ = ["Optimizer", "Result", "Spent", "Task"]
 
 _REQUEST = "request"
+_PATIENCE = 200  # questions in a row that bring nothing new, after which a method is ended
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """One answer to one example. score: by the primary, None if it is unscored; reason: the
-    scorer's own; guards: of the other scorers, by name.
+    scorer's own; guards: of the other scorers, by name; tokens: of the call, in and out, by its
+    characters if the model reports no usage.
     """
 
     example: Example
@@ -42,11 +45,13 @@ class Result:
     reason: str
     guards: Mapping[str, float | None]
     run: Run
+    tokens: int = 0
 
-    @property
-    def tokens(self) -> int:
-        """Of the call, in and out."""
-        return (self.run.tokens_in or 0) + (self.run.tokens_out or 0)
+
+class Spent(BaseException):
+    """A method goes on asking and gets nothing new; not an Exception, since a method may swallow
+    those.
+    """
 
 
 @runtime_checkable
@@ -93,6 +98,7 @@ class Task:
         self._guards = [scorer.name for scorer in scorers[1:]]
         self._judges = sum(scorer.kind == "judge" for scorer in scorers)
         self._on_val: dict[str, dict[str, Result]] = {}  # version -> example -> result
+        self._in_vain, self._spent_before = 0, -1
         self.halted = ""
 
     # -- how far it may go
@@ -127,8 +133,16 @@ class Task:
         """version id -> its results, in the order of the examples: as many of the examples as the
         budget allows, the same for each version.
 
-        Raises StudyError for an example that is not of train or val.
+        Raises StudyError for an example that is not of train or val, and for a version that `offer`
+        did not let in.
         """
+        await self._patient()
+        for version in versions:
+            if version.id not in self._lineage.candidates:
+                raise StudyError(
+                    f"the version {version.id[:9]} is not a candidate of this search; ask only for"
+                    " the seed and for what task.offer(version, how=...) let in."
+                )
         allowed = {id(each) for each in (*self.train, *self.val)}
         for example in examples:
             if id(example) not in allowed:
@@ -150,6 +164,15 @@ class Task:
             rest = rest[wave:]
         self._remember(found, repeat)
         return found
+
+    async def _patient(self) -> None:
+        """Leave the loop to others; end a method that asks again and again for nothing new."""
+        await asyncio.sleep(0)
+        spent = self._spending.spent_calls
+        self._in_vain = self._in_vain + 1 if spent == self._spent_before else 0
+        self._spent_before = spent
+        if self._in_vain > _PATIENCE:
+            raise Spent
 
     def _wave(
         self, versions: Sequence[PromptVersion], examples: Sequence[Example], repeat: int
@@ -210,6 +233,7 @@ class Task:
             (score.reason or score.unscored or "") if score is not None else "",
             guards,
             outcome.run,
+            tokens_of(outcome.run, _characters(outcome.cell)),
         )
 
     def _remember(self, found: Mapping[str, Sequence[Result]], repeat: int) -> None:
@@ -268,6 +292,7 @@ class Task:
 
         Each proposal is a call of the budget, and is recorded before it is evaluated.
         """
+        await self._patient()
         number = len(self._lineage.proposals)
         if self.over or not self._spending.may(1):
             return ""

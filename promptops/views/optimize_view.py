@@ -163,7 +163,7 @@ def _front(face: Optimization) -> str:
     on_val, tokens = Column("on val", number=True), Column("tokens", number=True)
     columns: list[Column | str] = ["candidate", on_val, tokens, "how"]
     return svg.scatter(
-        [each for each in points if each.front][:_BARS] or points[:_BARS],
+        sorted(points, key=lambda point: not point.front)[:_BARS],
         title="quality against tokens",
         x_axis="tokens per call",
         y_axis=f"{face.search.task.primary} {CHOSEN}",
