@@ -32,7 +32,7 @@ from .headroom import Headroom, look
 from .lineage import Candidate, Event, Lineage
 from .methods import method_of
 from .spending import Allowance, Spending
-from .task import Optimizer, Spent, Task
+from .task import NothingNew, Optimizer, Task
 from .veto import Vetoes, golden_columns
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ class Search:
             self.task.note(design.seed, "kept")
         try:
             await method.run(self.task, Random(f"{design.rng}:{method.name}"))
-        except Spent:
+        except NothingNew:
             return
         except PromptOpsError:
             raise

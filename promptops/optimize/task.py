@@ -26,7 +26,7 @@ from .veto import Vetoes, golden_of
 if TYPE_CHECKING:
     from ..study.ask import Asker
 
-__all__ = ["Optimizer", "Result", "Spent", "Task"]
+__all__ = ["Optimizer", "Result", "NothingNew", "Task"]
 
 _REQUEST = "request"
 _PATIENCE = 200  # questions in a row that bring nothing new, after which a method is ended
@@ -48,7 +48,7 @@ class Result:
     tokens: int = 0
 
 
-class Spent(BaseException):
+class NothingNew(BaseException):
     """A method goes on asking and gets nothing new; not an Exception, since a method may swallow
     those.
     """
@@ -172,7 +172,7 @@ class Task:
         self._in_vain = self._in_vain + 1 if spent == self._spent_before else 0
         self._spent_before = spent
         if self._in_vain > _PATIENCE:
-            raise Spent
+            raise NothingNew
 
     def _wave(
         self, versions: Sequence[PromptVersion], examples: Sequence[Example], repeat: int
