@@ -91,8 +91,9 @@ class AnthropicAssembly:
 
     def __init__(self) -> None:
         self._message: dict[str, Any] = {}
-        self._blocks: dict[Any, dict[str, Any]] = {}
-        self._inputs: dict[Any, list[str]] = {}
+        self._blocks: list[dict[str, Any]] = []
+        self._inputs: dict[int, list[str]] = {}
+        self._places: dict[Any, int] = {}  # index -> the block that it names now
 
     def add(self, chunk: object) -> str:
         """Take in an event; the piece of the answer's text that it brought.
@@ -105,7 +106,7 @@ class AnthropicAssembly:
         if kind == "message_start" and isinstance(chunk.get("message"), dict):
             self._message = dict(chunk["message"])
         elif kind == "content_block_start" and isinstance(chunk.get("content_block"), dict):
-            self._blocks[chunk.get("index")] = dict(chunk["content_block"])
+            self._open(chunk.get("index"), chunk["content_block"])
         elif kind == "content_block_delta" and isinstance(chunk.get("delta"), dict):
             return self._add_delta(chunk.get("index"), chunk["delta"])
         elif kind == "message_delta":
@@ -121,22 +122,33 @@ class AnthropicAssembly:
             raise CallError(
                 "the stream ended before the answer did.", failure="connection", code="200 cut"
             )
-        for index, pieces in self._inputs.items():
+        for place, pieces in self._inputs.items():
             text = "".join(pieces)
+            if not text.strip():  # it came whole, or there is none
+                continue
             try:
-                value = json.loads(text) if text.strip() else {}
+                value = json.loads(text)
             except ValueError:  # cut short: what there is stays readable
                 value = {"unfinished": text}
-            self._blocks[index]["input"] = value
-        return {**self._message, "content": list(self._blocks.values())}
+            self._blocks[place]["input"] = value
+        return {**self._message, "content": self._blocks}
+
+    def _open(self, index: Any, block: Mapping[str, Any]) -> int:
+        """The place of a new block: some endpoints give all of them one index."""
+        self._places[index] = len(self._blocks)
+        self._blocks.append(dict(block))
+        return self._places[index]
 
     def _add_delta(self, index: Any, delta: Mapping[str, Any]) -> str:
-        block = self._blocks.setdefault(index, {"type": "text", "text": ""})
+        place = self._places.get(index)
+        if place is None:
+            place = self._open(index, {"type": "text", "text": ""})
+        block = self._blocks[place]
         for key in ("text", "thinking", "signature"):
             if isinstance(delta.get(key), str):
                 block[key] = (block.get(key) or "") + delta[key]
         if isinstance(delta.get("partial_json"), str):
-            self._inputs.setdefault(index, []).append(delta["partial_json"])
+            self._inputs.setdefault(place, []).append(delta["partial_json"])
         return delta["text"] if isinstance(delta.get("text"), str) else ""
 
     def _close(self, chunk: Mapping[str, object]) -> None:

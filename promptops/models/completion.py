@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import CallError
 from .failures import error_of_body
 from .protocol import Reply
-from .reply_parts import Answered, apart, clean, count, name, text_of, thinking_of, within
+from .reply_parts import Answered, apart, clean, count, name, reasoning_of, text_of, within
 
 __all__ = ["read_body", "reply_of"]
 
@@ -78,7 +78,7 @@ def reply_of(
         text = text_of(choice.get("text"))
     finish = choice.get("finish_reason")
     finish = clean(finish) if isinstance(finish, str) else None
-    calls, reasoning, usage = _tool_calls(message), _reasoning(message), body.get("usage")
+    calls, reasoning, usage = _tool_calls(message), reasoning_of(message), body.get("usage")
     counted = _counts(usage if isinstance(usage, dict) else {})
     answered = Answered(text, calls, finish, counted, reasoning, text_of(message.get("refusal")))
     return answered.reply(
@@ -105,7 +105,7 @@ def _choice(body: Any, headers: Mapping[str, str]) -> dict[str, Any] | None:
         raise error_of_body(body, headers)
     if choice.get("error"):  # a router's own failure behind a reply that had begun
         raise error_of_body(choice, headers)
-    bare = choice.get("message") is None and choice.get("text") is None
+    bare = not choice.get("message") and choice.get("text") is None
     if bare and str(choice.get("finish_reason") or "stop").lower() == "stop":
         raise error_of_body(body, headers)
     return choice
@@ -114,14 +114,6 @@ def _choice(body: Any, headers: Mapping[str, str]) -> dict[str, Any] | None:
 def _filtered(body: Mapping[str, object]) -> bool:
     wording = json.dumps(body.get("prompt_filter_results"), default=str)
     return '"filtered": true' in wording
-
-
-def _reasoning(message: Mapping[str, object]) -> str:
-    """The reasoning of a message, which endpoints put beside the content or among its parts."""
-    for key in ("reasoning_content", "reasoning"):
-        if isinstance(message.get(key), str) and message[key]:
-            return str(message[key])
-    return thinking_of(message.get("content"))
 
 
 def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:

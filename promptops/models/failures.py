@@ -38,7 +38,10 @@ _CONTEXT = re.compile(
     r"|(?:prompt|input)(?: is|'s)? too (?:long|large)|too many (?:input )?tokens"
     r"|string_above_max_length|exceeds? the (?:maximum|limit of).{0,30}tokens|reduce the length"
     r"|`?inputs`? (?:tokens|must have less)|longer than the (?:maximum model|model's)"
-    r"|tokens in the prompt cannot exceed|context the overflows",
+    r"|tokens in the prompt cannot exceed|context the overflows"
+    r"|(?:tokens|count).{0,30} exceeds? the (?:limit|maximum)"
+    r"|tokens?.{0,40} exceed.{0,20}(?:context|max message)|max_seq_len"
+    r"|(?:context|window) is only|input length should be|request_too_large",
     re.I,
 )
 # what an error of the server's own says beside it, where an overflow comes with a status of 500
@@ -101,6 +104,8 @@ def error_of_body(body: object, headers: Mapping[str, str], status: int = 200) -
     An error object in it is read as if its own code were the status; anything else is a server
     error.
     """
+    if isinstance(body, list) and body:  # Google wraps the object in a list
+        body = body[0]
     error = body.get("error") if isinstance(body, Mapping) else None
     if not error:
         without = "a message in its choices" if _has(body, "choices") else "choices"

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import CallError
 from .failures import error_of_body
 from .protocol import Reply
-from .reply_parts import Answered, apart, clean, count, name, within
+from .reply_parts import Answered, apart, chosen, clean, count, name, within
 
 __all__ = ["GeminiAssembly", "reply_of_content"]
 
@@ -145,6 +145,7 @@ class GeminiAssembly:
         self._body: dict[str, Any] = {}
         self._parts: list[dict[str, Any]] = []
         self._finish: Any = None
+        self._index: object = None  # of the answer, where several were asked for
 
     def add(self, chunk: object) -> str:
         """Take in a reply; the piece of the answer's text that it brought.
@@ -156,9 +157,8 @@ class GeminiAssembly:
         for key in ("modelVersion", "responseId", "usageMetadata", "promptFeedback"):
             if chunk.get(key) is not None:
                 self._body[key] = chunk[key]
-        candidates = chunk.get("candidates")
-        candidate = candidates[0] if isinstance(candidates, list) and candidates else None
-        if not isinstance(candidate, dict):
+        candidate, self._index = chosen(chunk.get("candidates"), self._index)
+        if candidate is None:
             return ""
         self._finish = candidate.get("finishReason") or self._finish
         content = candidate.get("content")

@@ -7,21 +7,25 @@ why in a sentence that names the setting to change.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..errors import CallError
 from .protocol import Reply
 
 __all__ = [
     "Answered",
-    "apart",
     "FINISHED",
     "REASONING_KEPT",
+    "apart",
+    "chosen",
     "clean",
     "count",
     "kept",
     "name",
+    "reasoning_of",
     "text_of",
     "thinking_of",
     "within",
@@ -37,6 +41,7 @@ FINISHED: Mapping[str, str] = {
             "model_length",
             "model_context_window_exceeded",
             "token_limit",
+            "error_limit",
         ),
         "truncated_length",
     ),
@@ -50,13 +55,44 @@ FINISHED: Mapping[str, str] = {
             "prohibited_content",
             "spii",
             "image_safety",
+            "image_prohibited_content",
+            "image_recitation",
+            "language",
+            "model_armor",
             "guardrail_intervened",
+            "sensitive",
+            "error_toxic",
         ),
         "content_filter_output",
     ),
     "refusal": "refusal",
-    "malformed_function_call": "tool_error",
+    **dict.fromkeys(
+        (
+            "malformed_function_call",
+            "unexpected_tool_call",
+            "too_many_tool_calls",
+            "missing_thought_signature",
+        ),
+        "tool_error",
+    ),
 }
+# how OpenRouter, vLLM, SGLang, DeepSeek, Zhipu, Cohere, Gemini and Responses say that the server
+# gave up on the way: half an answer is nobody's
+_GAVE_UP = frozenset(
+    (
+        "error",
+        "abort",
+        "aborted",
+        "network_error",
+        "insufficient_system_resource",
+        "malformed_response",
+        "cancelled",
+        "in_progress",
+        "queued",
+    )
+)
+# a model that writes its thinking into its answer was cut before it ended
+_UNENDED = re.compile(r"\s*(?:<think(?:ing)?>|\[THINK\])(?!.*(?:</think|\[/THINK\]))", re.I | re.S)
 _THINKING = ("thinking", "reasoning", "redacted_thinking", "reasoning_content", "summary_text")
 
 
@@ -80,7 +116,15 @@ class Answered:
 
         limit: the setting that bounds the tokens of the answer, which a cut answer names; rest:
         other fields of `Reply`.
+
+        Raises CallError where the server gave up before the answer's end.
         """
+        if (self.finish or "").lower() in _GAVE_UP:
+            raise CallError(
+                f"the endpoint gave up before the answer's end (finish: {self.finish!r}).",
+                failure="server_error",
+                code=f"200 {self.finish}",
+            )
         failure, detail = self._end(limit)
         reply = Reply(
             text=self.text,
@@ -123,6 +167,8 @@ def _cut(
     reasoning: str | None,
     limit: str,
 ) -> str:
+    if _UNENDED.match(text or ""):
+        text, reasoning = None, text
     if not (text or "").strip() and (tokens_reasoning or reasoning):
         known = tokens_reasoning if tokens_reasoning is not None else tokens_out
         spent = f"all {known:,} tokens" if known else "all tokens of the answer"
@@ -146,20 +192,51 @@ def clean(text: str) -> str:
 
 
 def text_of(value: object) -> str | None:
-    """A content: a text, or a list of parts of which the texts are taken, those of reasoning left
-    out.
+    """A content: a text, or a part or a list of them, of which the texts are taken, those of
+    reasoning left out.
     """
     if isinstance(value, str):
         return clean(value)
+    if isinstance(value, dict):
+        value = [value]
     if isinstance(value, list):
         parts = [
-            part.get("text")
+            part.get("text") if isinstance(part, dict) else part
             for part in value
-            if isinstance(part, dict) and part.get("type") not in _THINKING
+            if not (isinstance(part, dict) and part.get("type") in _THINKING)
         ]
         texts = [part for part in parts if isinstance(part, str)]
         return clean("".join(texts)) if texts else None
     return None
+
+
+def reasoning_of(message: Mapping[str, object]) -> str:
+    """The reasoning of a chat message or a piece of one, which endpoints put beside the content,
+    among its parts, or into a list of details: once, where they do several of it.
+    """
+    for key in ("reasoning_content", "reasoning", "thinking"):
+        if isinstance(message.get(key), str) and message[key]:
+            return str(message[key])
+    details = _objects(message.get("reasoning_details"))
+    told = "".join(_strings([part.get("text") or part.get("summary") for part in details]))
+    return told or thinking_of(message.get("content"))
+
+
+def chosen(choices: object, index: object) -> tuple[dict[str, Any] | None, object]:
+    """The part of a stream that belongs to the answer: where several answers were asked for, the
+    first one, as in a whole reply. index: of the answer so far; returned with the part.
+    """
+    found = _objects(choices)
+    for each in found:
+        if not each.get("index"):
+            return each, 0
+    if found and index is None:  # some count from one
+        return found[0], found[0]["index"]
+    return next((each for each in found if each["index"] == index), None), index
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def thinking_of(value: object) -> str:

@@ -102,10 +102,11 @@ def _counts(usage: object) -> dict[str, Any]:
 
 
 class ResponsesAssembly:
-    """A stream's events; the last one holds the whole response."""
+    """A stream's events; the last one holds the whole response, or all but its output."""
 
     def __init__(self) -> None:
         self._whole: dict[str, Any] | None = None
+        self._items: list[object] = []
 
     def add(self, chunk: object) -> str:
         """Take in an event; the piece of the answer's text that it brought.
@@ -121,6 +122,8 @@ class ResponsesAssembly:
             "response.failed",
         ):
             self._whole = chunk["response"]
+        elif kind == "response.output_item.done":
+            self._items.append(chunk.get("item"))
         delta = chunk.get("delta")
         return delta if kind == "response.output_text.delta" and isinstance(delta, str) else ""
 
@@ -133,6 +136,8 @@ class ResponsesAssembly:
             raise CallError(
                 "the stream ended before the answer did.", failure="connection", code="200 cut"
             )
+        if not self._whole.get("output") and self._items:
+            return {**self._whole, "output": self._items}
         return self._whole
 
 

@@ -9,11 +9,9 @@ from typing import Any
 
 from ..errors import CallError
 from .failures import error_of_body
-from .reply_parts import text_of, thinking_of
+from .reply_parts import chosen, reasoning_of, text_of
 
 __all__ = ["Assembly"]
-
-_REASONING = ("reasoning_content", "reasoning")
 
 
 class Assembly:
@@ -24,6 +22,7 @@ class Assembly:
         self._texts: dict[str, list[str]] = {"content": [], "refusal": [], "reasoning_content": []}
         self._calls: list[dict[str, Any]] = []
         self._last: dict[Any, dict[str, Any]] = {}  # index -> the call that it names now
+        self._index: object = None  # of the answer, where several were asked for
         self._finish: Any = None
         self._begun = False
 
@@ -37,10 +36,9 @@ class Assembly:
         for name in ("id", "model", "system_fingerprint", "usage", "service_tier"):
             if chunk.get(name) is not None:
                 self.body[name] = chunk[name]
-        choices = chunk.get("choices")
-        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        choice, self._index = chosen(chunk.get("choices"), self._index)
+        if choice is None:
             return ""
-        choice = choices[0]
         if choice.get("error"):
             raise error_of_body(choice, {})
         self._begun = True
@@ -70,11 +68,11 @@ class Assembly:
         for call in calls if isinstance(calls, list) else ():
             if isinstance(call, dict):
                 self._add_call(call)
+        if isinstance(delta.get("function_call"), dict):  # calls before they had a list
+            self._add_call({"function": delta["function_call"], "index": 0})
         if isinstance(delta.get("refusal"), str):
             self._texts["refusal"].append(delta["refusal"])
-        thought = next((delta[key] for key in _REASONING if isinstance(delta.get(key), str)), "")
-        thought += thinking_of(delta.get("content"))
-        if thought:
+        if thought := reasoning_of(delta):
             self._texts["reasoning_content"].append(thought)
         content = delta.get("content")
         piece = content if isinstance(content, str) else text_of(content)
@@ -83,43 +81,58 @@ class Assembly:
         return piece or ""
 
     def _add_call(self, call: dict[str, object]) -> None:
-        function = call.get("function")
+        kind = "custom" if isinstance(call.get("custom"), dict) else "function"
+        written = "input" if kind == "custom" else "arguments"
+        function = call.get(kind)
         function = function if isinstance(function, dict) else {}
         made = self._meant(call, function)
         made["id"] = call.get("id") or made["id"]
-        into, given = made["function"], function.get("name")
-        if isinstance(given, str) and given and not into["arguments"] and given != into["name"]:
+        if kind == "custom" and made.pop("function", None) is not None:
+            made |= {"type": kind, kind: {"name": "", written: ""}}
+        into, given = made[kind], function.get("name")
+        if isinstance(given, str) and given and not into[written] and given != into["name"]:
             # a name comes whole, sometimes again in every chunk, seldom in pieces
             into["name"] = given if given.startswith(into["name"]) else into["name"] + given
-        arguments = function.get("arguments")
+        arguments = function.get(written)
         if isinstance(arguments, dict):
             arguments = json.dumps(arguments, ensure_ascii=False)
         if isinstance(arguments, str):
-            into["arguments"] += arguments
+            into[written] += arguments
 
     def _meant(self, call: dict[str, object], function: dict[str, object]) -> dict[str, Any]:
         """The call that a piece continues, or a new one: some endpoints give parallel calls the
-        same index and tell them apart by id alone, or give no index at all.
+        same index and tell them apart by id alone, or the same id and tell them apart by index, or
+        give neither.
         """
         index, identity = call.get("index"), call.get("id")
+        named = bool(function.get("name"))
         if identity:
             known = next((made for made in self._calls if made["id"] == identity), None)
-            if known is not None:
+            if known is not None and not (
+                named and index is not None and index not in self._last and _whole(known)
+            ):
                 return known
         last = self._calls[-1] if self._calls else None
         made = self._last.get(index) if index is not None else last
         other = made is not None and bool(identity) and bool(made["id"])
-        if made is None or (other and function.get("name") and _whole(made)):
+        if made is not None and not identity and not made["id"]:  # both whole: not one in pieces
+            other = bool(function.get("arguments")) and _said(made)
+        if made is None or (other and named and _whole(made)):
             made = {"id": None, "type": "function", "function": {"name": "", "arguments": ""}}
             self._calls.append(made)
         self._last[index] = made
         return made
 
 
+def _said(call: dict[str, Any]) -> bool:
+    """Whether a call has arguments so far."""
+    return bool(call.get("function", {}).get("arguments"))
+
+
 def _whole(call: dict[str, Any]) -> bool:
     """Whether nothing can be missing of a call: its arguments are JSON, or it has none."""
     try:
-        json.loads(call["function"]["arguments"] or "{}")
+        json.loads(call.get("function", {}).get("arguments") or "{}")
     except (ValueError, RecursionError):
         return False
     return True

@@ -44,7 +44,8 @@ _LONGEST = 100_000  # characters of one judged text
 _EFFORT = 5_000_000  # characters read in search of objects, however often a reply opens a brace
 _OPENED = re.compile(r"\{")
 _COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"?|,(?=\s*+[}\]])', re.S)
-_WHOLE = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+_SPELLED = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
+_WHOLE = re.compile(r"([+-]?[0-9]{1,9})(?:\.0*)?", re.ASCII)
 _RULES = """\
 You are an impartial judge. {task}
 
@@ -213,11 +214,11 @@ async def consult(
 def read_verdict(reply: str, mark: str, quoted: Sequence[str]) -> Mapping[str, Any] | Unread:
     """The one object of a reply that is not an echo of the judged texts; its `case` is the mark.
 
-    Thinking before the answer is left out, and a comma too many is read past: what is meant is
-    plain. Never raises.
+    Thinking before the answer is left out, and a comma too many, a line break within a text or the
+    same object twice is read past: what is meant is plain. Never raises.
     """
     wording = strip_thinking(reply) or ""
-    own = _own(wording, quoted) or _own(_uncomma(wording), [_uncomma(text) for text in quoted])
+    own = _own(wording, quoted) or _own(_mended(wording), [_mended(text) for text in quoted])
     if len(own) != 1:
         return Unread(f"{len(own)} JSON objects of its own in {snippet(reply)}")
     if own[0].get("case") != mark:
@@ -228,24 +229,26 @@ def read_verdict(reply: str, mark: str, quoted: Sequence[str]) -> Mapping[str, A
 def _own(reply: str, quoted: Sequence[str]) -> list[dict[str, Any]]:
     """The objects of a reply that are not quoted from the judged texts."""
     echoes = {_spelled(value) for text in quoted for _, value in _objects(text)}
-    return [
-        value
+    own = {
+        spelled: value
         for piece, value in _objects(reply)
-        if _spelled(value) not in echoes and not any(piece in text for text in quoted)
-    ]
+        if (spelled := _spelled(value)) not in echoes and not any(piece in text for text in quoted)
+    }
+    return list(own.values())
 
 
-def _uncomma(text: str) -> str:
-    """The text without commas that precede a closing bracket, outside of strings."""
-    return _COMMA.sub(lambda found: "" if found[0] == "," else found[0], text)
+def _mended(text: str) -> str:
+    """The text without commas that precede a closing bracket, and with line breaks and tabs in
+    strings as JSON spells them.
+    """
+    return _COMMA.sub(lambda found: "" if found[0] == "," else found[0].translate(_SPELLED), text)
 
 
 def whole_number(value: object) -> int | None:
     """A whole number however it is written without loss: 4, 4.0 or "4"; None for anything else."""
     if isinstance(value, str):
-        text = value.strip()
-        plain = text.removesuffix(".0")
-        return int(plain) if _WHOLE.fullmatch(plain) else None
+        found = _WHOLE.fullmatch(value.strip())
+        return int(found[1]) if found else None
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -29,9 +29,18 @@ __all__ = [
 ]
 
 _OPENED = re.compile(r"[{\[]")
-_THINKING = ("think", "thinking", "thought", "reasoning")
-_OPENS_THINKING = re.compile(rf"\s*<({'|'.join(_THINKING)})>", re.I)
-_CLOSES_THINKING = re.compile(rf"</({'|'.join(_THINKING)})>", re.I)
+_THINKING = r"(?:seed:|ant)?(?:think|thinking|thought|reasoning)"
+_OPENS_THINKING = re.compile(
+    rf"\s*(?:<(?P<tag>{_THINKING})\s*>|(?P<mark>\[THINK\]|◁think▷|<unused94>))", re.I
+)
+_CLOSES_THINKING = re.compile(
+    rf"</(?P<tag>{_THINKING})\s*>|(?P<mark>\[/THINK\]|◁/think▷|<unused95>)", re.I
+)
+_MARKS = {"[/think]": "[think]", "◁/think▷": "◁think▷", "<unused95>": "<unused94>"}
+# gpt-oss: a message for each channel, of which "final" is the answer
+_CHANNEL = re.compile(r"\s*(?:<\|start\|>assistant)?<\|channel\|>")
+_FINAL = re.compile(r"<\|channel\|>final[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>")
+_ENDED = re.compile(r"<\|(?:return|end)\|>")
 # characters that a search for JSON reads in all, however often a text opens a bracket
 _EFFORT = 5_000_000
 
@@ -68,21 +77,36 @@ def _strip_fences(text: str) -> str:
 
 
 def _strip_thinking(text: str) -> str | None:
-    """The text after the thinking that it begins with, also when only the closing tag came; None
-    if the thinking never ended. Tags further on belong to the answer.
+    """The text after the thinking that it begins with, also where only the closing tag came; None
+    where the thinking never ended. Tags further on belong to the answer.
     """
+    if _CHANNEL.match(text):
+        final = list(_FINAL.finditer(text))
+        return _ENDED.split(text[final[-1].end() :], maxsplit=1)[0].strip() if final else None
     rest = text
     while opened := _OPENS_THINKING.match(rest):
-        closed = re.compile(f"</{opened[1]}>", re.I).search(rest, opened.end())
+        closed = _closed(opened, rest)
         if closed is None:
             return None
         rest = rest[closed.end() :]
     if rest == text:
         closed = _CLOSES_THINKING.search(text)
-        if closed is None or f"<{closed[1].lower()}>" in text[: closed.start()].lower():
+        if closed is None or _opener(closed) in text[: closed.start()].lower():
             return text
         rest = text[closed.end() :]
     return rest.strip()
+
+
+def _closed(opened: re.Match[str], text: str) -> re.Match[str] | None:
+    """The closing tag of the same kind as the one that opened."""
+    begun = f"<{opened['tag']}" if opened["tag"] else opened["mark"]
+    found = _CLOSES_THINKING.finditer(text, opened.end())
+    return next((each for each in found if _opener(each) == begun.lower()), None)
+
+
+def _opener(closed: re.Match[str]) -> str:
+    """How the tag begins that a closing one belongs to, in small letters."""
+    return f"<{closed['tag'].lower()}" if closed["tag"] else _MARKS[closed["mark"].lower()]
 
 
 def _last_line(text: str) -> str | None:

@@ -249,6 +249,8 @@ def test_per_field_by_path() -> None:
     assert judge(per_field(**{"user.tags[0]": contains("a")}), '{"user": {"tags": ["ab"]}}').passed
 
 
+ANALYSIS = '<|channel|>analysis<|message|>{"a": 0}<|end|>'
+FINAL = "<|channel|>final"
 TRANSFORMS = [
     (strip_fences, '```json\n{"a": 1}\n```', '{"a": 1}'),
     (strip_fences, "~~~\nx\ny\n~~~\n", "x\ny"),
@@ -269,6 +271,17 @@ TRANSFORMS = [
     (strip_thinking, "<think>hm</think>The tag </think> ends it", "The tag </think> ends it"),
     (strip_thinking, " as it is ", " as it is "),
     (strip_thinking, "<think>without an end", None),
+    (strip_thinking, "[THINK]x[/THINK]Paris", "Paris"),
+    (strip_thinking, "x[/THINK]Paris", "Paris"),
+    (strip_thinking, "\u25c1think\u25b7x\u25c1/think\u25b7Paris", "Paris"),
+    (strip_thinking, "<seed:think>x</seed:think >Paris", "Paris"),
+    (strip_thinking, "<antThinking>x</antThinking>Paris", "Paris"),
+    (strip_thinking, "<think>x</thinking>y</think>Paris", "Paris"),
+    (strip_thinking, "<unused94>thought\nx<unused95>Paris", "Paris"),
+    (strip_thinking, f"{ANALYSIS}<|start|>assistant{FINAL}<|message|>Paris<|return|>", "Paris"),
+    (strip_thinking, f"{ANALYSIS}{FINAL} <|constrain|>json<|message|>[1]", "[1]"),
+    (strip_thinking, ANALYSIS, None),
+    (extract_json, f"{ANALYSIS}{FINAL}<|message|>" + '{"b": 1}', '{"b": 1}'),
     (last_line, "a\n\nb  \n\n", "b"),
     (last_line, " \n", None),
     (answer_part("total is"), "The total is **7**.", "7"),

@@ -339,6 +339,9 @@ def test_failures_of_the_judge() -> None:
         '{"case": "MARK", "reason": "r", "score": "4"}',
         '{"case": "MARK", "reason": "r", "score": 4.0}',
         '{"case": "MARK", "reason": "r", "score": " 4.0 "}',
+        '{"case": "MARK", "reason": "r", "score": "+4.00"}',
+        '{"case": "MARK", "reason": "r\n\ts", "score": 4,}',
+        '{"case": "MARK", "reason": "r", "score": 4} {"case": "MARK", "score": 4, "reason": "r"}',
         '{"case": "MARK", "reason": "r", "score": 4, "more": 1}',
         '{"case": "MARK", "reason": "one, two, ]", "score": 4,}',
         '<think>{"case": "MARK", "reason": "?", "score": 1} no</think>\n'
