@@ -325,10 +325,10 @@ def test_transforms_take_any_text(text: str) -> None:
 )
 def test_bombs(text: str) -> None:
     """Text that opens and never closes takes a moment."""
-    started = time.monotonic()
+    started = time.process_time()
     extract_json(text)
     strip_fences(text)
-    assert time.monotonic() - started < 15
+    assert time.process_time() - started < 15
 
 
 def shout(output: str) -> str:
