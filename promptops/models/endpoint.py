@@ -171,7 +171,8 @@ class EndpointModel:
         except Exception as error:
             failed = error if isinstance(error, CallError) else _failed(error)
             named = "stream_options" in str(failed) or "include_usage" in str(failed)
-            if failed.failure != "bad_request" or not (named or self._usage_refused is None):
+            refused = failed.failure == "bad_request" and self._usage_refused is None
+            if not (refused or (named and failed.failure in ("bad_request", "server_error"))):
                 raise
             reply = await self._stream_once(post)
             self._usage_refused = True

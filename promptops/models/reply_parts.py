@@ -77,7 +77,7 @@ FINISHED: Mapping[str, str] = {
     ),
 }
 # how OpenRouter, vLLM, SGLang, DeepSeek, Zhipu, Cohere, Gemini and Responses say that the server
-# gave up on the way: half an answer is nobody's
+# gave up on the way: half of it is not an answer
 _GAVE_UP = frozenset(
     (
         "error",
@@ -117,7 +117,7 @@ class Answered:
         limit: the setting that bounds the tokens of the answer, which a cut answer names; rest:
         other fields of `Reply`.
 
-        Raises CallError where the server gave up before the answer's end.
+        Raises CallError if the server gave up before the answer's end.
         """
         if (self.finish or "").lower() in _GAVE_UP:
             raise CallError(

@@ -262,9 +262,10 @@ def answer_of(run: Run | None, output: str) -> str:
         return output
     shown = []
     for call in json.loads(run.tool_calls):
-        function = call.get("function") if isinstance(call, dict) else None
-        function = function if isinstance(function, dict) else call
-        arguments = function.get("arguments") if isinstance(function, dict) else None
+        parts = (call.get("function"), call.get("custom")) if isinstance(call, dict) else ()
+        function = next((part for part in parts if isinstance(part, dict)), call)
+        written = "input" if isinstance(function, dict) and "input" in function else "arguments"
+        arguments = function.get(written) if isinstance(function, dict) else None
         value = read_json(arguments) if isinstance(arguments, str) else arguments
         shown.append(
             {

@@ -78,7 +78,7 @@ def _strip_fences(text: str) -> str:
 
 def _strip_thinking(text: str) -> str | None:
     """The text after the thinking that it begins with, also where only the closing tag came; None
-    where the thinking never ended. Tags further on belong to the answer.
+    if the thinking never ended. Tags further on belong to the answer.
     """
     if _CHANNEL.match(text):
         final = list(_FINAL.finditer(text))

@@ -249,7 +249,7 @@ from tests.study.test_batches import MODELS, PRICES, client, version
 def live(folder, kind, url):
     rows = [{"id": str(n), "q": f"question {n}", "expected": "yes"} for n in range(40)]
     lab = Lab(folder, models={MODELS[kind]: client(kind, url)}, prices=PRICES)
-    return lab.evaluate([version(kind)], rows, [equals()], batch="60s").status
+    return lab.evaluate([version(kind)], rows, [equals()], batch="10m").status
 
 child = 0
 for line in sys.stdin:

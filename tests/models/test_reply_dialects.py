@@ -276,13 +276,21 @@ def ask(model: EndpointModel, request: dict[str, Any], times: int = 1) -> list[R
 CHUNK = {"choices": [{"index": 0, "delta": {"content": "Paris"}, "finish_reason": "stop"}]}
 
 
-@pytest.mark.parametrize("words", ["Unrecognized argument: stream_options", "unknown field"])
-def test_what_we_add_is_left_out_where_it_is_refused(words: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (400, "Unrecognized argument: stream_options"),
+        (400, "unknown field"),
+        (422, "extra fields not permitted: stream_options"),
+        (501, "include_usage is not implemented"),
+    ],
+)
+def test_what_we_add_is_left_out_where_it_is_refused(status: int, words: str) -> None:
     """The same call is sent without stream_options, once and from then on, and a note says so."""
 
     def say(seen: Any) -> Say:
         if "stream_options" in seen.body:
-            return Say(status=400, body=error(words, kind="invalid_request_error"))
+            return Say(status=status, body=error(words, kind="invalid_request_error"))
         return Say(pieces=events(CHUNK))
 
     with FaultServer(say) as server:

@@ -372,6 +372,8 @@ def test_a_judge_sees_the_tool_calls() -> None:
         'Tool calls: [{"arguments":null,"name":"odd"}]'
     )
     assert answer_of(RUN, "plain") == "plain"
+    own = replace(run, tool_calls='[{"type": "custom", "custom": {"name": "run", "input": "ls"}}]')
+    assert answer_of(own, "") == 'Tool calls: [{"arguments":"ls","name":"run"}]'
 
 
 def test_a_judge_that_was_stopped_says_why() -> None:
