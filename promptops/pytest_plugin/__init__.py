@@ -24,6 +24,7 @@ import pytest
 
 from .cases import TestedExample, keep_cases
 from .examples import by_example
+from .recorded_answers import RecordedAnswers, values_of
 
 if TYPE_CHECKING:
     from ..dataset import Example
@@ -37,6 +38,7 @@ _SENTENCES = "promptops"  # the user property that carries a verdict to the summ
 _BEGAN = time.time()  # of this process: what a budget counts from
 _REASON = 500  # characters of an assert that are kept with the score
 _CASES = pytest.StashKey[dict[str, TestedExample]]()  # by the id of their test
+_ANSWERS = pytest.StashKey[RecordedAnswers]()
 _PROMPT = (
     "prompt(name, data=None, split=None, scorers=None, candidate=None, baseline=None, env='prod'): "
     "which prompt `study` evaluates and `ask` asks; the newest saved version against what env "
@@ -73,6 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _PROMPT)
     config.addinivalue_line("markers", "promptops_examples(dataset): set by `by_example` itself")
     config.stash[_CASES] = {}
+    config.stash[_ANSWERS] = RecordedAnswers()
 
 
 @pytest.fixture(scope="session")
@@ -121,19 +124,22 @@ def ask(request: pytest.FixtureRequest, lab: Lab, _kept_cases: None) -> Callable
     version, offline = declared.candidate(), request.config.getoption("--promptops-offline")
     budget: float | None = request.config.getoption("--promptops-budget")
     case = TestedExample.of(request.node)
+    answers = request.config.stash[_ANSWERS]
     if case is not None:
         case.version = version
         request.config.stash[_CASES][request.node.nodeid] = case
+        answers.look_up(version, case.dataset)
 
     def answer(example: Example | Mapping[str, Any] | None = None, **values: Any) -> Answer:
         inputs: Any = getattr(example, "inputs", example) if example is not None else {}
-        given = {**inputs, **values}
-        wanted = {variable.name for variable in version.variables}
-        named = {name: value for name, value in given.items() if name in wanted or not wanted}
-        if offline and not declared.recorded(version, named):
+        named = values_of(version, {**inputs, **values})
+        if case is not None and (known := answers.of(version, named)) is not None:
+            case.answer = known
+            return known
+        if offline and answers.read(version, [named]) == []:
             pytest.skip(f"{version.label} has no recorded answer to this example: offline")
         past = budget is not None and declared.spent(_BEGAN) >= budget
-        if past and not declared.recorded(version, named):
+        if past and answers.read(version, [named]) == []:
             pytest.skip(f"the budget of {budget:g} USD is spent: --promptops-budget")
         text = version(**named)
         if case is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..errors import NotDeployed, PromptOpsError
+from ..errors import NotDeployed
 
 if TYPE_CHECKING:
     from ..lab import Lab
@@ -119,11 +119,3 @@ class PromptUnderTest:
             "select coalesce(sum(cost_usd), 0) from runs where started_at >= ?", [utc(since)]
         )
         return float(rows[0][0])
-
-    def recorded(self, version: SavedVersion, values: Mapping[str, Any]) -> bool:
-        """Whether the store has an answer of the version to these values."""
-        try:
-            estimate = self.lab.estimate([version], [dict(values)], [])
-        except PromptOpsError:
-            return False
-        return estimate.calls == 0

@@ -124,6 +124,22 @@ class Asker:
             )
         return self._as_kept(run), False
 
+    def recall(
+        self,
+        version: PromptVersion,
+        values: Sequence[Mapping[str, object]],
+        *,
+        prompt: str,
+        label: str,
+    ) -> list[Run | None]:
+        """The recorded answers to these questions, by one look-up; None if there is none. Raises
+        as `call` does for a question that cannot be asked.
+        """
+        arm = ArmDesign(label, version, self._project.model(version.model, version.api), prompt)
+        keys = [ask(arm, None, each, 0, root=self._project.root).key for each in values]
+        known = known_runs(self._project.store, keys)
+        return [self._as_kept(known[key]) if key in known else None for key in keys]
+
     def _as_kept(self, run: Run) -> Run:
         """As the store has it: what is shown in a cell is in the notebook's file, where no key may
         be.

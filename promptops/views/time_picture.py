@@ -43,12 +43,14 @@ class Frame:
             f" stroke='{tint}'{dash}/>{number}"
         )
 
-    def mark(self, x: float, tint: str, name: str = "") -> str:
-        """An upright line at a moment, with its name beside its top, on the side that has room."""
+    def mark(self, x: float, tint: str, name: str = "", row: int = 0) -> str:
+        """An upright line at a moment, with its name beside its top, on the side that has room.
+        row: how many names are above this one.
+        """
         anchor, shift = ("end", -4) if x > self.width * 0.7 else ("start", 4)
         named = (
-            f"<text x='{x + shift:.1f}' y='{self.top + 8}' text-anchor='{anchor}' font-size='11'"
-            f" fill='{in_text(tint)}'>{esc(name)}</text>"
+            f"<text x='{x + shift:.1f}' y='{self.top + 8 + 13 * row}' text-anchor='{anchor}'"
+            f" font-size='11' fill='{in_text(tint)}'>{esc(name)}</text>"
             if name
             else ""
         )

@@ -4,6 +4,7 @@ what was deployed meanwhile. It describes, and claims no alarm.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["html_page", "trend_html", "trend_page"]
 
 _FRAME = Frame(height=260, width=720, left=74, right=24, top=34, bottom=40)
+_WIDE = 14.0  # pixels per study from which its points are large
+_ROWS = 3  # of names beside each other at the top
+_LETTER = 6.2  # pixels of one, about
+_DATES = 7  # below a picture, at most
 _CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -53,9 +58,10 @@ def trend_page(project: Project) -> str:
         if part
     )
     lead = (
-        "<h1>Scores over time</h1><p class='dim'>One point per study and version, with its 95 %"
-        " interval. The page describes; it raises no alarm: that is what drift monitors are for,"
-        " with a stated rate of false alarms.</p>"
+        "<h1>Scores over time</h1><p class='dim'>One column per study, one point per version with"
+        " its 95 % interval, and between the columns what was deployed. The page describes; it"
+        " raises no alarm: that is what drift monitors are for, with a stated rate of false"
+        " alarms.</p>"
     )
     return html_page("Scores over time", lead + (body or "<p>Nothing was evaluated yet.</p>"))
 
@@ -90,15 +96,11 @@ def _moment(at: object) -> float:
 
 
 def _picture(rows: list[dict[str, Any]], scorer: str, marks: list[tuple[float, str]]) -> str:
+    """One column per study, so that ten studies of one day are as readable as ten of a month."""
     times = [_moment(row["created_at"]) for row in rows]
-    first, last = min(times), max(times)
-    shown = [(at, name) for at, name in marks if first <= at <= last]
+    columns = sorted(set(times))
     low = min(min(row["low"], 0.0) for row in _known(rows)) if _known(rows) else 0.0
     high = max(max(row["high"], 1.0) for row in _known(rows)) if _known(rows) else 1.0
-
-    def x(at: float) -> float:
-        share = (at - first) / (last - first) if last > first else 0.5
-        return _FRAME.x(0.02 + 0.96 * share)
 
     def y(value: float) -> float:
         return _FRAME.y((value - low) / (high - low))
@@ -107,20 +109,57 @@ def _picture(rows: list[dict[str, Any]], scorer: str, marks: list[tuple[float, s
     for step in range(5):
         value = low + (high - low) * step / 4
         out.append(_FRAME.level(y(value), f"{100 * value:.0f} %"))
-    out += [_FRAME.mark(x(at), NEUTRAL, name) for at, name in shown]
+    out += _marked(columns, marks)
     versions = sorted({str(row["version"]) for row in rows}, key=lambda name: (len(name), name))
+    width = (_FRAME.x(1) - _FRAME.x(0)) / len(columns)
+    beside = min(7.0, 0.5 * width / len(versions))  # two intervals do not hide each other
     for row, at in zip(rows, times, strict=True):
-        tint = label_colour(str(row["version"]), versions.index(str(row["version"])))
+        place = versions.index(str(row["version"]))
+        tint = label_colour(str(row["version"]), place)
+        x = _FRAME.x((columns.index(at) + 0.5) / len(columns))
+        x += beside * (place - (len(versions) - 1) / 2)
         if row["low"] == row["low"] and row["low"] is not None:
-            out.append(line([(x(at), y(row["low"])), (x(at), y(row["high"]))], tint))
-        out.append(dot(x(at), y(row["mean"]), tint, 5))
+            out.append(line([(x, y(row["low"])), (x, y(row["high"]))], tint))
+        out.append(dot(x, y(row["mean"]), tint, 5 if width >= _WIDE else 2.5))
     for place, name in enumerate(versions):
         left = _FRAME.width - _FRAME.right - 64 * (len(versions) - place)
         out.append(dot(left, 12, label_colour(name, place), 5))
         out.append(words(left + 9, 16, name, "start"))
-    out.append(_FRAME.ends(str(rows[0]["created_at"])[:10], str(rows[-1]["created_at"])[:10]))
-    text = f"{scorer} over {len(rows)} studies"
+    out += _dated(columns, {_moment(row["created_at"]): str(row["created_at"]) for row in rows})
+    text = f"{scorer} over {len(columns)} studies"
     return svg.wrap("".join(out), _FRAME.width, _FRAME.height, text)
+
+
+def _marked(columns: list[float], marks: list[tuple[float, str]]) -> list[str]:
+    """What was deployed between two studies, on their border; names that would touch are one below
+    the other.
+    """
+    shown, out, ends = [], [], [float("-inf")] * _ROWS
+    for at, name in marks:
+        if columns[0] <= at <= columns[-1]:
+            shown.append((_FRAME.x(bisect_left(columns, at) / len(columns)), name))
+    for x, name in shown:
+        left = x if x <= 0.7 * _FRAME.width else x - _LETTER * len(name)
+        row = min(range(_ROWS), key=lambda each: (ends[each] > left, each))
+        ends[row] = left + _LETTER * len(name) + 8
+        out.append(_FRAME.mark(x, NEUTRAL, name, row))
+    return out
+
+
+def _dated(columns: list[float], written: Mapping[float, str]) -> list[str]:
+    """The day below some of the columns, the time of day where all studies are of one day."""
+    stamps = [written[at] for at in columns]
+    part = slice(0, 10) if stamps[0][:10] != stamps[-1][:10] else slice(11, 16)
+    out, before = [], ""
+    for place in range(0, len(columns), -(-len(columns) // _DATES)):
+        name = stamps[place][part]
+        if name != before:
+            x = _FRAME.x((place + 0.5) / len(columns))
+            out.append(words(x, _FRAME.height - 20, name, "middle"))
+        before = name
+    if part.start:
+        out.append(words(_FRAME.x(0), _FRAME.height - 4, f"{stamps[0][:10]} UTC", "start"))
+    return out
 
 
 def _known(rows: list[dict[str, object]]) -> list[dict[str, Any]]:

@@ -8,16 +8,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from promptops.lab import Lab, Study
 from promptops.models.scripted import ScriptedModel
+from promptops.store import Store
 
 CONFTEST = """
 import pytest
 from promptops.lab import Lab
+from promptops.models.protocol import Reply
 from promptops.models.scripted import ScriptedModel
 from pathlib import Path
 
@@ -26,8 +30,10 @@ def lab(request):
     def answer(request):
         with open(Path(__file__).parent / "calls", "a") as file:
             file.write("x")
-        return '{"category": "billing"}' if "Second" in str(request) else '{"category": "bug"}'
-    return Lab(request.config.rootpath, models={"m": ScriptedModel(answer)})
+        category = "billing" if "Second" in str(request) else "bug"
+        return Reply('{"category": "%s"}' % category, tokens_in=10, tokens_out=1)
+    model = ScriptedModel(answer, "m", remote=True)
+    return Lab(request.config.rootpath, models={"m": model}, prices={"m": (1e6, 0.0)})
 """
 TESTS = """
 import pytest
@@ -42,7 +48,7 @@ def test_better(study):
 def test_names_a_category(example, ask):
     assert ask(example).json()["category"] == "billing", ask(example).text
 """
-ROWS = 40
+ROWS = 20
 
 
 @pytest.fixture
@@ -65,21 +71,33 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:promptops",
-        "-p",
-        "promptops.pytest_plugin",
-    ]
+WORDS = ["-q", "-p", "no:cacheprovider", "-p", "promptops.pytest_plugin"]
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A pytest of its own inside this process, in the project's folder: what it prints."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # nbval alone takes seconds to import
+    monkeypatch.chdir(project)
+
+    def inside(*arguments: str) -> str:
+        loaded = set(sys.modules)
+        pytest.main([*WORDS, "--rootdir", str(project), *arguments, "test_prompts.py"])
+        for name in {"conftest", "test_prompts"} - loaded:
+            sys.modules.pop(name, None)
+        return capsys.readouterr().out
+
+    return inside
+
+
+def run_with_workers(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A pytest with workers of xdist, which are processes."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     environment.pop("PYTEST_XDIST_WORKER", None)
-    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # nbval alone takes seconds to import
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     return subprocess.run(
-        [*command, "-q", "-p", "no:cacheprovider", *arguments],
+        [sys.executable, "-m", "pytest", *WORDS, "-p", "xdist", *arguments],
         cwd=project,
         env=environment,
         capture_output=True,
@@ -98,28 +116,66 @@ def cases(project: Path) -> Study:
     return study
 
 
-def test_a_prompt_is_tested_like_code(project: Path) -> None:
+def test_a_prompt_is_tested_like_code(project: Path, run: Run) -> None:
     """Candidate against what prod serves; the sentence in the summary; each example a test; an
     equal question is asked once; offline then needs no call.
     """
-    done = run(project, "--strict-markers")
-    assert f"{ROWS + 1} passed" in done.stdout, done.stdout + done.stderr
-    assert "v2 is right on 40 more of 40 examples than v1" in done.stdout
+    out = run("--strict-markers")
+    assert f"{ROWS + 1} passed" in out
+    assert f"v2 is right on {ROWS} more of {ROWS} examples than v1" in out
     assert calls(project) == 2 * ROWS
-    again = run(project, "--promptops-offline")
-    assert f"{ROWS + 1} passed" in again.stdout, again.stdout
+    assert f"{ROWS + 1} passed" in run("--promptops-offline")
     assert calls(project) == 2 * ROWS
 
 
-def test_offline_without_recorded_answers_is_a_skip_with_its_reason(project: Path) -> None:
+def test_offline_without_recorded_answers_is_a_skip_with_its_reason(
+    project: Path, run: Run
+) -> None:
     """A fork has no key and no answers: nothing fails, nothing is asked."""
-    done = run(project, "--promptops-offline", "-rs")
-    assert f"{ROWS + 1} skipped" in done.stdout, done.stdout
-    assert "80 answers of triage are not recorded: offline" in done.stdout
+    out = run("--promptops-offline", "-rs")
+    assert f"{ROWS + 1} skipped" in out
+    assert f"{2 * ROWS} answers of triage are not recorded: offline" in out
     assert calls(project) == 0
 
 
-def test_a_failing_example_is_one_failing_test(project: Path) -> None:
+def test_each_example_is_asked_as_often_as_wanted(project: Path, run: Run) -> None:
+    """`--promptops-repeats` is of the study; what it asked is not asked again by a case."""
+    assert f"{ROWS + 1} passed" in run("--promptops-repeats", "3")
+    assert calls(project) == 2 * 3 * ROWS
+
+
+def test_past_its_budget_nothing_is_asked(project: Path, run: Run) -> None:
+    """A call costs 10 USD: three reach the budget, the other cases are skipped with the reason; a
+    recorded answer costs nothing and is used past it too.
+    """
+    out = run("-k", "names_a_category", "--promptops-budget", "25", "-rs")
+    assert calls(project) == 3
+    assert f"3 passed, {ROWS - 3} skipped" in out
+    assert "the budget of 25 USD is spent: --promptops-budget" in out
+    again = run("-k", "names_a_category", "--promptops-budget", "25", "-rs")
+    assert f"3 passed, {ROWS - 3} skipped" in again
+    assert calls(project) == 3
+
+
+def test_recorded_answers_are_read_together(
+    project: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is opened a few times for all cases, and not once for each."""
+    assert f"{ROWS} passed" in run("-k", "names_a_category")
+    opened: list[str] = []
+    rows = Store.rows
+
+    def counted(self: Store, query: str, *rest: Any, **named: Any) -> Any:
+        opened.append(query)
+        return rows(self, query, *rest, **named)
+
+    monkeypatch.setattr(Store, "rows", counted)
+    assert f"{ROWS} passed" in run("-k", "names_a_category")
+    assert len(opened) < ROWS / 2, opened
+    assert calls(project) == ROWS
+
+
+def test_a_failing_example_is_one_failing_test(project: Path, run: Run) -> None:
     """By its id, with the answer."""
     text = (project / "rows.jsonl").read_text().replace('"ticket 7"', '"Second ticket 7"')
     lines = text.splitlines()
@@ -127,12 +183,12 @@ def test_a_failing_example_is_one_failing_test(project: Path) -> None:
     (project / "rows.jsonl").write_text("\n".join(lines))
     tests = TESTS.replace('== "billing"', '== ("bug" if example.id == "e7" else "billing")')
     (project / "test_prompts.py").write_text(tests)
-    done = run(project, "-k", "names_a_category")
-    assert f"1 failed, {ROWS - 1} passed" in done.stdout, done.stdout
-    assert "test_names_a_category[e7]" in done.stdout
-    assert '{"category": "billing"}' in done.stdout
-    assert "v2 answered:" in done.stdout
-    assert '- "category": "bug"\n+ "category": "billing"' in done.stdout
+    out = run("-k", "names_a_category")
+    assert f"1 failed, {ROWS - 1} passed" in out
+    assert "test_names_a_category[e7]" in out
+    assert '{"category": "billing"}' in out
+    assert "v2 answered:" in out
+    assert '- "category": "bug"\n+ "category": "billing"' in out
     study = cases(project)
     assert study.record.scorer_names == ("test_names_a_category",)
     rows = study.recorded.project.store.rows(
@@ -155,21 +211,21 @@ WRONG_MARKS = {
 }
 
 
-def test_a_wrong_mark_names_what_is_accepted(project: Path) -> None:
+def test_a_wrong_mark_names_what_is_accepted(project: Path, run: Run) -> None:
     """Before anything is asked, each in its own test's error."""
     tests = [f"{mark}\ndef test_mark_{n}(study): pass\n" for n, mark in enumerate(WRONG_MARKS)]
     (project / "test_prompts.py").write_text("import pytest\n" + "\n".join(tests))
-    done = run(project)
-    parts = done.stdout.split("ERROR at setup of test_mark_")[1:]
-    assert [part[0] for part in parts] == ["0", "1", "2", "3"], done.stdout
+    out = run()
+    parts = out.split("ERROR at setup of test_mark_")[1:]
+    assert [part[0] for part in parts] == ["0", "1", "2", "3"], out
     for said, part in zip(WRONG_MARKS.values(), parts, strict=True):
-        assert said in part, done.stdout
+        assert said in part, out
     assert calls(project) == 0
 
 
 def test_workers_share_what_is_asked(project: Path) -> None:
     """Under xdist each answer is recorded once, whatever worker asked it."""
-    done = run(project, "-p", "xdist", "-n", "2", "-k", "names_a_category")
+    done = run_with_workers(project, "-n", "2", "-k", "names_a_category")
     assert f"{ROWS} passed" in done.stdout, done.stdout
     lab = Lab(project)
     rows = lab.store.rows("select count(*), count(distinct key) from runs")
