@@ -17,7 +17,9 @@ __all__ = [
     "markdown",
     "paragraph",
     "plain",
+    "portable",
     "shorten",
+    "stem",
     "uncell",
     "without_data",
 ]
@@ -71,6 +73,9 @@ _FORMULA = (
     "－",
     "＠",
 )  # the wide ones count in East Asian versions
+
+_NO_NAME = re.compile(r'[/\\:*?"<>|]')
+_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *")
 
 _MARKS = re.compile(r"[\\*_\[\]~|#!]|^[-+=]")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
@@ -142,6 +147,23 @@ def shorten(text: object, width: int) -> str:
     """At most `width` characters on one line, `…` where something was left out; terminal-safe."""
     line = " ".join(plain(text).split())
     return line if len(line) <= width else (line[: width - 1] + "…" if width > 0 else "")
+
+
+def portable(name: str) -> str:
+    """The name of a file, changed only where Windows would take it for a device (`con`, `nul.txt`).
+
+    What is put before it begins no name of ours, so no two names become one.
+    """
+    return f"~{name}" if _DEVICE.fullmatch(name.partition(".")[0]) else name
+
+
+def stem(text: object) -> str:
+    """The name of a file, without its ending, that a text of anybody's is kept under: one line, no
+    folder, at most 120 bytes, and a name on every system.
+    """
+    line = _NO_NAME.sub("-", " ".join(plain(text).split()))
+    short = line.encode()[:120].decode(errors="ignore").strip(". ")
+    return portable(short) or "unnamed"
 
 
 def without_data(text: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptops.markup import cell, esc, plain, shorten, uncell
+from promptops.markup import cell, esc, plain, portable, shorten, stem, uncell
 
 law = settings(deadline=None, max_examples=200)
 
@@ -182,3 +182,29 @@ def test_formulas(text: str) -> None:
 def test_no_cell_computes(text: str) -> None:
     """S10: no exported cell begins with a sign of a formula."""
     assert not cell(text).startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("study 1, v2", "study 1, v2"),
+        ("a/b\\c:d", "a-b-c-d"),
+        ("a\0b\nc\u202e", "ab c"),
+        ("..", "unnamed"),
+        (" .hidden. ", "hidden"),
+        ("con", "~con"),
+        ("NUL.v1", "~NUL.v1"),
+        ("console", "console"),
+        ("é" * 200, "é" * 60),
+        ("\ud800", "\ufffd"),
+    ],
+)
+def test_a_text_becomes_the_name_of_a_file_on_every_system(text: str, kept: str) -> None:
+    """One part of a path, short, and no device of Windows."""
+    assert stem(text) == kept
+
+
+def test_names_that_are_devices_stay_apart_from_all_others() -> None:
+    """`~` begins no prompt's name."""
+    assert portable("con.prod.json") == "~con.prod.json"
+    assert portable("team~con.html") == "team~con.html"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..markup import stem
 from .completing import studies
 
 __all__ = ["report"]
@@ -28,4 +29,4 @@ def report(study: str, output: Path | None, markdown: bool) -> None:
     if markdown:
         click.echo(found.compare().markdown())
         return
-    click.echo(str(found.report(output or Path(f"{found.name.replace('/', '-')}.html"))))
+    click.echo(str(found.report(output or Path(f"{stem(found.name)}.html"))))

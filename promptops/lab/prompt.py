@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError, VersionError
+from ..markup import shorten
 from ..models.typed_schemas import response_format_of, tools_of
 from ..policy import Policy
 from ..study.ask import Asker
@@ -246,15 +247,15 @@ class Prompt:
         return [self._made(entry) for entry in self.project.registry.versions(self.name)]
 
     def __getitem__(self, number: int | str) -> SavedVersion:
-        """By number (2 or "v2"), or by the beginning of its id."""
+        """By number (2, "2" or "v2"), or by the beginning of its id."""
         entries = self.project.registry.versions(self.name)
         for entry in entries:
-            if number in (entry.number, f"v{entry.number}") or (
+            if number in (entry.number, str(entry.number), f"v{entry.number}") or (
                 isinstance(number, str) and len(number) > 5 and entry.id.startswith(number)
             ):
                 return self._made(entry)
         known = ", ".join(f"v{entry.number}" for entry in entries) or "none yet"
-        raise StudyError(f"{self.name} has no version {number!r}; saved: {known}.")
+        raise StudyError(f"{self.name} has no version {shorten(repr(number), 60)}; saved: {known}.")
 
     @property
     def policy(self) -> Policy:

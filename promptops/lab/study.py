@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..analysis.verdict import Verdict
+from ..markup import stem
 from ..signatures import explained
 from ..study import comparing, over_time
 from ..study.queries import outcomes
@@ -193,7 +194,7 @@ class Study:
         target = (
             Path(path)
             if path is not None
-            else self.recorded.project.root / f"{self.name.replace('/', '-')}.html"
+            else self.recorded.project.root / f"{stem(self.name)}.html"
         )
         return show.report(self.wait(), target)
 

@@ -77,16 +77,21 @@ class DailyBudget:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     def _spent(self) -> tuple[int, float]:
-        """Calls and USD of today; a line that cannot be read counts as the whole budget."""
+        """Calls and USD of today; a line that cannot be read, or gives some back, counts as the
+        whole budget.
+        """
         try:
-            lines = self._path.read_text(encoding="utf-8").splitlines()
+            lines = self._path.read_bytes().splitlines()
         except FileNotFoundError:
             return 0, 0.0
         last: dict[str, tuple[int, float]] = {}
         for line in lines:
             try:
                 row = json.loads(line)
-                last[str(row["id"])] = (int(row["calls"]), float(row["usd"]))
-            except (ValueError, KeyError, TypeError):
+                calls, usd = int(row["calls"]), float(row["usd"])
+                if calls < 0 or not 0 <= usd < float("inf"):
+                    raise ValueError
+                last[str(row["id"])] = (calls, usd)
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 return self.calls, self.usd or 0.0
         return sum(calls for calls, _ in last.values()), sum(usd for _, usd in last.values())

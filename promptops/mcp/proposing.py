@@ -62,7 +62,7 @@ def open_proposal(
             f"{env} has no gate, and an agent promotes nowhere without one; next: ask"
             f" {agent.person} to run `promptops promote {prompt} {version} --env {env}`."
         )
-    saved = agent.lab.prompt(prompt)[int(version) if version.isdecimal() else version]
+    saved = agent.lab.prompt(prompt)[version]
     _check_committed(agent)
     serving = project.registry.serving(prompt, env)
     if serving is not None and serving.id == saved.id:

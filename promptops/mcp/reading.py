@@ -62,7 +62,7 @@ def list_prompts(agent: Agent) -> Any:
 
 def show_version(agent: Agent, prompt: str, version: str) -> Any:
     """One version: messages, variables, model, settings."""
-    saved = agent.lab.prompt(prompt)[_number(version)]
+    saved = agent.lab.prompt(prompt)[version]
     return {
         "prompt": prompt,
         "version": saved.label,
@@ -75,7 +75,7 @@ def show_version(agent: Agent, prompt: str, version: str) -> Any:
 def diff_versions(agent: Agent, prompt: str, old: str, new: str) -> Any:
     """What changed, in words."""
     family = agent.lab.prompt(prompt)
-    return {"diff": str(family[_number(old)].diff(family[_number(new)]))}
+    return {"diff": str(family[old].diff(family[new]))}
 
 
 def scan_code(agent: Agent, path: str = ".") -> Any:
@@ -168,10 +168,6 @@ def _relative(file: str, root: Any) -> str:
 
     path = Path(file).resolve()
     return str(path.relative_to(root)) if path.is_relative_to(root) else path.name
-
-
-def _number(version: str) -> int | str:
-    return int(version) if version.isdecimal() else version
 
 
 def _cut(value: Any) -> Any:

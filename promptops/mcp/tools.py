@@ -205,6 +205,8 @@ def call(agent: Agent, name: str, arguments: Mapping[str, Any]) -> Answer:
         return Answer(clean(f"refused: {error}"), refused=True)
     except PromptOpsError as error:
         return Answer(clean(f"error: {error}"), refused=True)
+    except RecursionError:
+        return Answer("error: the arguments are nested too deeply to be read.", refused=True)
     except OSError as error:
         return Answer(clean(f"error: {error.strerror or error}"), refused=True)
     text = clean(json.dumps(found, ensure_ascii=False, indent=1, default=str))

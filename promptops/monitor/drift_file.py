@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Conflict, StudyError
+from ..markup import portable
 from ..registry.write_lock import locked
 from ..registry.write_lock import replace as replace_file
 
@@ -228,7 +229,8 @@ class MonitorFile:
 def path_of(project: Project, prompt: str, env: str) -> str:
     """Where the monitor of a prompt in an environment is kept."""
     folder = project.location.registry.parent / FOLDER
-    return str(folder / f"{prompt.replace('/', '~')}.{env.replace('/', '~')}.json")
+    name = portable(f"{prompt.replace('/', '~')}.{env.replace('/', '~')}.json")
+    return str(folder / name)
 
 
 def live_path_of(project: Project, prompt: str, env: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..errors import PromptOpsError
+from ..markup import shorten
 from ..redact import named_like_a_secret
 from .client_doors import observe_client
 from .live_call import Observer
@@ -74,9 +76,28 @@ def observer_of(sink: str | None = None) -> Observer | None:
     queue = queue_for(sink)
     if queue is None:
         return None
-    share = float(os.environ.get("PROMPTOPS_CONTENT") or 0)
+    share = _share(os.environ.get("PROMPTOPS_CONTENT"))
     names = os.environ.get("OTEL_SERVICE_NAME"), os.environ.get("PROMPTOPS_RELEASE")
     return Observer(queue, share, None, *names)
+
+
+def _share(named: str | None) -> float:
+    """The share of calls whose content is kept; none where what is named is not a share, which a
+    warning says: an application's call goes on.
+    """
+    try:
+        share = float(named or 0)
+    except ValueError:
+        share = -1.0
+    if 0 <= share <= 1:
+        return share
+    with contextlib.suppress(Warning):  # where warnings are errors, a call goes on too
+        warnings.warn(
+            f"PROMPTOPS_CONTENT is {shorten(named, 40)!r}; expected a share from 0 to 1. No content"
+            " of calls is kept.",
+            stacklevel=2,
+        )
+    return 0.0
 
 
 def _secrets(client: Any) -> set[str]:

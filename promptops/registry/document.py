@@ -272,11 +272,13 @@ def _frame(document: object) -> str | None:
 
 
 def _conflict(data: bytes) -> str:
-    return (
-        "it holds git's conflict marks: run `promptops registry merge`"
-        if b"\n<<<<<<< " in b"\n" + data
-        else ""
-    )
+    """What is wrong where git's marks are in it; one that a hasty hand left is enough. No line of a
+    registry begins so.
+    """
+    lines = b"\n" + data
+    if any(b"\n" + mark in lines for mark in (b"<<<<<<< ", b"=======", b">>>>>>> ", b"||||||| ")):
+        return "it holds git's conflict marks: run `promptops registry merge`"
+    return ""
 
 
 def _ordered(document: Document) -> Document:

@@ -272,24 +272,31 @@ class TeamStore(TeamMember):
                 self._hand_over(segment, there, mine)
         for batch in batches(self._folder):
             if any(size > shared.get(name, 0) for name, size in batch.segments.items()):
-                mine.batches[put_batch(self.files, mine.member, batch)] = dict(batch.segments)
+                self._hand_over(batch, there, mine)
         mine.keep(self._folder)
 
-    def _hand_over(self, segment: Segment, there: Contents, mine: Membership) -> None:
-        """A finished segment, without the rows that were purged while it was written."""
-        parcel = Parcel("", mine.member, {segment.name: segment.size}, segment.size, "-")
+    def _hand_over(self, content: Segment | Batch, there: Contents, mine: Membership) -> None:
+        """A finished segment or a batch, without the rows that were purged while it was kept
+        here.
+        """
+        if isinstance(content, Segment):
+            marks = {content.name: content.size}
+        else:
+            marks = dict(content.segments)
+        parcel = Parcel("", mine.member, marks, 0, "-")
         # by what this store did, since the clocks of two hosts may differ: it recorded these rows
         # before it heard of a purge that it has not carried out
-        due = {*self._unsearched(parcel, there)}
-        due.update(stone for stone in there.tombstones if stone not in mine.applied)
+        due = {stone for stone in there.tombstones if stone not in mine.applied}
+        if isinstance(content, Segment):
+            due.update(self._unsearched(parcel, there))
         stones = [self._stone(stone) for stone in sorted(due)]
         with self._desk() as desk:
-            clean = rewritten([Fetched(parcel, segment)], stones, desk)
-            if clean:
-                batch = clean[parcel.name]
+            clean = rewritten([Fetched(parcel, content)], stones, desk)
+            batch = clean.get(parcel.name, content)
+            if isinstance(batch, Segment):
+                put_segment(self.files, mine.member, batch)
+            else:
                 mine.batches[put_batch(self.files, mine.member, batch)] = dict(batch.segments)
-                return
-        put_segment(self.files, mine.member, segment)
 
     # -- purging
 

@@ -19,6 +19,7 @@ __all__ = [
     "READERS",
     "WRITERS",
     "Busy",
+    "NotOurTurn",
     "Connection",
     "Damaged",
     "attach",
@@ -46,6 +47,10 @@ Connection = Any  # duckdb.DuckDBPyConnection
 
 class Busy(Exception):
     """Another process holds the file; the text names it."""
+
+
+class NotOurTurn(Busy):
+    """A process of our own has the file's turn, and hands it on soon."""
 
 
 class Damaged(Exception):

@@ -15,7 +15,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ..spool.locks import turn
-from .connect import READERS, WRITERS, Busy, Connection, Damaged, attach, fault_of, is_damage
+from .connect import (
+    READERS,
+    WRITERS,
+    Connection,
+    Damaged,
+    NotOurTurn,
+    attach,
+    fault_of,
+    is_damage,
+)
 from .links import LINK, own_folder
 from .recorder import say
 from .renewal import is_current, renew
@@ -296,7 +305,7 @@ class Database:
                     raise
                 mine = True  # a folder that cannot be written: nobody writes there
             if not mine:
-                raise Busy("another promptops process")
+                raise NotOurTurn("another promptops process")
             yield
 
 

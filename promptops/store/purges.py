@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
+from ..markup import shorten
 from ..spool.segment import Segment, read_pieces
 from .arrow_rows import Keep, documents_of
 from .hidden import add_hidden, hidden_of
+from .read import as_stored
 
 __all__ = [
     "Doomed",
@@ -27,6 +30,7 @@ __all__ = [
     "holds",
     "keep_all_but",
     "keep_of",
+    "utc_moment",
 ]
 
 # table -> (column, which ids it is compared with)
@@ -127,12 +131,16 @@ class Named:
         before: str | None,
         table: str | None,
     ) -> Named:
-        """What the arguments of `Store.purge` name. Raises StoreError if that is nothing."""
+        """What the arguments of `Store.purge` name. Raises StoreError if that is nothing, or
+        `before` is not a moment.
+        """
         chosen, calls = (
-            sorted({each} if isinstance(each, str) else set(each)) for each in (examples, live)
+            sorted(map(as_stored, {each} if isinstance(each, str) else set(each)))
+            for each in (examples, live)
         )
-        moments = (None, before) if table == "live" else (before, None)
-        named = cls(tuple(chosen), tuple(calls), study, *moments)
+        moment = utc_moment(before)
+        moments = (None, moment) if table == "live" else (moment, None)
+        named = cls(tuple(chosen), tuple(calls), study and as_stored(study), *moments)
         if not named or table not in (None, "live"):
             raise StoreError(
                 "nothing was named to purge; pass example ids, live=, study= or before=, and"
@@ -152,6 +160,26 @@ class Named:
         if table in ("runs", "live") and any(each and _is_before(row, each) for each in moments):
             return ids
         return ids if table == "live" and not set(ids).isdisjoint(self.live) else ()
+
+
+def utc_moment(text: str | None) -> str | None:
+    """A moment in the one form that every reader of it takes alike: DuckDB's cast, and the
+    comparison of texts by which rows are found in segments; None where none is given.
+
+    Raises StoreError where it is not a moment.
+    """
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is not None:
+            found = found.astimezone(UTC).replace(tzinfo=None)
+    except (TypeError, ValueError, OverflowError):
+        raise StoreError(
+            f"{shorten(text, 60)!r} is not a moment; pass UTC in ISO 8601, such as 2026-08-01 or"
+            " 2026-08-01T12:00:00."
+        ) from None
+    return found.isoformat()
 
 
 def _present(*ids: object) -> tuple[str, ...]:

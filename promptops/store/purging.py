@@ -10,6 +10,7 @@ from ..errors import StoreError
 from ..spool.segment import check_schema
 from .access import Access
 from .connect import Busy, Connection
+from .patience import patiently
 from .purged_hours import hours_of
 from .purges import Doomed, Named, Purged
 from .repair import mended_own, rescued
@@ -55,12 +56,15 @@ class Purging:
         self.access.drop_scratch()
         try:
             mended_own(self.access.folder, self.access.sources)
-            self.access.merged(self.access.sources())
+            self._merged()
             rescued(self.access.folder, self.access.main, self.access.sources, self.append)
             self.seal()
-            self.access.merged(self.access.sources())
+            self._merged()
             return purge_rows(self.access.folder, self.access.main, found, announce, beyond)
         except Busy as busy:
             raise StoreError(
                 f"{self.access.main.path} is in use by {busy}; close it there, then purge again."
             ) from None
+
+    def _merged(self) -> None:
+        patiently(lambda: self.access.merged(self.access.sources()))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
-__all__ = ["Deployments", "Params", "ask_user", "show_deployments"]
+__all__ = ["Deployments", "Params", "as_stored", "ask_user", "asked", "show_deployments"]
 
 Params = Sequence[Any] | Mapping[str, Any] | None
 Deployments = Callable[[], Iterable[Mapping[str, Any]]]
@@ -33,6 +33,35 @@ _LOCKS = (
     "SET enable_external_access = false",
     "SET lock_configuration = true",
 )
+
+
+def as_stored(value: Any) -> Any:
+    """The value as a row holds it: a lone surrogate, which UTF-8 cannot carry, is replaced; lists
+    are taken item by item.
+    """
+    if isinstance(value, (list, tuple)):
+        return [as_stored(each) for each in value]
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def asked(con: Connection, sql: str, params: Params) -> Any:
+    """What our own SQL finds; a text that DuckDB cannot take is asked as it was stored."""
+    import duckdb
+
+    try:
+        return con.execute(sql, params)
+    except duckdb.InvalidInputException:
+        given = dict(params) if isinstance(params, Mapping) else list(params or ())
+        kept = (
+            {name: as_stored(value) for name, value in given.items()}
+            if isinstance(given, dict)
+            else as_stored(given)
+        )
+        if kept == given:
+            raise
+        return con.execute(sql, kept)
 
 
 def show_deployments(con: Connection, query: str, deployments: Deployments | None) -> None:
@@ -58,6 +87,7 @@ def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataF
 
     for lock in _LOCKS:
         con.execute(lock)
+    query = as_stored(query)
     try:
         statements = con.extract_statements(query)
         if len(statements) != 1:

@@ -20,7 +20,7 @@ from .export import export_rows
 from .export_parquet import export_parquet
 from .purges import Doomed, Named, Purged, doomed_by
 from .purging import Purging
-from .read import Deployments, Params, ask_user
+from .read import Deployments, Params, ask_user, asked
 from .recorder import Spool
 from .records import encode, encode_columns
 from .repair import repair_store, verify_store
@@ -169,18 +169,18 @@ class Store:
         fresh: False if what is merged is enough, as for rows that were seen a moment ago: then
             nothing is merged first; "others" where only runs that `recent_runs` has may be missing.
         """
-        return self._answer(sql, lambda con: con.execute(sql, params).fetchall(), fresh)
+        return self._answer(sql, lambda con: asked(con, sql, params).fetchall(), fresh)
 
     def frame(self, sql: str, params: Params = None) -> DataFrame:
         """As `rows`, as a DataFrame."""
-        frame: DataFrame = self._answer(sql, lambda con: con.execute(sql, params).df())
+        frame: DataFrame = self._answer(sql, lambda con: asked(con, sql, params).df())
         return frame
 
     def columns(self, sql: str, params: Params = None) -> dict[str, Any]:
         """As `rows`, as one numpy array per column, for many rows: null is NaN in numbers, None in
         texts.
         """
-        found = self._answer(sql, lambda con: con.execute(sql, params).fetchnumpy())
+        found = self._answer(sql, lambda con: asked(con, sql, params).fetchnumpy())
         return {name: unmasked(column) for name, column in found.items()}
 
     def sql(self, query: str, limit: int = 10_000, timeout_s: float = 30.0) -> DataFrame:

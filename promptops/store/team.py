@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..run import utc
-from .purges import Doomed, Named, doomed_by
+from .purges import Doomed, Named, doomed_by, utc_moment
 
 __all__ = ["Team", "Tombstone"]
 
@@ -57,8 +57,8 @@ class Tombstone:
             tuple(document["examples"]),
             tuple(document.get("live", ())),
             document["study"],
-            document["before"],
-            document.get("live_before"),
+            utc_moment(document["before"]),
+            utc_moment(document.get("live_before")),
         )
         return cls(document["id"], document["at"], named, frozenset(document["runs"]))
 

@@ -13,9 +13,10 @@ from ..spool.ends import ends_of, forget_end
 from ..spool.segment import Segment, finished, remove_finished, segments
 from .archive import Batch, alone, batches, discard, marks_of, sweep, write_batch
 from .connect import Busy
-from .database import WAIT_S, Database
+from .database import Database
 from .hidden import drop_hidden
 from .merge_segments import Sources, sources_of
+from .patience import PATIENT_S, patiently
 from .purges import Doomed, Purged, hide, holds, keep_all_but, keep_of
 from .repair import aside_of, build
 
@@ -78,20 +79,25 @@ def purge_rows(
     What others record from here on is new, and stays. Raises Busy if another program holds the
     file.
     """
-    with alone(folder, WAIT_S) as mine:
-        if not mine:
-            raise Busy("another promptops process, which writes the archive")
+
+    def look() -> tuple[Doomed, Mapping[str, int], Mapping[str, int]]:
         with database.reading() as con:
             doomed = find(con)
-            removed = doomed.counts(con)
-            merged = dict(database.covered)
+            return doomed, doomed.counts(con), dict(database.covered)
+
+    with alone(folder, PATIENT_S) as mine:
+        if not mine:
+            raise Busy("another promptops process, which writes the archive")
+        doomed, removed, merged = patiently(look)
         if announce is not None:
             announce(doomed)
         elsewhere = beyond(doomed)
         if announce is None and not removed:
             return elsewhere
         left = [*elsewhere.left, *_cut(folder, doomed, merged)]
-        database.replaced(lambda path: build(path, sources_of(folder)), aside=False)
+        patiently(
+            lambda: database.replaced(lambda path: build(path, sources_of(folder)), aside=False)
+        )
     left += [
         f"{path} was set aside earlier and may hold such rows; delete it when nobody needs it."
         for path in aside_of(folder)

@@ -210,7 +210,7 @@ def version_named(lab: Lab, prompt: str, named: str) -> Any:
                 f'{prompt} serves nothing in {named[4:]!r}; name a version, as in "v1".'
             )
         return lab.prompt(prompt)[serving.id]
-    return lab.prompt(prompt)[int(named) if named.isdecimal() else named]
+    return lab.prompt(prompt)[named]
 
 
 def junit_xml(comparison: Comparison, name: str) -> str:

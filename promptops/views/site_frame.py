@@ -5,7 +5,7 @@ A page holds no script, loads nothing, and its own policy forbids both.
 
 from __future__ import annotations
 
-from ..markup import esc
+from ..markup import esc, portable
 from .folds import PAGE
 from .theme import ROOT, STYLE
 
@@ -70,7 +70,7 @@ def moment(at: str) -> str:
 
 def prompt_file(name: str) -> str:
     """The page of a prompt: `~` is in no prompt's name, so no two share a file."""
-    return f"prompts/{name.replace('/', '~')}.html"
+    return f"prompts/{portable(name.replace('/', '~'))}.html"
 
 
 def study_file(id: str) -> str:

@@ -113,7 +113,7 @@ def run(
     (folder / "stop").touch()
     for keeper in keepers:
         turns, faults = json.loads(keeper.communicate(timeout=120)[0])
-        assert faults == []
+        assert faults == [], faults
         assert turns > 0
         print(f"{turns} turns, ", end="")
     told = [line.split() for line in (folder / "acknowledged").read_text().splitlines()]

@@ -20,7 +20,10 @@ ARENA = Path(__file__).with_name("store_arena.py")
 
 def arena(*words: object) -> list[str]:
     done = subprocess.run(
-        [sys.executable, str(ARENA), *map(str, words)], capture_output=True, text=True, timeout=280
+        [sys.executable, str(ARENA), *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=1_800,
     )
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout))

@@ -410,3 +410,41 @@ def test_a_session_over_pipes(project: Path) -> None:
             assert json.loads(left.content[0].text)["calls_left"] == 0  # type: ignore[union-attr]
 
     asyncio.run(asyncio.wait_for(script(), 120))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\xff\xfe",
+        b"[" * 100000,
+        b"[]",
+        b'{"id": "x", "calls": 1e999, "usd": 1}',
+        b'{"id": "x", "calls": -1000, "usd": 0}',
+        b'{"id": "x", "calls": 1, "usd": NaN}',
+    ],
+    ids=["bytes", "deep", "list", "endless", "given back", "no figure"],
+)
+def test_a_count_that_does_not_read_is_the_whole_budget(tmp_path: Path, line: bytes) -> None:
+    """Nothing that stands in the day's file gives calls back, or stops who asks for it."""
+    budget = DailyBudget(tmp_path, 100, 5.0)
+    budget.reserve(1, "a look", "Ada")
+    [file] = [path for path in tmp_path.iterdir() if path.suffix == ".jsonl"]
+    with file.open("ab") as day:
+        day.write(line + b"\n")
+    assert budget.left().calls == 0
+    assert budget.left().usd == 0
+    with pytest.raises(Refused, match="0 and 0 USD are left"):
+        budget.reserve(1, "this evaluation", "Ada")
+
+
+@pytest.mark.parametrize("version", ["9" * 5_000, "²", "٣", "v0", ""])
+def test_a_version_that_there_is_not_is_said(agent: Callable[..., Agent], version: str) -> None:
+    """Also a number that Python does not convert."""
+    one = agent()
+    one.lab.prompt("triage").save("{{ticket}}", model="mini")
+    for tool, names in (("show_version", ["version"]), ("diff_versions", ["old", "new"])):
+        found = call(one, tool, {"prompt": "triage", **dict.fromkeys(names, version)})
+        assert found.refused
+        assert "has no version" in found.text
+        assert len(found.text) < 200
+    assert not call(one, "show_version", {"prompt": "triage", "version": "1"}).refused

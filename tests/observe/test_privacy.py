@@ -5,6 +5,7 @@ and what somebody says later finds the answer that it was said of.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,22 @@ def test_twelve_canaries_content_on(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert [canary for canary in [*CANARIES, NAMED] if canary in text] == []
     assert "my key [redacted]" in text
     assert "no: [redacted]" in text
+
+
+@pytest.mark.parametrize("share", ["yes", "nan", "-1", "1e400", "2", " "])
+def test_a_share_that_is_none_keeps_nothing_and_stops_no_call(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, share: str
+) -> None:
+    """It is said; where warnings are errors, the application's call goes on all the same."""
+    monkeypatch.setenv("PROMPTOPS_CONTENT", share)
+    with pytest.warns(UserWarning, match="expected a share"), promptops.call(SERVED, ticket="x"):
+        pass
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with promptops.call(SERVED, ticket="my own matter") as call:
+            call.answer = "billing"
+    assert promptops.observe.flush(30)
+    assert [row.get("values") for row in rows_of(folder)] == [None, None]
 
 
 def test_users_are_keyed_hashes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,6 +241,9 @@ def test_names_are_plain(name: Any, tmp_path: Path) -> None:
         (b"\xff\xfe{", "not JSON"),
         (b'{"promptops": 1, "prompts": {}, "prompts": {}}', "twice"),
         (b"<<<<<<< ours\n{}\n=======\n{}\n>>>>>>> theirs\n", "conflict marks"),
+        (b'{"promptops": 1,\n=======\n"prompts": {}}', "conflict marks"),  # one that was left
+        (b'{"promptops": 1,\r\n>>>>>>> theirs\r\n"prompts": {}}', "conflict marks"),
+        (b'{"promptops": 1,\n||||||| base\n"prompts": {}}', "conflict marks"),
     ],
 )
 def test_what_is_no_registry_is_said_in_one_sentence(data: bytes, said: str) -> None:

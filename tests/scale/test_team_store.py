@@ -343,3 +343,22 @@ def test_an_address_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         shared_files.SharedFiles("nowhere://x")
     with pytest.raises(MissingExtra, match=r"\[gcs\]"):
         shared_files.SharedFiles("gs://bucket/x")
+
+
+def test_a_batch_is_handed_over_without_what_was_purged_by_a_slow_clock(members: Members) -> None:
+    """Its member had not heard of the purge, and by the purger's clock the purge came first."""
+    a, b = members.store("a"), members.store("b")
+    a.append_all(rows_of("a", 1))
+    a.share()
+    b.append_all(rows_of("b", 2, example="e17"))
+    b.seal()
+    b.merge()
+    b.archive()
+    stone = {"format": 1, "id": f"{1:016x}-00000000", "at": "1970-01-01T00:00:00", "live": []}
+    named = {"examples": ["e17"], "study": None, "before": None, "runs": []}
+    place = Path(members.address) / "tombstones"
+    place.mkdir()
+    (place / f"{stone['id']}.json").write_text(json.dumps({**stone, **named}))
+    b.share()
+    assert not [path for path in Path(members.address).rglob("*.parquet") if _holds(path, b"e17")]
+    assert members.table(members.store("c")) == [("r-a-0", "answer 0")]
