@@ -150,9 +150,8 @@ def shorten(text: object, width: int) -> str:
 
 
 def portable(name: str) -> str:
-    """The name of a file, changed only where Windows would take it for a device (`con`, `nul.txt`).
-
-    What is put before it begins no name of ours, so no two names become one.
+    """The name of a file, changed only if Windows takes it for a device (`con`, `nul.txt`):
+    then `~` is put before it. Our own names do not begin with it.
     """
     return f"~{name}" if _DEVICE.fullmatch(name.partition(".")[0]) else name
 

@@ -82,8 +82,8 @@ def observer_of(sink: str | None = None) -> Observer | None:
 
 
 def _share(named: str | None) -> float:
-    """The share of calls whose content is kept; none where what is named is not a share, which a
-    warning says: an application's call goes on.
+    """The share of calls whose content is kept; 0, with a warning, if the named one is not a
+    share: an application's call goes on.
     """
     try:
         share = float(named or 0)
@@ -91,7 +91,7 @@ def _share(named: str | None) -> float:
         share = -1.0
     if 0 <= share <= 1:
         return share
-    with contextlib.suppress(Warning):  # where warnings are errors, a call goes on too
+    with contextlib.suppress(Warning):  # if warnings are errors, a call goes on too
         warnings.warn(
             f"PROMPTOPS_CONTENT is {shorten(named, 40)!r}; expected a share from 0 to 1. No content"
             " of calls is kept.",

@@ -164,9 +164,9 @@ class Named:
 
 def utc_moment(text: str | None) -> str | None:
     """A moment in the one form that every reader of it takes alike: DuckDB's cast, and the
-    comparison of texts by which rows are found in segments; None where none is given.
+    comparison of texts by which rows are found in segments; None if none is given.
 
-    Raises StoreError where it is not a moment.
+    Raises StoreError if it is not a moment.
     """
     if not text:
         return None
