@@ -15,16 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ..spool.locks import turn
-from .connect import (
-    READERS,
-    WRITERS,
-    Connection,
-    Damaged,
-    NotOurTurn,
-    attach,
-    fault_of,
-    is_damage,
-)
+from .connect import READERS, WRITERS, Connection, Damaged, NotOurTurn, attach, fault_of, is_damage
 from .links import LINK, own_folder
 from .recorder import say
 from .renewal import is_current, renew
