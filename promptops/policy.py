@@ -74,8 +74,11 @@ def _by_names(document: object, names: Mapping[str, str], rails: Mapping[str, st
 class Guardrail:
     """What must not get worse by more than `margin`.
 
-    metric: a scorer's name (margin on its 0-1 scale), or "cost", "latency" or "tokens" (margin
-        relative to the baseline's mean); tag: only the examples with this tag, None for all.
+    Args:
+        metric: a scorer's name (margin on its 0-1 scale), or "cost", "latency" or "tokens" (margin
+            relative to the baseline's mean).
+        margin: the most that it may be worse.
+        tag: only the examples with this tag, None for all.
     """
 
     metric: str
@@ -104,23 +107,29 @@ class Guardrail:
 class Policy:
     """What a promotion must show.
 
-    goal: "better" (exact one-sided sign-flip p <= alpha on the primary), "not_worse" (its lower
-    bound above -margin), "cheaper" (not worse, and cheaper by the exact test); primary: a scorer's
-    name, None for the first of the study;
-    margin: of the primary under not_worse and cheaper; min_effect: least mean difference under
-    better; min_n: least number of scored pairs; min_score: least mean of a first deployment on the
-    primary; must_pass: example ids that the candidate may not fail where the baseline passes;
-    stages: environments that must serve the version first, in order;
-    ungated_environments: those that need no evidence; allow_uncalibrated_judge: whether such a
-    judge may be the primary;
-    accept_constant: the reason why a candidate need not be shown above the best constant answer;
-    accept_slices: tag -> the reason why a loss on its examples is accepted;
-    estimand: of what the primary is judged: "examples" like these, or "tasks" like these, a tag
-        each (random effects, so that one large task does not decide for the others);
-    dataset: a fingerprint that evidence must be on, None for any; ties: "full" (exact) or "half"
-        (mid-p);
-    weights: a column of numbers, how often each example is asked: a promotion must hold by them
-        too, None if every example counts once.
+    Args:
+        goal: "better" (exact one-sided sign-flip p <= alpha on the primary), "not_worse" (its lower
+            bound above -margin), "cheaper" (not worse, and cheaper by the exact test).
+        primary: a scorer's name, None for the first of the study.
+        alpha: the level of the tests, one-sided.
+        min_effect: least mean difference under better.
+        margin: of the primary under not_worse and cheaper.
+        guardrails: Guardrails, each of which must hold.
+        min_n: least number of scored pairs.
+        min_score: least mean of a first deployment on the primary.
+        must_pass: example ids that the candidate may not fail where the baseline passes.
+        stages: environments that must serve the version first, in order.
+        ungated_environments: those that need no evidence.
+        allow_uncalibrated_judge: whether such a judge may be the primary.
+        dataset: a fingerprint that evidence must be on, None for any.
+        ties: "full" (exact) or "half" (mid-p).
+        accept_constant: the reason why a candidate need not be shown above the best constant
+            answer.
+        accept_slices: tag -> the reason why a loss on its examples is accepted.
+        estimand: of what the primary is judged: "examples" like these, or "tasks" like these, a tag
+            each (random effects, so that one large task does not decide for the others).
+        weights: a column of numbers, how often each example is asked: a promotion must hold by them
+            too; None if every example counts once.
     """
 
     goal: Goal = "better"

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from ..canonical import tagged
 from ..errors import DatasetError
 from . import parts, showing, values, writing
 from .build import checked
-from .example import RESERVED, Example
+from .example import Example
 from .origin import Origin
 from .read_file import read_whole
-from .roles import Asked, Named, likely
+from .roles import Asked, Named
 from .split import key_of, split_of
 
 if TYPE_CHECKING:
@@ -32,9 +31,15 @@ __all__ = ["Dataset"]
 class Dataset:
     """`Dataset.read(...)` makes one from a file or table, `Dataset.of(...)` from examples.
 
-    examples: in the order of the rows; name: for people; notes: what was guessed or found while
-    reading, one sentence each. `dataset[3]` is an example, `dataset[10:20]` a dataset,
-    `dataset["ticket"]` (or `dataset.ticket`) a column as a list.
+    `dataset[3]` is an example, `dataset[10:20]` a dataset, `dataset["ticket"]` (or
+    `dataset.ticket`) a column as a list.
+
+    Args:
+        examples: in the order of the rows.
+        name: for people.
+        notes: what was guessed or found while reading, one sentence each.
+        roles: column -> what it is used for, as it was read.
+        origin: the file that it was read from; None for one made by hand.
     """
 
     examples: tuple[Example, ...]
@@ -65,15 +70,24 @@ class Dataset:
         DataFrame, an Arrow table, a Hugging Face dataset, a list of dicts, chat logs, or another
         Dataset.
 
-        inputs: variable -> column, or columns that keep their names; then no other column is an
-        input. Without it, every column that has no other role is one, or those within a nested
-        `inputs`. expected, id, tags, cluster, split: their columns; None: by the usual names, which
-        is reported; False: none. A column that is named for tags or cluster stays an input.
+        A column that is named for tags or cluster stays an input.
 
         A file's corrections, `NAME.corrections.jsonl` beside it (see `Study.correct`), are read
         with it. CSV cells are text and stay text (see `values_for`); JSON, XLSX and tables keep
-        their types. Raises DatasetError naming file, line and fault, MissingExtra if a format
-        needs the lab extra.
+        their types.
+
+        Args:
+            x: a path, a table, a list of dicts, or another Dataset.
+            inputs: variable -> column, or columns that keep their names; then no other column is an
+                input. Without it, every column that has no other role is one, or those within a
+                nested `inputs`.
+            expected, id, tags, cluster, split: their columns; None: by the usual names, which is
+                reported; False: none.
+            name: for people; None: the file's name.
+
+        Raises:
+            DatasetError: naming file, line and fault.
+            MissingExtra: if a format needs the lab extra.
         """
         asked = Asked(inputs, expected, id, tags, cluster, split)
         if isinstance(x, Dataset):
@@ -87,7 +101,12 @@ class Dataset:
     def of(cls, examples: Iterable[Example], *, name: str = "dataset") -> Dataset:
         """A dataset of examples made by hand; those without a split get theirs.
 
-        Raises DatasetError naming the example at fault.
+        Args:
+            examples: examples with ids of their own.
+            name: for people.
+
+        Raises:
+            DatasetError: naming the example at fault.
         """
         return cls(checked(examples), name)
 
@@ -100,9 +119,7 @@ class Dataset:
         fingerprint: str,
         origin: Origin | None = None,
     ) -> Dataset:
-        """A dataset as a store has it: it was checked when it was recorded, and its fingerprint
-        is beside it.
-        """
+        """A dataset as a store has it, which was checked when it was recorded."""
         found = cls(tuple(examples), name, origin=origin)
         found._memo["fingerprint"] = fingerprint
         return found
@@ -130,9 +147,7 @@ class Dataset:
     @overload
     def __getitem__(self, key: str) -> list[Any]: ...
     def __getitem__(self, key: int | slice | str) -> Example | Dataset | list[Any]:
-        """An example by position, a dataset by slice, a column (None if a row has none) by
-        name.
-        """
+        """An example by position, a dataset by slice, a column (None if absent) by name."""
         if isinstance(key, slice):
             return self._with(self.examples[key])
         if not isinstance(key, str):
@@ -142,14 +157,7 @@ class Dataset:
 
     def get(self, id: str) -> Example:
         """The example of an id. Raises DatasetError if there is none."""
-        found = self._index().get(id)
-        if found is None:
-            near = likely(id, list(self._index())) if len(self) <= 10_000 else None
-            raise DatasetError(
-                f"{self.name!r} has no example"
-                f" {id!r}{f'; did you mean {near!r}?' if near else f' among its {len(self):,}.'}"
-            )
-        return self.examples[found]
+        return self.examples[parts.position_of(id, self._index(), self.name)]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -170,11 +178,7 @@ class Dataset:
         not over splits and tags.
         """
         if "fingerprint" not in self._memo:
-            rows = sorted(
-                (example.id, example.fingerprint, example.cluster or "")
-                for example in self.examples
-            )
-            self._memo["fingerprint"] = tagged("d1", rows)
+            self._memo["fingerprint"] = parts.fingerprint_of(self.examples)
         return str(self._memo["fingerprint"])
 
     @property
@@ -246,6 +250,10 @@ class Dataset:
         Text is read as a number, boolean, object or list for a variable of that type, where it
         reads as one; nothing else is converted. A null or absent input is left to the variable's
         default.
+
+        Args:
+            version: what will be rendered.
+            example: one of this dataset's.
         """
         return values.values_for(values.content(version), example)
 
@@ -253,8 +261,13 @@ class Dataset:
         """Prove that every example renders, before a call is made; returns what is worth saying all
         the same.
 
-        some: enough that some do, and those that do not are reported. Raises DatasetError with how
-        many do not, the first of them, what it lacks and the likely column.
+        Args:
+            version: what has to render.
+            some: enough that some do, and those that do not are reported.
+
+        Raises:
+            DatasetError: with how many do not, the first of them, what it lacks and the likely
+                column.
         """
         return values.check(self.examples, version, name=self.name, roles=self.roles, some=some)
 
@@ -267,15 +280,14 @@ class Dataset:
     def replaced(self, id: str, /, **changes: Any) -> Dataset:
         """With fields of one example changed: `replaced("t-17", expected="refund")`.
 
-        Raises DatasetError for no such example or field.
+        Args:
+            id: the example's id.
+            changes: field -> its new value.
+
+        Raises:
+            DatasetError: for no such example or field.
         """
-        try:
-            changed = replace(self.get(id), **changes)
-        except TypeError:
-            raise DatasetError(
-                f"an example has no field {next(iter(changes))!r}; its fields are"
-                f" {', '.join(('inputs', *RESERVED))}."
-            ) from None
+        changed = parts.changed(self.get(id), changes)
         if changed.id != id and changed.id in self._index():
             raise DatasetError(
                 f"the id {changed.id!r} belongs to another example of {self.name!r}; choose one"

@@ -82,8 +82,11 @@ class Example:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], fingerprint: str = "") -> Example:
-        """The example of what `document()` gave. fingerprint: as it was recorded beside the
-        document, so that it is not derived again.
+        """The example of what `document()` gave.
+
+        Args:
+            document: as it was stored.
+            fingerprint: as it was recorded beside the document, so that it is not derived again.
         """
         rest = {name: tuple(document.get(name) or ()) for name in ("tags", "history", "checks")}
         found = cls(

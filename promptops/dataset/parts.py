@@ -7,14 +7,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from ..canonical import tagged
 from ..errors import DatasetError
 from .example import RESERVED, Example
 from .roles import likely
 from .split import SPLITS
 
-__all__ = ["cell_of", "checked_column", "columns_of", "in_split", "matching", "sampled"]
+__all__ = [
+    "cell_of",
+    "changed",
+    "checked_column",
+    "columns_of",
+    "fingerprint_of",
+    "in_split",
+    "matching",
+    "position_of",
+    "sampled",
+]
+
+_MOST_NAMED = 10_000  # ids that are searched for a near one
 
 
 def in_split(examples: Sequence[Example], name: str) -> Iterator[Example]:
@@ -72,6 +86,37 @@ def checked_column(column: str, columns: Sequence[str], of: str) -> str:
 def cell_of(example: Example, name: str) -> Any:
     """An example's own field, or the value of one of its columns."""
     return getattr(example, name) if name in RESERVED else example.inputs.get(name)
+
+
+def position_of(id: str, index: Mapping[str, int], of: str) -> int:
+    """The place of an example. Raises DatasetError, naming a near id, if there is none of that id.
+
+    index: id -> place; of: the dataset's name.
+    """
+    if id in index:
+        return index[id]
+    near = likely(id, list(index)) if len(index) <= _MOST_NAMED else None
+    hint = f"; did you mean {near!r}?" if near else f" among its {len(index):,}."
+    raise DatasetError(f"{of!r} has no example {id!r}{hint}")
+
+
+def changed(example: Example, changes: Mapping[str, Any]) -> Example:
+    """The example with other fields. Raises DatasetError for a field that examples do not have."""
+    try:
+        return replace(example, **changes)
+    except TypeError:
+        raise DatasetError(
+            f"an example has no field {next(iter(changes))!r}; its fields are"
+            f" {', '.join(('inputs', *RESERVED))}."
+        ) from None
+
+
+def fingerprint_of(examples: Sequence[Example]) -> str:
+    """`d1-` and 32 hex digits over ids, content and clusters, whatever the order of the rows."""
+    return tagged(
+        "d1",
+        sorted((example.id, example.fingerprint, example.cluster or "") for example in examples),
+    )
 
 
 def _matches(value: object, wanted: object) -> bool:

@@ -28,16 +28,21 @@ def import_runs(
     scorers: Sequence[object] = (),
     **columns: object,
 ) -> Study:
-    """Outputs made elsewhere as a study: scored, compared and reported as if called. No model
-    is asked.
+    """Outputs made elsewhere as a study: scored, compared and reported as if called. No model is
+    asked.
 
-    table: a DataFrame or list of dicts, one row per output. columns: names of its columns
-    (example="example_id", version="version", output="output", sample=None), and
-    versions={label: PromptVersion} where the prompts are known, prompt="name", name="...";
-    scores=["accuracy"] (or {name: column}) takes columns of scores from 0 to 1 as scorers;
-    plan=lab.plan(...) takes in the rows of its split, under its scorers and finalists.
-    Columns tokens_in, tokens_out, cost_usd, latency_ms, model and failure are kept; several
-    models under one label are an arm each.
+    Columns tokens_in, tokens_out, cost_usd, latency_ms, model and failure are kept; several models
+    under one label are an arm each.
+
+    Args:
+        table: a DataFrame or list of dicts, one row per output.
+        dataset: the examples that were answered.
+        scorers: what judges the outputs now; the first is the primary.
+        columns: names of its columns (example="example_id", version="version", output="output",
+            sample=None), and versions={label: PromptVersion} where the prompts are known,
+            prompt="name", name="..."; scores=["accuracy"] (or {name: column}) takes columns of
+            scores from 0 to 1 as scorers; plan=lab.plan(...) takes in the rows of its split, under
+            its scorers and finalists.
     """
     from ..study.import_runs import import_runs
 

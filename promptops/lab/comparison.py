@@ -73,6 +73,10 @@ class Comparison(Facts):
     def require(self, goal: str = "not_worse", **policy: object) -> Comparison:
         """For tests: raises AssertionError with the verdict's reasons unless the goal is met;
         returns the comparison.
+
+        Args:
+            goal: "better", "not_worse" or "cheaper".
+            policy: further fields of a Policy.
         """
         verdict = self.decide(Policy.of({"primary": self.primary_name, **policy, "goal": goal}))
         if verdict.decision != "promote":
@@ -137,8 +141,15 @@ class Comparison(Facts):
         """The same arms on another question: is one of k answers right (pass@k), or with every=True
         are all k (pass^k)?
 
-        An example asked fewer than k times is unscored. Raises StatisticsError for a scorer whose
-        outcomes are not 0 or 1.
+        An example asked fewer than k times is unscored.
+
+        Args:
+            k: how many answers.
+            every: whether all of them must be right.
+            name: the scorer; None: the primary.
+
+        Raises:
+            StatisticsError: for a scorer whose outcomes are not 0 or 1.
         """
         from ..analysis.repeats import at_k
 
@@ -164,9 +175,15 @@ class Comparison(Facts):
         """A judge's difference corrected by the labels that people gave to both answers of an
         example (prediction-powered inference).
 
-        Labels are those of `study.review.label(rater=..., kind="rubric")`, raters averaged. Raises
-        StatisticsError if fewer than two examples are labelled in both arms, or none is left
-        without a label.
+        Labels are those of `study.review.label(rater=..., kind="rubric")`, raters averaged.
+
+        Args:
+            name: the judge's scorer; None: the primary.
+            level: of the interval, 0 to 1.
+
+        Raises:
+            StatisticsError: if fewer than two examples are labelled in both arms, or none is left
+                without a label.
         """
         from ..review.label_correction import corrected
 

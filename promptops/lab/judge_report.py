@@ -131,11 +131,17 @@ class JudgeReport:
 
 
 def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
-    """Keep people's labels of a study's answers; returns how many were new. labels: run_id and
-    value (0 to 1), and note where there is one.
+    """Keep people's labels of a study's answers; returns how many were new.
 
-    The same frame twice adds nothing. Raises StudyError, and keeps nothing, for a run that is not
-    in the study or another value.
+    The same frame twice adds nothing.
+
+    Args:
+        study: whose answers were labelled.
+        labels: run_id and value (0 to 1), and note where there is one.
+        rater: who labelled them.
+
+    Raises:
+        StudyError: for a run that is not in the study or another value; nothing is kept then.
     """
     known = dict(
         study.recorded.project.store.rows(

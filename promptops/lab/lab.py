@@ -34,13 +34,18 @@ __all__ = ["Lab"]
 class Lab:
     """A project's prompts, runs and studies.
 
-    root: the project's folder, found upwards from the working directory where not named; models:
-    name -> an openai client, a model of promptops.models, or a callable of yours, which is a
-    target: it gets the example's values by its parameters' names (a single value goes to a single
-    parameter of any name); prices: model -> (input, output) in USD per million tokens; store: the
-    address of a team's store, a folder or a bucket ("s3://team/promptops"); author: who acts in it,
-    where that is not $PROMPTOPS_USER or git's user. Raises SetupError for a model that can never
-    answer, or a price that is not one, StoreError for what is not an address.
+    Args:
+        root: the project's folder, found upwards from the working directory where not named.
+        models: name -> an openai client, a model of promptops.models, or a callable of yours, which
+            is a target: it gets the example's values by its parameters' names (a single value goes
+            to a single parameter of any name).
+        prices: model -> (input, output) in USD per million tokens.
+        store: the address of a team's store, a folder or a bucket ("s3://team/promptops").
+        author: who acts in it, where that is not $PROMPTOPS_USER or git's user.
+
+    Raises:
+        SetupError: for a model that can never answer, or a price that is not one.
+        StoreError: for what is not an address.
     """
 
     def __init__(
@@ -142,6 +147,10 @@ class Lab:
         labels, verdicts, deployments, ...
 
         Reads only; at most `limit` rows.
+
+        Args:
+            query: one statement that reads.
+            limit: at most so many rows.
         """
         return self.store.sql(query, limit=limit)
 

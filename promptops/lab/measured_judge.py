@@ -39,10 +39,13 @@ def measure_judge(
 ) -> JudgeReport:
     """Measure a judge on a study that it scored.
 
-    judge: the scorer, or its name (default: the study's first judge); labels: a frame with run_id
-    and value (0 to 1) instead of those in the store, which are the ones that calibrate
-    (`keep_labels`); plant: so many answers are judged again with an injection at their end (needs
-    the scorer itself; recorded and reused, like every call of a judge).
+    Args:
+        study: a study that the judge scored.
+        judge: the scorer, or its name (default: the study's first judge).
+        labels: a frame with run_id and value (0 to 1) instead of those in the store, which are the
+            ones that calibrate (`keep_labels`).
+        plant: so many answers are judged again with an injection at their end (needs the scorer
+            itself; recorded and reused, like every call of a judge).
     """
     study.wait()
     name, scorer_version = _named(study, judge)

@@ -118,7 +118,16 @@ def watch(
     which `promptops watch run` asks again each day.
 
     Writes promptops.monitors/<prompt>.<env>.json; where the same is watched already, nothing is
-    asked. Raises StudyError if nothing serves or the anchor is incomplete.
+    asked.
+
+    Args:
+        prompt: the prompt, or its name.
+        probe: the examples that are asked each day.
+        scorers: what is watched.
+        options: further settings of the monitor; a wrong one is answered with those it takes.
+
+    Raises:
+        StudyError: if nothing serves or the anchor is incomplete.
     """
     return watched(self.project, prompt, probe, scorers, options)
 

@@ -140,8 +140,14 @@ class Study:
 
     def since(self, earlier: Study | None = None, version: object = None) -> Comparison:
         """A version (default: the last arm) against itself in an earlier study (default: its latest
-        with other answers); `.flips()` lists what it has lost since. Raises StudyError if there
-        is none.
+        with other answers); `.flips()` lists what it has lost since.
+
+        Args:
+            earlier: a study, or its name.
+            version: the version that is followed.
+
+        Raises:
+            StudyError: if there is none.
         """
         before = earlier.recorded if earlier is not None else None
         found = over_time.since(self.wait().recorded, before, version)
@@ -151,8 +157,14 @@ class Study:
         """One row per arm: pass@k (at least one of k answers is right) and pass^k (all k are) with
         95 % intervals over examples.
 
-        What cannot be known is NaN. Raises StudyError if the study has fewer than k repeats, or
-        an outcome is not 0 or 1.
+        What cannot be known is NaN.
+
+        Args:
+            k: how many answers.
+            scorer: whose outcomes are 0 or 1; None: the primary.
+
+        Raises:
+            StudyError: if the study has fewer than k repeats, or an outcome is not 0 or 1.
         """
         return over_time.pass_at(self.wait().recorded, k, scorer)
 
@@ -208,13 +220,18 @@ class Study:
     ) -> Study:
         """Score the recorded answers by other scorers, without a call: a study of the same runs.
 
-        workers: the address of a dask scheduler, or its Client: judge there. It pays for scorers
-        that need the processor; each must be one of the catalogue, or a function in a module that
-        the workers can import.
+        It pays for scorers that need the processor; each must be one of the catalogue, or a
+        function in a module that the workers can import.
 
-        retry_failed: the same scorers, asked once more where they failed (`scorer_error`) and
-        nowhere else. Without it an error is final until the scorer's own code or version changes;
-        what a judge was not asked is asked by running the cell again.
+        Without it an error is final until the scorer's own code or version changes; what a judge
+        was not asked is asked by running the cell again.
+
+        Args:
+            scorers: what judges; the first is the primary.
+            dataset: the examples with further columns; None: as they were recorded.
+            retry_failed: the same scorers, asked once more where they failed (`scorer_error`) and
+                nowhere else.
+            workers: the address of a dask scheduler, or its Client: judge there.
         """
         from ..study.preflight import checked_scorers
         from ..study.rescore import rescore

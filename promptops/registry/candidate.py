@@ -30,9 +30,15 @@ class use:  # noqa: N801 - a verb, as contextlib's own
     """`with promptops.use({"support-triage": v2}): answer(ticket)` makes every
     `load("support-triage")` inside serve v2.
 
-    versions: prompt name -> PromptVersion, or anything with such a `.version` (a saved or served
-    one). Blocks nest. Asyncio tasks started inside see it too; a thread started inside does when
-    run in `contextvars.copy_context()`. Raises RegistryError for what is not a version.
+    Blocks nest. Asyncio tasks started inside see it too; a thread started inside does when run in
+    `contextvars.copy_context()`.
+
+    Args:
+        versions: prompt name -> PromptVersion, or anything with such a `.version` (a saved or
+            served one).
+
+    Raises:
+        RegistryError: for what is not a version.
     """
 
     __slots__ = ("_served", "_tokens")

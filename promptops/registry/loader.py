@@ -41,12 +41,18 @@ __all__ = ["Loader"]
 class Loader:
     """One registry file, read. `Loader(path).get("support-triage", "prod")`.
 
-    path: the file, or None to find it (PROMPTOPS_REGISTRY, else upwards from the working
-    directory); on_change(old, new): called with two served versions after a get found that an
-    environment serves another one; monotonic: never go back along an environment's history,
-    whatever the file says; saved_copy: keep a copy for a cold start without the file;
-    watch_s: look for changes in a thread every so many seconds too, so that no request pays for
-    reading one. Raises RegistryNotFound if path is None and there is none to be found.
+    Args:
+        path: the file, or None to find it (PROMPTOPS_REGISTRY, else upwards from the working
+            directory).
+        on_change: `on_change(old, new)` is called with two served versions after a get found that
+            an environment serves another one.
+        monotonic: never go back along an environment's history, whatever the file says.
+        saved_copy: keep a copy for a cold start without the file.
+        watch_s: look for changes in a thread every so many seconds too, so that no request pays for
+            reading one.
+
+    Raises:
+        RegistryNotFound: if path is None and there is none to be found.
     """
 
     def __init__(
@@ -80,12 +86,19 @@ class Loader:
     def get(
         self, name: str, env: str | None = None, key: object = None, default: object = None
     ) -> Served:
-        """What `env` serves of a prompt. env: None for PROMPTOPS_ENV; key: what makes a canary
-        sticky (a user's id).
+        """What `env` serves of a prompt.
 
-        default: a PromptVersion, text or list of messages to serve where nothing else can be,
-        `source="default"`. Raises RegistryNotFound, RegistryCorrupt, UnknownPrompt, NotDeployed, or
-        Refused (what `require` stated is not met), but never once this pair has succeeded.
+        Args:
+            name: the prompt.
+            env: None for PROMPTOPS_ENV.
+            key: what makes a canary sticky (a user's id).
+            default: a PromptVersion, text or list of messages to serve where nothing else can be,
+                `source="default"`.
+
+        Raises:
+            RegistryNotFound, RegistryCorrupt, UnknownPrompt, NotDeployed: never once this pair has
+                succeeded.
+            Refused: what `require` stated is not met; never once this pair has succeeded.
         """
         candidates = CANDIDATES.get()
         if candidates is not None and name in candidates:
@@ -159,10 +172,17 @@ class Loader:
         """State what this application fills in and reads: a version that needs more is then never
         served to it.
 
-        variables: the names that it supplies (a set, or name -> type); output: the JSON Schema that
-        it expects of answers. The last version that fits goes on serving; `promptops require
-        --write` exports the statement, so that promotion refuses such a version first. Raises
-        Refused if `env` (None: PROMPTOPS_ENV, where set) serves one already.
+        The last version that fits goes on serving; `promptops require --write` exports the
+        statement, so that promotion refuses such a version first.
+
+        Args:
+            name: the prompt.
+            variables: the names that it supplies (a set, or name -> type).
+            output: the JSON Schema that it expects of answers.
+            env: the environment that is checked at once; None: PROMPTOPS_ENV, if it is set.
+
+        Raises:
+            Refused: if `env` (None: PROMPTOPS_ENV, where set) serves one already.
         """
         from .needs import Need
 
@@ -196,9 +216,7 @@ class Loader:
         thread that has it.
         """
         pid, lock = self._lock
-        if (
-            pid != os.getpid()
-        ):  # a fork: the lock may have been held by a thread that does not exist here
+        if pid != os.getpid():  # a fork: a thread that does not exist here may have had the lock
             lock = RLock()
             self._lock = (os.getpid(), lock)
         return lock
@@ -240,9 +258,7 @@ class Loader:
                 self._known = {
                     key: known for key, known in self._known.copy().items() if key in cited
                 }
-            if (
-                self._view is before
-            ):  # else a signal handler of this thread looked meanwhile, and saw what is newer
+            if self._view is before:  # else a signal handler of this thread saw what is newer
                 self._view = view
             return self._view
 
@@ -253,14 +269,10 @@ class Loader:
         before = self._good.get(pair)
         try:
             built, reason = self._build(view, name, env)
-        except (
-            Exception
-        ) as error:  # whatever is wrong with it: a pair that succeeded before goes on
+        except Exception as error:  # whatever it is, a pair that succeeded before goes on
             reason = str(error)
             if before is None:
-                if view.content.has(
-                    name, env
-                ):  # else it is a miss, of which there may be any number
+                if view.content.has(name, env):  # else a miss, of which there may be any number
                     view.found.refused[pair] = reason
                 return self._without(view, name, env, error, default)
             built = before.held(reason, time.monotonic() if view.since is None else view.since)
@@ -272,14 +284,11 @@ class Loader:
         return built
 
     def _record(self, view: View, pair: tuple[str, str], built: Served | Split) -> None:
-        """Remember a success, and tell of the change: once, however many threads built it at
-        once.
-        """
+        """Remember a success, and report the change once, however many threads built it."""
         with self._locked():
             before = self._good.get(pair)
-            if (
-                view.found is not self._view.found
-            ):  # the file changed while this was built: later ones are not undone
+            if view.found is not self._view.found:
+                # the file changed while this was built: later ones are not undone
                 self._good.setdefault(pair, built)
                 return
             self._good[pair] = built

@@ -26,11 +26,16 @@ def load(
     """The version of a prompt that an environment serves now: `promptops.load("support-triage",
     env="prod")`.
 
-    env: None for PROMPTOPS_ENV; key: what makes a canary sticky, such as the user's id; default: a
-    PromptVersion, text or list of messages for where no registry can be read; registry: the file,
-    None for PROMPTOPS_REGISTRY, else the first `promptops.json` found upwards from the working
-    directory, which then stays the process's registry. Raises RegistryNotFound, RegistryCorrupt,
-    UnknownPrompt or NotDeployed, never once it has succeeded.
+    Args:
+        name: the prompt.
+        env: None for PROMPTOPS_ENV.
+        key: what makes a canary sticky, such as the user's id.
+        default: a PromptVersion, text or list of messages for where no registry can be read.
+        registry: the file, None for PROMPTOPS_REGISTRY, else the first `promptops.json` found
+            upwards from the working directory, which then stays the process's registry.
+
+    Raises:
+        RegistryNotFound, RegistryCorrupt, UnknownPrompt, NotDeployed: never once it has succeeded.
     """
     candidates = CANDIDATES.get()
     if candidates is not None and name in candidates:

@@ -2,9 +2,8 @@
 your own functions.
 
 `CATALOGUE` lists every built-in scorer; `try_out(scorer, output)` shows what one says of an answer.
-Names of scores are
-stable: a rule that begins to judge otherwise raises its version, and scores of two versions are
-    never mixed.
+Names of scores are stable: a rule that begins to judge otherwise raises its version, and scores of
+two versions are never mixed.
 """
 
 from __future__ import annotations
@@ -15,10 +14,8 @@ from .assertion import (
     contains_any,
     ends_with,
     equals,
-    length,
     one_of,
     starts_with,
-    word_count,
 )
 from .case import Ask, BatchScorer, Case, Scorer
 from .catalogue import CATALOGUE, Entry
@@ -29,6 +26,7 @@ from .fields import json_equals, json_schema
 from .function import as_scorer, scorer
 from .ifeval import instruction, instructions
 from .judging import JudgeModel, JudgeRule
+from .lengths import length, word_count
 from .meaning import classified, similar_meaning
 from .numbers import number_close
 from .overlap import chrf, rouge_l

@@ -26,10 +26,8 @@ __all__ = [
     "contains_any",
     "ends_with",
     "equals",
-    "length",
     "one_of",
     "starts_with",
-    "word_count",
 ]
 
 
@@ -41,6 +39,11 @@ def equals(value: Any = None, *, column: str = "expected", ignore_case: bool = F
     Texts: equal after Unicode NFC, without outer white space. Numbers, lists and objects: the
     answer is read as JSON and compared as values, key order and white space aside; true and false
     also in other cases ("True"). Of a list, the answer may also be any one member.
+
+    Args:
+        value: one fixed value; None means the row's value of `column`.
+        column: the column with the golden answer.
+        ignore_case: whether upper and lower case count as equal.
     """
     if value == "expected":
         raise ScorerError(
@@ -99,6 +102,11 @@ def contains(
 ) -> Rule:
     """The answer holds the text (or the column's value in this row, or the golden answer), also in
     a word; for words: `mentions`. Of a list any member will do.
+
+    Args:
+        text: what to find; None means the row's value of `column`, or the golden answer.
+        column: a column of the row; None means the golden answer.
+        ignore_case: whether upper and lower case count as equal.
     """
     return _part(
         _Part("contains", str, lambda part, whole: part in whole, "does not hold"),
@@ -113,7 +121,13 @@ def contains(
 def starts_with(
     text: str | None = None, *, column: str | None = None, ignore_case: bool = True
 ) -> Rule:
-    """The answer begins with the text, outer white space aside."""
+    """The answer begins with the text, outer white space aside.
+
+    Args:
+        text: the beginning; None means the row's value of `column`, or the golden answer.
+        column: a column of the row; None means the golden answer.
+        ignore_case: whether upper and lower case count as equal.
+    """
     return _part(
         _Part(
             "starts_with",
@@ -132,7 +146,13 @@ def starts_with(
 def ends_with(
     text: str | None = None, *, column: str | None = None, ignore_case: bool = True
 ) -> Rule:
-    """The answer ends with the text, outer white space aside."""
+    """The answer ends with the text, outer white space aside.
+
+    Args:
+        text: the end; None means the row's value of `column`, or the golden answer.
+        column: a column of the row; None means the golden answer.
+        ignore_case: whether upper and lower case count as equal.
+    """
     return _part(
         _Part(
             "ends_with", str.rstrip, lambda part, whole: whole.endswith(part), "does not end with"
@@ -205,7 +225,12 @@ def _alternatives(value: Any) -> list[Any]:
 )
 @explained
 def contains_any(*texts: str, ignore_case: bool = True) -> Rule:
-    """The answer holds at least one of the texts."""
+    """The answer holds at least one of the texts.
+
+    Args:
+        texts: what to find.
+        ignore_case: whether upper and lower case count as equal.
+    """
     tidy = fold if ignore_case else _composed
     parts = [tidy(text) for text in _texts("contains_any", texts)]
     failed = fail("holds none of " + ", ".join(snippet(text, 30) for text in texts[:5]))
@@ -228,7 +253,12 @@ def contains_any(*texts: str, ignore_case: bool = True) -> Rule:
 )
 @explained
 def contains_all(*texts: str, ignore_case: bool = True) -> Rule:
-    """The share of the texts that the answer holds; passed if it holds all."""
+    """The share of the texts that the answer holds; passed if it holds all.
+
+    Args:
+        texts: what to find.
+        ignore_case: whether upper and lower case count as equal.
+    """
     tidy = fold if ignore_case else _composed
     parts = [(tidy(text), text) for text in _texts("contains_all", texts)]
 
@@ -250,6 +280,10 @@ def contains_all(*texts: str, ignore_case: bool = True) -> Rule:
 def one_of(*choices: str | Sequence[str], ignore_case: bool = True) -> Rule:
     """The whole answer, outer white space aside, is one of the texts; the label is the one that it
     is.
+
+    Args:
+        choices: the texts.
+        ignore_case: whether upper and lower case count as equal.
     """
     flat = [
         text for choice in choices for text in ([choice] if isinstance(choice, str) else choice)
@@ -265,53 +299,6 @@ def one_of(*choices: str | Sequence[str], ignore_case: bool = True) -> Rule:
         return found or fail(f"answered {snippet(case.output)}, expected one of {allowed}")
 
     return rule(spelled("one_of", *flat, case=None if ignore_case else True), "assertion", score)
-
-
-@declared("assertion", example="word_count(at_most=3)", output="one two three four", value=0.0)
-@explained
-def word_count(at_least: int = 0, at_most: int | None = None) -> Rule:
-    """The number of words (runs of non-space) is in the range, both ends included; raw_value:
-    words.
-    """
-    return _counted("word_count", at_least, at_most, lambda text: len(text.split()), "words")
-
-
-@declared("assertion", example="length(at_most=280)", output="short", value=1.0)
-@explained
-def length(at_least: int = 0, at_most: int | None = None) -> Rule:
-    """The number of characters (Unicode code points) is in the range, both ends included;
-    raw_value: characters.
-    """
-    return _counted("length", at_least, at_most, len, "characters")
-
-
-def _counted(
-    name: str, at_least: int, at_most: int | None, count: Callable[[str], int], unit: str
-) -> Rule:
-    for bound in (at_least, 0 if at_most is None else at_most):
-        if isinstance(bound, bool) or not isinstance(bound, int) or bound < 0:
-            raise ScorerError(
-                f"{name} was given the bound {bound!r}; bounds are whole numbers from 0."
-            )
-    if (at_least == 0 and at_most is None) or (at_most is not None and at_most < at_least):
-        raise ScorerError(
-            f"{name}(at_least={at_least}, at_most={at_most}) allows everything or nothing; give a"
-            " range."
-        )
-
-    def score(case: Case) -> Score:
-        found = count(case.output)
-        ok = found >= at_least and (at_most is None or found <= at_most)
-        reason = "" if ok else f"has {found:,} {unit}, expected {_range(at_least, at_most)}"
-        return Score(float(ok), ok, raw_value=float(found), unit=unit, reason=reason)
-
-    return rule(spelled(name, at_least=at_least or None, at_most=at_most), "assertion", score)
-
-
-def _range(low: int, high: int | None) -> str:
-    if high is None:
-        return f"at least {low:,}"
-    return f"at most {high:,}" if not low else f"{low:,} to {high:,}"
 
 
 def as_text(value: object) -> str:

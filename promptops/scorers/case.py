@@ -22,9 +22,15 @@ Ask = Callable[[PromptVersion, Mapping[str, Any], int], Awaitable[Run]]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One answer to judge. output: the run's text, "" if the model gave none; reference: the run
-    of another version on the same example and repeat, for scorers that compare with one; ask: how a
-    judge asks its model, None outside a lab.
+    """One answer to judge.
+
+    Args:
+        output: the run's text, "" if the model gave none.
+        example: what was asked, with its golden answer.
+        run: the recorded call.
+        reference: the run of another version on the same example and repeat, for scorers that
+            compare with one.
+        ask: how a judge asks its model, None outside a lab.
     """
 
     output: str

@@ -19,6 +19,7 @@ from . import (
     composition,
     fields,
     ifeval,
+    lengths,
     meaning,
     numbers,
     overlap,
@@ -45,7 +46,8 @@ class Entry:
     """One scorer of the catalogue.
 
     family: "assertion" | "semantic" | "regression" | "judge" | "composition"; signature: as Python
-    prints it; doc: its first paragraph on one line; rule: the rest of it; example: an expression
+    prints it; doc: its first paragraph on one line; rule: the rest of it on one line, arguments
+    included; example: an expression
     over the names of `promptops.scorers`; output, given: what it is tried on with `try_out(example,
     output, **given)`; value: what it then gives, None if a model has to be asked; range: "0 or
     1" or "[0, 1]"; source: where the rule comes from. Higher is better in every one.
@@ -67,6 +69,7 @@ class Entry:
 
 _MODULES = (
     assertion,
+    lengths,
     patterns,
     structure,
     fields,

@@ -37,6 +37,10 @@ def choice(letters: str = "ABCD", *, column: str = "expected") -> Rule:
     that the answer begins with ("B", "(B) Paris", "B. Paris"); the letter in parentheses, or alone
     on a line, that comes last; the only letter of all that is a word by itself. Capitals, but when
     the letter is the whole answer. The golden value may be "B", "b" or "(B)".
+
+    Args:
+        letters: the letters of the choices.
+        column: the column with the golden letter.
     """
     if (
         not isinstance(letters, str)
@@ -122,10 +126,15 @@ def _settler(letters: str) -> Callable[[str], str | None]:
 def answer_after(
     marker: str = "answer is", *, column: str = "expected", ignore_case: bool = True
 ) -> Rule:
-    """What follows the last marker, to the end of its line and without a closing period, is
-    the golden answer.
+    """What follows the last marker, to the end of its line and without a closing period, is the
+    golden answer.
 
     The marker is found in any case. Markup, quotes and outer white space are left aside.
+
+    Args:
+        marker: the words before the answer.
+        column: the column with the golden answer.
+        ignore_case: whether upper and lower case count as equal.
     """
     if not isinstance(marker, str) or not marker.strip():
         raise ScorerError(

@@ -170,8 +170,13 @@ def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
     """The scorer's score where the gate passed, which is asked first; where it did not, unscored,
     or the value `otherwise`.
 
-    Unscored rows leave a comparison incomplete: say otherwise=0.0 if an answer behind a closed
-    gate counts as failed.
+    Unscored rows leave a comparison incomplete: say otherwise=0.0 if an answer behind a closed gate
+    counts as failed.
+
+    Args:
+        gate: what is asked first.
+        scorer: what is asked if the gate passed.
+        otherwise: the value behind a closed gate; None: unscored.
     """
     first, then_ = part_of("gated_by", gate), part_of("gated_by", scorer)
     if otherwise is not None and not (isinstance(otherwise, (int, float)) and 0 <= otherwise <= 1):
@@ -266,8 +271,12 @@ def per_field(**scorers: Any) -> Rule:
 def after(transform: Transform | Callable[[str], str | None], scorer: Any) -> Rule:
     """The scorer on what a transform makes of the answer: `after(strip_fences, json_valid())`.
 
-    transform: strip_fences, extract_json, last_line, `answer_part(marker)`, or a function of the
-    text. Where it finds nothing (None) the answer fails.
+    Where it finds nothing (None) the answer fails.
+
+    Args:
+        transform: strip_fences, extract_json, last_line, `answer_part(marker)`, or a function of
+            the text.
+        scorer: what judges the text that is left.
     """
     part = part_of("after", scorer)
     step = transform if isinstance(transform, Transform) else Transform.of(transform)

@@ -41,9 +41,18 @@ _TRIES = 4
 class EndpointEmbedder:
     """Embeddings of an OpenAI-compatible endpoint (`POST /embeddings`).
 
-    model: the embedding model's name; client: an openai client of your own; else base_url and
-    api_key, or the environment variables OPENAI_BASE_URL and OPENAI_API_KEY. Transient failures are
-    tried up to 4 times. Raises CallError, or SetupError if there is no key.
+    Transient failures are tried up to 4 times.
+
+    Args:
+        model: the embedding model's name.
+        client: an openai client of your own; else base_url and api_key, or the environment
+            variables OPENAI_BASE_URL and OPENAI_API_KEY.
+        base_url: the address of the endpoint.
+        api_key: its key.
+
+    Raises:
+        CallError: after four tries.
+        SetupError: if there is no key.
     """
 
     def __init__(

@@ -36,9 +36,12 @@ def json_schema(schema: Mapping[str, Any] | bool | type) -> Rule:
     """The whole answer is JSON that the JSON Schema accepts (drafts 4 to 2020-12, by
     `jsonschema-rs`). 0 or 1.
 
-    schema: the schema, or a pydantic model, dataclass or TypedDict that has it. Raises ScorerError
-    for an invalid schema, one that refers to another document, or a pattern that
-    needs backtracking.
+    Args:
+        schema: the schema, or a pydantic model, dataclass or TypedDict that has it.
+
+    Raises:
+        ScorerError: for an invalid schema, one that refers to another document, or a pattern that
+            needs backtracking.
     """
     if isinstance(schema, type):
         try:
@@ -83,8 +86,16 @@ def json_equals(
 
     Fields are the leaves of the golden value (this row's column, or a fixed value), each compared
     as JSON; a wrong or missing leaf counts as wrong, and so does a field that the golden value has
-    not, unless extra=True. tolerance: how far numbers may differ, absolute; ignore: paths that are
-    not compared ("id", "meta.at"). [0, 1], higher is better.
+    not, unless extra=True.
+
+    [0, 1], higher is better.
+
+    Args:
+        value: a fixed golden value; None means the row's value of `column`.
+        column: the column with the golden value.
+        tolerance: how far numbers may differ, absolute.
+        ignore: paths that are not compared ("id", "meta.at").
+        extra: whether the answer may hold further fields.
     """
     if (
         isinstance(tolerance, bool)

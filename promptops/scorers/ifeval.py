@@ -43,10 +43,16 @@ def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
     """The answer follows one instruction, as in `instruction("keywords:existence",
     keywords=["refund"])`. 0 or 1.
 
-    The kinds and their arguments are those of IFEval. An empty answer follows none. loose: it is
-    enough that the answer follows it without its first line, its last line or both, or without its
-    asterisks (IFEval's loose criterion). Raises ScorerError for an unknown kind and for arguments
-    that it does not take.
+    The kinds and their arguments are those of IFEval. An empty answer follows none.
+
+    Args:
+        kind: one of IFEval's kinds.
+        loose: it is enough that the answer follows it without its first line, its last line or
+            both, or without its asterisks (IFEval's loose criterion).
+        arguments: the kind's own arguments.
+
+    Raises:
+        ScorerError: for an unknown kind and for arguments that it does not take.
     """
     check = prepared(kind, arguments)
     failed = fail(f"does not follow {described(kind, arguments)}")
@@ -78,9 +84,14 @@ def instructions(
     """The share of the row's instructions that the answer follows; passed where it follows all;
     raw_value: how many.
 
-    column: the row's list of kinds; arguments: its list of arguments, one mapping for each
-    (IFEval's own columns by default; None inside means not given). [0, 1], higher is better. A row
-    whose kinds or arguments cannot be read is unscored, with its name and the fault.
+    [0, 1], higher is better. A row whose kinds or arguments cannot be read is unscored, with its
+    name and the fault.
+
+    Args:
+        column: the row's list of kinds.
+        arguments: its list of arguments, one mapping for each (IFEval's own columns by default;
+            None inside means not given).
+        loose: as in `instruction`.
     """
     if not all(isinstance(name, str) and name for name in (column, arguments)):
         raise ScorerError(

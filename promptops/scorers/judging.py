@@ -65,10 +65,16 @@ Reply with exactly one JSON object and nothing else:
 
 @dataclass(frozen=True, slots=True)
 class JudgeModel:
-    """Who judges. model: its name (None: the one that the lab judges with); settings: passed to it,
-    part of the judge's version (none by default: reasoning models refuse a temperature); samples:
-    verdicts on each answer, each recorded; tries: how often an unreadable reply is asked for; api:
-    the request form, as of a version (a client of one form alone is asked in that form anyway).
+    """Who judges.
+
+    Args:
+        model: its name (None: the one that the lab judges with).
+        settings: passed to it, part of the judge's version (none by default: reasoning models
+            refuse a temperature).
+        samples: verdicts on each answer, each recorded.
+        tries: how often an unreadable reply is asked for.
+        api: the request form, as of a version (a client of one form alone is asked in that form
+            anyway).
     """
 
     model: str | None = None

@@ -72,10 +72,15 @@ def similar_meaning(
     """max(0, cosine) of the embeddings of the answer and the golden one. [0, 1], symmetric; 0 if
     one is empty.
 
-    embedder: texts -> vectors, sync or async, such as EndpointEmbedder("text-embedding-3-small"),
-    or the `encode` of a local sentence model. Without one the comparison is lexical, which its name
-    says: it counts shared words and pieces of words, and finds no synonym. Batches of cases are
-    embedded with one call.
+    Without one the comparison is lexical, which its name says: it counts shared words and pieces of
+    words, and finds no synonym. Batches of cases are embedded with one call.
+
+    Args:
+        text: a fixed text; None means the row's value of `column`.
+        column: the column with the golden answer.
+        embedder: texts -> vectors, sync or async, such as
+            EndpointEmbedder("text-embedding-3-small"), or the `encode` of a local sentence model.
+        at_least: passed from this value on; None: nothing passes or fails.
     """
     source = golden("similar_meaning", text, column)
     if embedder is None:
@@ -147,8 +152,11 @@ def classified(classifier: Callable[[str], Any], *wanted: str, column: str = "ex
     """The classifier gives the answer one of the wanted labels (or this row's label in the column).
     0 or 1; label: what it gave.
 
-    classifier: text -> label as text, sync or async, with a name; it runs under the watchdog as a
-        function of yours.
+    Args:
+        classifier: text -> label as text, sync or async, with a name; it runs under the watchdog as
+            a function of yours.
+        wanted: the labels that pass; none means the row's value of `column`.
+        column: the column with the golden label.
     """
     name = getattr(classifier, "__name__", type(classifier).__name__)
     if not callable(classifier) or name == "<lambda>":

@@ -56,10 +56,18 @@ def number_close(
     raw_value: the number.
 
     The number is the one after the last "answer is", "Answer:", "A:", "####" or \\boxed{ (after the
-    last `=` where that sentence calculates), else the last one in the answer; after: a marker of
-    your own. Read are signs, thousands commas, decimals, exponents, fractions ("3/4"), currency
-    signs and scales ("1.5 million"); a percent sign is left aside. 0 or 1, higher is better.
-    Without a number the answer fails; a golden value without one is unscored.
+    last `=` where that sentence calculates), else the last one in the answer.
+
+    Read are signs, thousands commas, decimals, exponents, fractions ("3/4"), currency signs and
+    scales ("1.5 million"); a percent sign is left aside. 0 or 1, higher is better. Without a number
+    the answer fails; a golden value without one is unscored.
+
+    Args:
+        value: a fixed number; None means the row's value of `column`.
+        column: the column with the golden number.
+        within: how far it may be off, absolute.
+        relative: how far it may be off, relative to the golden number.
+        after: a marker of your own.
     """
     _check_bounds(within=within, relative=relative)
     if after is not None and not (isinstance(after, str) and after.strip()):

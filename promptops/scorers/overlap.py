@@ -36,7 +36,12 @@ def rouge_l(text: str | None = None, *, column: str = EXPECTED, stem: bool = Fal
     """ROUGE-L F1: the longest common subsequence of words over both lengths, 2PR / (P + R) (Lin
     2004; package rouge-score).
 
-    stem: words are cut to their Porter stem first (English). Without any word on one side it is 0.
+    Without any word on one side it is 0.
+
+    Args:
+        text: a fixed text; None means the row's value of `column`.
+        column: the column with the golden answer.
+        stem: words are cut to their Porter stem first (English).
     """
     try:
         from rouge_score.rouge_scorer import RougeScorer
@@ -73,6 +78,11 @@ def rouge_l(text: str | None = None, *, column: str = EXPECTED, stem: bool = Fal
 def chrf(text: str | None = None, *, column: str = EXPECTED, word_order: int = 0) -> Rule:
     """chrF2 / 100: the F2 score of character n-grams up to 6 (Popovic 2015; package sacrebleu);
     word_order=2 is chrF++.
+
+    Args:
+        text: a fixed text; None means the row's value of `column`.
+        column: the column with the golden answer.
+        word_order: 0 (chrF) or 2 (chrF++): the longest n-gram of words.
     """
     try:
         from sacrebleu.metrics.chrf import CHRF

@@ -58,11 +58,16 @@ def pairwise(
     """Whether a judge prefers the answer to that of `against`: 1 preferred in both orders, 0 the
     other one, 0.5 a tie.
 
-    against: a version, a saved one, or its id, whose run on the same example and repeat is the
-    reference. Orders that disagree are a tie, and so are equal answers, which no judge is asked
-    about. label: "A" (this answer), "B" or "tie"; "shown first" and "shown second" are the verdicts
-    of the two orders, from which position bias is read. Higher is better. sees, judge: as in
-    `rubric`. With several samples the value is their mean and the label that of the mean.
+    With several samples the value is their mean and the label that of the mean.
+
+    Args:
+        criteria: what makes an answer better.
+        against: a version, a saved one, or its id, whose run on the same example and repeat is the
+            reference. Orders that disagree are a tie, and so are equal answers, which no judge is
+            asked about. label: "A" (this answer), "B" or "tie"; "shown first" and "shown second"
+            are the verdicts of the two orders, from which position bias is read. Higher is better.
+        sees, judge: as in `rubric`.
+        name: for people, part of the scorer's name.
     """
     version = against if isinstance(against, str) else getattr(against, "id", None)
     if not isinstance(version, str) or not version.startswith("p1-"):

@@ -38,6 +38,11 @@ def matches(pattern: str, *, whole: bool = False, ignore_case: bool = False) -> 
     Syntax of google-re2; lookarounds, backreferences and other things that re2 refuses run in the
     package `regex`, at most 1 s a search, beyond which the row is unscored. `.` matches no line end
     and `^` only the start: `(?s)`, `(?m)`.
+
+    Args:
+        pattern: the regular expression.
+        whole: whether the whole answer must match.
+        ignore_case: whether upper and lower case count as equal.
     """
     search = compiled(
         f"\\s*(?:{pattern})\\s*" if whole else pattern, whole=whole, ignore_case=ignore_case

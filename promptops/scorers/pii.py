@@ -86,8 +86,9 @@ def no_pii(*kinds: str) -> Rule:
     """The answer holds nothing that looks like personal data, by patterns; raw_value: how many
     findings. 0 or 1.
 
-    kinds: any of email, card (Luhn's check), iban (ISO 7064), ssn (of the United States), phone
-    (international or North American form), ip (public addresses); all by default.
+    Args:
+        kinds: any of email, card (Luhn's check), iban (ISO 7064), ssn (of the United States), phone
+            (international or North American form), ip (public addresses); all by default.
     """
     unknown = [kind for kind in kinds if kind not in _KINDS]
     if unknown:

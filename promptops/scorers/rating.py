@@ -45,7 +45,13 @@ _RELEVANCE = (
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """An example that shows a judge how to rate: an answer, its rating, and why."""
+    """An example that shows a judge how to rate: an answer, its rating, and why.
+
+    Args:
+        answer: the text.
+        rating: a step of the rubric's scale.
+        reason: why.
+    """
 
     answer: str
     rating: int
@@ -68,11 +74,17 @@ def rubric(
     """A model's rating of the answer by the criteria: (rating - lowest) / (highest - lowest). [0,
     1], higher is better.
 
-    scale: rating -> what it means, lowest and highest at least; examples: graded answers; sees:
-    columns that are shown beside the answer (all inputs by default; name "expected" to show the
-    golden answer); judge: a model's name, or JudgeModel with settings and samples. Measure: the
-    mean rating. With several samples each is also a verdict of its own, "sample 1", ..., and the
-    score is the mean of those that could be read, unscored if most could not.
+    Measure: the mean rating. With several samples each is also a verdict of its own, "sample 1",
+    ..., and the score is the mean of those that could be read, unscored if most could not.
+
+    Args:
+        criteria: what a good answer is, in words.
+        scale: rating -> what it means, lowest and highest at least.
+        examples: graded answers.
+        sees: columns that are shown beside the answer (all inputs by default; name "expected" to
+            show the golden answer).
+        judge: a model's name, or JudgeModel with settings and samples.
+        name: for people, in the place of the criteria.
     """
     anchors = _anchors(scale)
     low, high = min(anchors), max(anchors)
@@ -157,6 +169,10 @@ def answer_relevance(
 
     After answer relevance in RAGAS (Es et al. 2023, arXiv:2309.15217), asked as a rating rather
     than by embeddings.
+
+    Args:
+        sees: as in `rubric`.
+        judge: as in `rubric`.
     """
     return rubric(_RELEVANCE, sees=sees, judge=judge, name="answer_relevance")
 
@@ -176,8 +192,11 @@ def faithfulness(context: str = "context", *, judge: JudgeModel | str | None = N
     context. [0, 1].
 
     Passed where every claim is supported; an answer that claims nothing is faithful; raw_value:
-    unsupported claims. After faithfulness in RAGAS (Es et al. 2023, arXiv:2309.15217). context: the
-    column with the text that must support it.
+    unsupported claims. After faithfulness in RAGAS (Es et al. 2023, arXiv:2309.15217).
+
+    Args:
+        context: the column with the text that must support it.
+        judge: as in `rubric`.
     """
     who = JudgeModel.of(judge)
     prompt = judge_prompt(

@@ -57,11 +57,16 @@ def similar_to(
     """How similar the answer is to the golden one (or to the text, or to this row's value of the
     column), in [0, 1] by rapidfuzz.
 
-    by: "ratio" (2 x common subsequence / both lengths), "token_sort" (words in any order),
-    "token_set" (shared words), "partial" (best matching part; all symmetric). field: compares what
-    is there in the JSON of both. Texts are NFC without outer white space; where both are JSON
-    objects or lists, they are compared with their keys sorted. Two texts so long that comparing
-    them would take seconds are unscored.
+    Texts are NFC without outer white space; where both are JSON objects or lists, they are compared
+    with their keys sorted. Two texts so long that comparing them would take seconds are unscored.
+
+    Args:
+        text: a fixed text; None means the row's value of `column`.
+        column: the column with the golden answer.
+        at_least: passed from this value on; None: nothing passes or fails.
+        by: "ratio" (2 x common subsequence / both lengths), "token_sort" (words in any order),
+            "token_set" (shared words), "partial" (best matching part; all symmetric).
+        field: compares what is there in the JSON of both.
     """
     if by not in SIMILARITIES:
         raise ScorerError(
@@ -96,6 +101,10 @@ def exact(text: str | None = None, *, column: str = EXPECTED) -> Rule:
     The exact match of SQuAD (Rajpurkar et al. 2016, arXiv:1606.05250), for any script: texts are
     NFKC and case-folded; the articles a, an and the are those of English. A golden list holds
     alternatives, any of which will do. 0 or 1.
+
+    Args:
+        text: a fixed text; None means the row's value of `column`.
+        column: the column with the golden answer.
     """
 
     source = golden("exact", text, column)
@@ -130,7 +139,12 @@ def edit_distance(
     """1 - d / max(length): d is the Levenshtein distance to the golden answer in characters, its
     measure. [0, 1].
 
-    at_most: passed where d is at most that. Texts are NFC without outer white space. By rapidfuzz.
+    Texts are NFC without outer white space. By rapidfuzz.
+
+    Args:
+        text: a fixed text; None means the row's value of `column`.
+        column: the column with the golden answer.
+        at_most: passed where d is at most that.
     """
     if at_most is not None and (
         isinstance(at_most, bool) or not isinstance(at_most, int) or at_most < 0
@@ -178,9 +192,13 @@ def unchanged_from(version: Any, *, at_least: float = 1.0) -> Rule:
     """How similar the answer is to what `version` answered on the same example and repeat, by
     rapidfuzz's ratio. [0, 1].
 
-    version: a version, a saved one, or its id; so a change of model or prompt shows as a change of
-    behaviour without any golden answer. Passed from `at_least` on (1: the same text, outer white
-    space aside). A row that the other version did not answer is unscored.
+    Passed from `at_least` on (1: the same text, outer white space aside). A row that the other
+    version did not answer is unscored.
+
+    Args:
+        version: a version, a saved one, or its id; so a change of model or prompt shows as a change
+            of behaviour without any golden answer.
+        at_least: passed from this value on.
     """
     id_ = version if isinstance(version, str) else getattr(version, "id", None)
     if not isinstance(id_, str) or not id_.startswith("p1-"):

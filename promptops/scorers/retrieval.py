@@ -48,8 +48,10 @@ def _declared(example: str, value: float, *, whole: bool = False) -> Callable[[F
 def hit_at(k: int, *, relevant: str = "relevant", contexts: str = "contexts") -> Rule:
     """Whether one of the first k contexts is relevant. 0 or 1.
 
-    relevant: the row's column of relevant contexts, a list, or a map of contexts to grades;
-    contexts: the field of the answer, or the column, of the retrieved ones.
+    Args:
+        k: how many of the first contexts count.
+        relevant: the row's column of relevant contexts, a list, or a map of contexts to grades.
+        contexts: the field of the answer, or the column, of the retrieved ones.
     """
     return _rule("hit_at", k, relevant, contexts, lambda found, wanted: float(_hits(found, wanted)))
 
@@ -59,7 +61,9 @@ def hit_at(k: int, *, relevant: str = "relevant", contexts: str = "contexts") ->
 def mrr(k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts") -> Rule:
     """1 / place of the first relevant context, 0 without one; its mean is MRR. [0, 1].
 
-    k: only the first k contexts count. relevant, contexts: as in `hit_at`.
+    Args:
+        k: only the first k contexts count.
+        relevant, contexts: as in `hit_at`.
     """
 
     def first(found: Sequence[str], wanted: Graded) -> float:
@@ -75,8 +79,9 @@ def ndcg(k: int | None = None, *, relevant: str = "relevant", contexts: str = "c
     """Discounted gain of the contexts, grade / log2(place + 1), over that of the best order
     (Järvelin and Kekäläinen 2002). [0, 1].
 
-    k: only the first k places count, in the best order too. relevant, contexts: as in `hit_at`;
-    without grades each relevant context has grade 1.
+    Args:
+        k: only the first k places count, in the best order too.
+        relevant, contexts: as in `hit_at`; without grades each relevant context has grade 1.
     """
 
     def gained(found: Sequence[str], wanted: Graded) -> float:
@@ -93,8 +98,9 @@ def context_precision(
 ) -> Rule:
     """The share of the retrieved contexts that are relevant; of k places where k is given. [0, 1].
 
-    k: only the first k contexts count, and missing ones count as not relevant. relevant, contexts:
-    as in `hit_at`.
+    Args:
+        k: only the first k contexts count, and missing ones count as not relevant.
+        relevant, contexts: as in `hit_at`.
     """
 
     def precise(found: Sequence[str], wanted: Graded) -> float:
@@ -111,7 +117,9 @@ def context_recall(
 ) -> Rule:
     """The share of the relevant contexts that were retrieved. [0, 1].
 
-    k: only the first k contexts count. relevant, contexts: as in `hit_at`.
+    Args:
+        k: only the first k contexts count.
+        relevant, contexts: as in `hit_at`.
     """
 
     def recalled(found: Sequence[str], wanted: Graded) -> float:

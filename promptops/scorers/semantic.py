@@ -42,14 +42,21 @@ def mentions(
     embedder: Embedder | None = None,
     near: float = 0.8,
 ) -> Rule:
-    """The answer names the term or one of its aliases, as words of their own; raw_value: how
-    often. 0 or 1.
+    """The answer names the term or one of its aliases, as words of their own; raw_value: how often.
+    0 or 1.
 
     Compared case-folded and without accents; a term of several words also matches with hyphens.
-    forms: English inflections of each last word count too (refund: refunds, refunded, refunding);
-    switch it off for odd names. fuzzy: misspelt mentions count too, from this similarity on
-    (rapidfuzz's ratio in [0, 1] of as many words). embedder: where no word is found, a sentence
-    counts whose embedding's cosine with the term's or an alias's is at least `near`.
+
+    Args:
+        term: the word or words.
+        aliases: other names of it.
+        forms: English inflections of each last word count too (refund: refunds, refunded,
+            refunding); switch it off for odd names.
+        fuzzy: misspelt mentions count too, from this similarity on (rapidfuzz's ratio in [0, 1] of
+            as many words).
+        embedder: where no word is found, a sentence counts whose embedding's cosine with the term's
+            or an alias's is at least `near`.
+        near: the cosine from which a sentence counts.
     """
     count = _counter(term, aliases, forms, fuzzy)
     none = Score(
@@ -103,6 +110,12 @@ def never_mentions(
 ) -> Rule:
     """The answer names neither the term nor an alias, in no form of them; words are found as by
     `mentions`. 0 or 1.
+
+    Args:
+        term: the word or words.
+        aliases: other names of it.
+        forms: as in `mentions`.
+        fuzzy: as in `mentions`.
     """
     count = _counter(term, aliases, forms, fuzzy)
 

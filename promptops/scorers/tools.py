@@ -39,8 +39,11 @@ _CALL = (
 )
 @explained
 def tool_called(name: str, *, times: int | None = None) -> Rule:
-    """The answer calls the tool (exactly `times` times, where given); raw_value: how often. 0 or
-    1.
+    """The answer calls the tool (exactly `times` times, where given); raw_value: how often. 0 or 1.
+
+    Args:
+        name: the tool.
+        times: exactly so often; None: at least once.
     """
     if (
         not isinstance(name, str)
@@ -87,9 +90,14 @@ def tool_arguments(
     """The share of the wanted arguments that the best call of the tool has right; passed where all
     are.
 
-    arguments: what is wanted, compared as `json_equals` compares (arguments beyond them may be
-    there); without it, this row's object in the column. tolerance: how far numbers may differ,
-    absolute. [0, 1], higher is better.
+    [0, 1], higher is better.
+
+    Args:
+        name: the tool.
+        arguments: what is wanted, compared as `json_equals` compares (arguments beyond them may be
+            there); without it, this row's object in the column.
+        column: the column with the golden arguments.
+        tolerance: how far numbers may differ, absolute.
     """
     if (
         not isinstance(name, str)
@@ -138,10 +146,15 @@ def tool_arguments(
 )
 @explained
 def tool_sequence(*names: str, column: str = EXPECTED, exact: bool = True) -> Rule:
-    """The tools are called in this order; exact=False: others may be between, before and after.
-    0 or 1.
+    """The tools are called in this order; exact=False: others may be between, before and after. 0
+    or 1.
 
     Without names: the golden list, or the list in this row's column.
+
+    Args:
+        names: the tools in order; none means the row's value of `column`.
+        column: the column with the golden list.
+        exact: whether no other call may be there.
     """
     if not all(isinstance(name, str) and name for name in names):
         raise ScorerError(

@@ -47,7 +47,13 @@ _EFFORT = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """A named step; version: "" for the built-in ones, whose name says all."""
+    """A named step.
+
+    Args:
+        name: for people, part of the scorer's name.
+        step: text -> text, or None where it finds nothing.
+        version: "" for the built-in ones, whose name says all.
+    """
 
     name: str
     step: Callable[[str], str | None] = field(compare=False, repr=False)

@@ -30,9 +30,16 @@ def try_out(
 ) -> Score | list[Score]:
     """What a scorer says of one answer: `try_out(equals(), "Paris", expected="Paris").passed`.
 
-    columns: further columns of the row; reference: what another version answered; run: fields of
-    the recorded call that matter (cost_usd, tool_calls, finish_reason, ...); ask: who answers a
-    judge. Waits for scorers that wait. Raises what the scorer raises.
+    Waits for scorers that wait. Raises what the scorer raises.
+
+    Args:
+        scorer: what judges.
+        output: the answer.
+        expected: the golden answer.
+        reference: what another version answered.
+        run: fields of the recorded call that matter (cost_usd, tool_calls, finish_reason, ...).
+        ask: who answers a judge.
+        columns: further columns of the row.
     """
     judge = as_scorer(scorer)
     checks = tuple(columns.pop("checks", ()))

@@ -37,8 +37,11 @@ _COUNTED: dict[str, Callable[[Run], int | None]] = {
 )
 @explained
 def latency_below(limit_ms: float, *, first_token: bool = False) -> Rule:
-    """The whole call, retries and waits included, took less than the limit; first_token: the first
-    piece of the text did.
+    """The whole call, retries and waits included, took less than the limit.
+
+    Args:
+        limit_ms: milliseconds.
+        first_token: the first piece of the text did.
     """
     name = "first_token_ms" if first_token else "latency_ms"
 
@@ -78,8 +81,11 @@ def cost_below(limit_usd: float) -> Rule:
 )
 @explained
 def tokens_below(limit: int, *, count: str = "out") -> Rule:
-    """Fewer tokens than the limit; count: "out" (of the answer), "in" (of the prompt) or "total",
-    as the provider counted.
+    """Fewer tokens than the limit.
+
+    Args:
+        limit: the first number that fails.
+        count: "out" (of the answer), "in" (of the prompt) or "total", as the provider counted.
     """
     if count not in _COUNTED:
         raise ScorerError(

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["MAX_TEXT", "TYPES", "fill", "kind_of", "literal", "names", "to_text"]
+__all__ = ["MAX_TEXT", "TYPES", "fill", "kind_of", "literal", "mismatch", "names", "to_text"]
 
 # characters of one message: far past any context window, small enough to refuse a bomb at once
 MAX_TEXT = 2_000_000
@@ -86,6 +86,24 @@ def to_text(name: str, kind: str, value: object) -> str:
 def kind_of(value: object) -> str:
     """The variable type that a Python value has; "string" for whatever has none."""
     return next((kind for kind in TYPES if _CHECKS[kind](value)), "string")
+
+
+def mismatch(missing: list[str], extra: list[str], takes: list[str], history: bool) -> str:
+    """How values differ from what a version takes; the end of a sentence about that version.
+
+    takes: its variables as they show; history: whether it takes a conversation.
+    """
+    wording = [f"is missing {', '.join(missing)}"] if missing else []
+    wording += [f"does not know {', '.join(extra)}"] if extra else []
+    form = (
+        " The request form is the version's own; save another one with version.but(api=...)."
+        if "api" in extra
+        else ""
+    )
+    return (
+        f"{' and '.join(wording)}; it takes"
+        f" {', '.join(takes) or 'no variables'}{', history' if history else ''}.{form}"
+    )
 
 
 def _remedy(name: str, kind: str, value: object) -> str:

@@ -37,17 +37,23 @@ FORM = "p1"  # names the canonical form of `content()`: change one, change the o
 class PromptVersion:
     """One wording with the model and settings that it was written for; immutable, equal by content.
 
-    messages: one text (a single user message), or a list of ``{"role", "content"}`` messages in
-    sending order. Text may hold ``{{name}}`` variables; ``{"role": "history"}`` marks where a
-    conversation is spliced in.
-    variables: name -> type, or -> ``{"type", "default", "description", "example"}``; undeclared
-        ones are required strings.
-    settings: a JSON map passed to the model as it is (temperature, max_tokens, stop, ...); never
-    endpoints or secrets.
-    api: the form that it is sent in, "chat" (completions), "responses", "anthropic" or "gemini".
-    Messages, tools and settings are written as for chat completions in each of them. Raises
-    VersionError or TemplateError, which name the message or setting at fault, also when the form
-    has no place for it.
+    Messages, tools and settings are written as for chat completions in every form.
+
+    Args:
+        messages: one text (a single user message), or a list of ``{"role", "content"}`` messages in
+            sending order. Text may hold ``{{name}}`` variables; ``{"role": "history"}`` marks where
+            a conversation is spliced in.
+        model: the model's name, or None where a call names it.
+        variables: name -> type, or -> ``{"type", "default", "description", "example"}``; undeclared
+            ones are required strings.
+        settings: a JSON map for the model (temperature, stop, ...); never endpoints or secrets.
+        tools: as chat completions take them.
+        response_format: as chat completions take it.
+        api: the form that it is sent in: "chat", "responses", "anthropic" or "gemini".
+
+    Raises:
+        VersionError, TemplateError: naming the message or setting at fault, also when the form
+            has no place for it.
     """
 
     __slots__ = (
@@ -163,9 +169,7 @@ class PromptVersion:
         return self._history
 
     def content(self) -> dict[str, Any]:
-        """All that is hashed into the id: six fields that are always present, and `api` where it is
-        not chat completions; a copy.
-        """
+        """What is hashed into the id: six fields, and `api` unless it is "chat"; a copy."""
         return copy.deepcopy(self._content())
 
     def _content(self) -> dict[str, Any]:
@@ -180,8 +184,8 @@ class PromptVersion:
         }
 
     def _check_form(self) -> None:
-        """Raise VersionError for what the version's form has no place for: at save, not when an
-        application asks. A conversation that is spliced in is checked when it comes.
+        """Raise VersionError, at save, for what the version's form has no place for. A conversation
+        that is spliced in is checked when it comes.
         """
         written = [message for message in self._messages if message["role"] != "history"]
         try:
@@ -220,12 +224,13 @@ class PromptVersion:
     # -- what it sends
 
     def render(self, values: Mapping[str, object]) -> list[Message]:
-        """The messages with every variable filled, in sending order; filled text is never scanned
-        again.
+        """The messages with every variable filled, in order; filled text is never scanned again.
 
-        values: one entry per variable (those with a default may be left out), and `history` where
-        the version takes one. Raises RenderError before filling any, naming what is missing, extra
-        or mistyped.
+        Args:
+            values: one per variable without a default, and `history` if the version takes one.
+
+        Raises:
+            RenderError: before filling any, naming what is missing, extra or mistyped.
         """
         given = dict(values)
         history = checked_history(given.pop("history", ())) if self._history else []
@@ -236,7 +241,10 @@ class PromptVersion:
         ]
         extra = sorted(map(str, given.keys() - {variable.name for variable in self.variables}))
         if missing or extra:
-            raise RenderError(self._mismatch(missing, extra))
+            takes = [repr(variable) for variable in self.variables]
+            raise RenderError(
+                f"{self._id[:11]} {renderer.mismatch(missing, extra, takes, self._history)}"
+            )
         whole = {v.name: v.default for v in self.variables if not v.required} | given
         texts = {v.name: renderer.to_text(v.name, v.type, whole[v.name]) for v in self.variables}
         out: list[Message] = []
@@ -286,8 +294,13 @@ class PromptVersion:
     ) -> PromptVersion:
         """The version of a call that works today: `request` is its keyword arguments.
 
-        variables: name -> the text in the messages that it means, each replaced by its mark
-        wherever it occurs. Raises VersionError if a text does not occur.
+        Args:
+            request: the keyword arguments of the call, or a recorded request.
+            variables: name -> the text in the messages that it means, each replaced by its mark
+                wherever it occurs.
+
+        Raises:
+            VersionError: if a text does not occur.
         """
         from .from_request import from_request
 
@@ -297,6 +310,10 @@ class PromptVersion:
     def from_format(cls, text: str, **rest: Any) -> PromptVersion:
         """The version of an f-string or `str.format` prompt: `{ticket}` becomes `{{ticket}}`, `{{`
         a literal brace.
+
+        Args:
+            text: the prompt as it is in the code.
+            rest: further arguments of `PromptVersion`, such as model.
         """
         from .from_request import from_format
 
@@ -307,20 +324,6 @@ class PromptVersion:
         from .diff import diff
 
         return diff(self, other)
-
-    def _mismatch(self, missing: list[str], extra: list[str]) -> str:
-        wording = [f"is missing {', '.join(missing)}"] if missing else []
-        wording += [f"does not know {', '.join(extra)}"] if extra else []
-        takes = ", ".join(map(repr, self.variables)) or "no variables"
-        form = (
-            f" The form is the version's own ({self.api}); save another with version.but(api=...)."
-            if "api" in extra
-            else ""
-        )
-        return (
-            f"{self._id[:11]} {' and '.join(wording)}; it takes"
-            f" {takes}{', history' if self._history else ''}.{form}"
-        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PromptVersion) and self._id == other._id

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).parents[2] / "promptops" / "guide" / "api.md"
+_SECTIONS = ("Args:", "Returns:", "Raises:")
 DOORS = ("promptops", "promptops.lab", "promptops.scorers")
 _HEAD = """\
 # API
@@ -73,7 +75,29 @@ def _text(value: Any) -> str:
     if not (inspect.isclass(value) or inspect.isroutine(value) or isinstance(value, property)):
         return f"A type: `{value}`."
     told = value.fget if isinstance(value, property) else value
-    return inspect.cleandoc(getattr(told, "__doc__", None) or "").strip()
+    return _listed(inspect.cleandoc(getattr(told, "__doc__", None) or "").strip())
+
+
+def _listed(text: str) -> str:
+    """The sections `Args:`, `Returns:` and `Raises:` as Markdown lists, a name per point."""
+    out: list[str] = []
+    section = ""
+    for line in text.splitlines():
+        if line in _SECTIONS:
+            section = line
+            out += [f"**{line[:-1]}**", ""]
+        elif not line.startswith(" "):
+            section = section if not line else ""
+            out.append(line)
+        elif not section:
+            out.append(line)
+        elif line.startswith("     ") or section == "Returns:":
+            out.append(("  " if section != "Returns:" else "") + line.strip())
+        else:
+            name, colon, rest = line.strip().partition(":")
+            marked = ", ".join(f"`{each}`" for each in re.split(r", (?:or )?| or ", name))
+            out.append(f"- {marked}:{rest}" if colon else f"- {line.strip()}")
+    return "\n".join(out)
 
 
 if __name__ == "__main__":
