@@ -234,6 +234,10 @@ class Dataset:
     def sample(self, n: int, *, seed: int = 0) -> Dataset:
         """`n` examples drawn without replacement, in the dataset's order; the same for the same
         seed whatever the order of the rows.
+
+        Args:
+            n: how many.
+            seed: of the draw.
         """
         return self._with(parts.sampled(self.examples, n, seed, self.name))
 
@@ -258,16 +262,14 @@ class Dataset:
         return values.values_for(values.content(version), example)
 
     def check(self, version: values.Renders, *, some: bool = False) -> tuple[str, ...]:
-        """Prove that every example renders, before a call is made; returns what is worth saying all
-        the same.
+        """Prove that every example renders, before any call; returns what a reader should know.
 
         Args:
             version: what has to render.
             some: enough that some do, and those that do not are reported.
 
         Raises:
-            DatasetError: with how many do not, the first of them, what it lacks and the likely
-                column.
+            DatasetError: naming the first that does not, what it lacks and the likely column.
         """
         return values.check(self.examples, version, name=self.name, roles=self.roles, some=some)
 

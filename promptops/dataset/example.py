@@ -17,10 +17,17 @@ RESERVED = ("id", "expected", "split", "cluster", "tags", "history", "checks")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """id: unique in its dataset; inputs: every column that is not reserved, typed as read;
-    expected: the golden answer (text, number, list, object) or None; split: "train" | "val" |
-    "test" or None; cluster: what groups dependent rows (a document, a conversation) or None;
-    history: messages spliced into the prompt; checks: declarative assertions of this row.
+    """One row of a dataset: what a prompt is asked, and what a good answer is.
+
+    Args:
+        id: unique in its dataset.
+        inputs: every column that is not reserved, typed as read.
+        expected: the golden answer (text, number, list, object), or None.
+        split: "train", "val", "test", or None.
+        cluster: what groups dependent rows (a document, a conversation), or None.
+        tags: labels of the row, by which comparisons are sliced.
+        history: messages spliced into the prompt.
+        checks: declarative assertions of this row.
     """
 
     id: str

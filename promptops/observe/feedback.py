@@ -28,13 +28,15 @@ def feedback(
 
     Args:
         run: the answer's id: the provider's (`answer.id`) or the call's own (`call.id`).
-        good: thumbs up or down; score: a number, as the application rates it.
-        label: a category; correction: what the answer should have been, which becomes the golden
-            answer of the example; note: anything else. These are recorded because they are given
-            here; keys and secrets in them are redacted.
-        by: who; only a keyed hash is written.
-        sink: where to, as in `observe`; default: where this process observes, else
-        PROMPTOPS_RECORD.
+        good: thumbs up or down.
+        score: a number, as the application rates it.
+        label: a category.
+        correction: what the answer should have been, which becomes the golden answer of the
+            example. Like the label and the note it is recorded because it is given here; keys and
+            secrets are redacted.
+        note: anything else.
+        by: who gave it; only a keyed hash is written.
+        sink: where to, as in `observe`; None: where this process observes, else PROMPTOPS_RECORD.
 
     Returns:
         Whether it was taken: False if nothing was named to write to, or no feedback was given.

@@ -22,10 +22,17 @@ class call:  # noqa: N801 - a verb, as contextlib's own
     with promptops.call(prompt, ticket=text) as call:
         call.answer = my_client(**call.request)
     ```
-    prompt: a served version, or any `PromptVersion`; values: what fills its variables. Assign what
-    came back to `call.answer`: a provider's object, its JSON, or the text. An exception in the
-    block is recorded as the call's failure and passes on. Nothing is recorded where no sink is
-    named (PROMPTOPS_RECORD). Raises RenderError as `request` does, and records that too.
+
+    Assign what came back to `call.answer`: a provider's object, its JSON, or the text. An exception
+    in the block is recorded as the call's failure and passes on. Nothing is recorded if no sink is
+    named (PROMPTOPS_RECORD).
+
+    Args:
+        prompt: a served version, or any `PromptVersion`.
+        values: what fills its variables.
+
+    Raises:
+        RenderError: as `request` does, which is recorded too.
     """
 
     def __init__(self, prompt: Any, /, **values: Any) -> None:

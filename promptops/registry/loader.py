@@ -129,11 +129,11 @@ class Loader:
     def health(self) -> dict[str, Any]:
         """What a health check wants to know, JSON-ready; looks at the file first.
 
-        ok: the file is good and nothing in it was refused; source: "file", "last_known_good" or
-        "none"; fault: what is wrong with the file and age_s for how long; refused: {"prompt in
-        env": why}; went_back: {"prompt in env": what};
-        missed: {"prompt in env": why}, the first few that were asked for and that the file does not
-            have.
+        Returns:
+            ok (the file is good and nothing in it was refused), source ("file", "last_known_good"
+            or "none"), fault (what is wrong with the file) and age_s (for how long), and by "prompt
+            in env": refused (why), went_back (what), missed (the first few that were asked for and
+            that the file does not have).
         """
         view = self._fresh()
         content = view.content

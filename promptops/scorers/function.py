@@ -203,18 +203,22 @@ def scorer(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
 
     The function takes any of output, example, expected, run, reference, and gives bool, a number in
     [0, 1], a text label, a Score, several Scores, or a mapping of names to verdicts; it may be
-    async. labels: value of each label.
-    needs: columns that a row must have (`expected` is needed if it is an argument without
-    default). against: the version id whose runs are `reference`. judges_failures: it is asked about
-    answers that failed by the model's doing.
-    batch: its arguments are lists over many answers, and it gives a list of as many verdicts.
-    isolated: it is called in a process of its own, with a copy of its arguments.
+    async.
 
     A call that takes too long is cut off and costs its own row. That works for Python code and for
     waiting; C code that keeps the interpreter (a regular expression that backtracks) stops the
     whole process, which a warning can only name afterwards. With isolated=True such code, and code
     that crashes the interpreter, costs its own row too; the function is the same version. An
     async function whose loop was blocked by another call is called once more for that answer.
+
+    Args:
+        function: what judges, if the decorator has no arguments.
+        options: name, version and at_least (passed from this value on); labels (label -> value);
+            needs, columns that a row must have (`expected` is needed if it is an argument without
+            default); against, the version id whose runs are `reference`; judges_failures, whether
+            it is asked about answers that failed by the model's doing; batch, whether its arguments
+            are lists over many answers, for which it gives a list of as many verdicts; isolated,
+            whether it is called in a process of its own, with a copy of its arguments.
     """
     if function is not None:
         return _build(function)

@@ -83,16 +83,22 @@ def similar_meaning(
         at_least: passed from this value on; None: nothing passes or fails.
     """
     source = golden("similar_meaning", text, column)
-    if embedder is None:
-        found = rule(
-            source.spelled(by="lexical"),
-            "semantic",
-            lambda case: _lexically(case, source),
-            needs=source.needs,
-            texts=source.texts,
-        )
-        return found if at_least is None else found.at_least(at_least)
-    vectors = Vectors(embedder)
+    built = _lexical(source) if embedder is None else _embedded(source, Vectors(embedder))
+    return built if at_least is None else built.at_least(at_least)
+
+
+def _lexical(source: Golden) -> Rule:
+    return rule(
+        source.spelled(by="lexical"),
+        "semantic",
+        lambda case: _lexically(case, source),
+        needs=source.needs,
+        texts=source.texts,
+    )
+
+
+def _embedded(source: Golden, vectors: Vectors) -> BatchRule:
+    """The rule of an embedder, which gets the texts of many cases at once."""
 
     def many(cases: Sequence[Case]) -> list[Score] | Awaitable[list[Score]]:
         wanted = [as_golden(source.of(case)) for case in cases]
@@ -118,10 +124,9 @@ def similar_meaning(
         inner=vectors.version,
         remote=True,
     )
-    built = BatchRule(
+    return BatchRule(
         **{name: getattr(plain, name) for name in Rule.__dataclass_fields__}, many=many
     )
-    return built if at_least is None else built.at_least(at_least)
 
 
 def _paired(vectors: Dense) -> list[Score]:

@@ -92,13 +92,7 @@ def number_close(
         found = final_number(case.output, marker)
         if found is None:
             return fail(f"no number in the answer {snippet(case.output[-200:])}")
-        ok = abs(found - wanted) <= max(within, relative * abs(wanted))
-        return Score(
-            float(ok),
-            ok,
-            raw_value=found,
-            reason="" if ok else f"came to {found:.12g}, expected {wanted:.12g}",
-        )
+        return _compared(found, wanted, max(within, relative * abs(wanted)))
 
     spec = source.spelled(
         within=within or None,
@@ -106,6 +100,12 @@ def number_close(
         after=after,
     )
     return rule(spec, "assertion", score, needs=source.needs, texts=source.texts)
+
+
+def _compared(found: float, wanted: float, within: float) -> Score:
+    ok = abs(found - wanted) <= within
+    reason = "" if ok else f"came to {found:.12g}, expected {wanted:.12g}"
+    return Score(float(ok), ok, raw_value=found, reason=reason)
 
 
 def _check_bounds(**bounds: float) -> None:

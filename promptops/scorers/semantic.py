@@ -70,8 +70,7 @@ def mentions(
     spec = _named("mentions", term, aliases, forms, fuzzy)
     if embedder is None:
         return rule(spec, "semantic", words)
-    if isinstance(near, bool) or not isinstance(near, (int, float)) or not 0 < near <= 1:
-        raise ScorerError(f"mentions was given near={near!r}; give a number above 0, at most 1.")
+    _check_near(near)
     vectors = Vectors(embedder)
 
     async def score(case: Case) -> Score:
@@ -87,6 +86,11 @@ def mentions(
         inner=vectors.version,
         remote=True,
     )
+
+
+def _check_near(near: object) -> None:
+    if isinstance(near, bool) or not isinstance(near, (int, float)) or not 0 < near <= 1:
+        raise ScorerError(f"mentions was given near={near!r}; give a number above 0, at most 1.")
 
 
 async def _nearest(vectors: Vectors, terms: Sequence[str], text: str, near: float) -> Score:

@@ -99,15 +99,7 @@ def tool_arguments(
         column: the column with the golden arguments.
         tolerance: how far numbers may differ, absolute.
     """
-    if (
-        not isinstance(name, str)
-        or not name
-        or (arguments is not None and not isinstance(arguments, Mapping))
-    ):
-        raise ScorerError(
-            f"tool_arguments({name!r}, {arguments!r}) cannot work; give a tool's name and its"
-            " arguments as a mapping."
-        )
+    _check_wanted(name, arguments)
 
     def score(case: Case) -> Score:
         wanted = dict(arguments) if arguments is not None else case.example.column(column)
@@ -135,6 +127,14 @@ def tool_arguments(
     if arguments is None:
         shown = spelled("tool_arguments", name, column=column, tolerance=tolerance or None)
     return rule(shown, "assertion", score, needs=[] if arguments is not None else [column])
+
+
+def _check_wanted(name: object, arguments: object) -> None:
+    if not (isinstance(name, str) and name and isinstance(arguments, Mapping | None)):
+        raise ScorerError(
+            f"tool_arguments({name!r}, {arguments!r}) cannot work; give a tool's name and its"
+            " arguments as a mapping."
+        )
 
 
 @declared(

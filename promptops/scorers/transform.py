@@ -51,7 +51,7 @@ class Transform:
 
     Args:
         name: for people, part of the scorer's name.
-        step: text -> text, or None where it finds nothing.
+        step: text -> text, or None if it finds nothing.
         version: "" for the built-in ones, whose name says all.
     """
 

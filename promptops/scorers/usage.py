@@ -81,7 +81,7 @@ def cost_below(limit_usd: float) -> Rule:
 )
 @explained
 def tokens_below(limit: int, *, count: str = "out") -> Rule:
-    """Fewer tokens than the limit.
+    """The call took fewer tokens than the limit.
 
     Args:
         limit: the first number that fails.

@@ -46,9 +46,12 @@ class Length:
 def position_bias(first: Sequence[str], second: Sequence[str] | None = None) -> Position:
     """How far the place of an answer sways a judge of pairs.
 
-    first: "A", "tie" or "B" where A was shown first, one a pair; second: the same pairs with A
-    shown second. With one order only, the verdicts for each place are counted, and `swapped` is
-    False: a better answer in one place looks the same as a bias.
+    With one order only, the verdicts for each place are counted, and `swapped` is False: a better
+    answer in one place looks the same as a bias.
+
+    Args:
+        first: one verdict per pair, "A", "tie" or "B", with A shown first.
+        second: the verdicts on the same pairs with A shown second.
     """
     if second is None:
         ahead, behind, same = (

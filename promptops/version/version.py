@@ -43,7 +43,7 @@ class PromptVersion:
         messages: one text (a single user message), or a list of ``{"role", "content"}`` messages in
             sending order. Text may hold ``{{name}}`` variables; ``{"role": "history"}`` marks where
             a conversation is spliced in.
-        model: the model's name, or None where a call names it.
+        model: the model's name, or None if each call names it.
         variables: name -> type, or -> ``{"type", "default", "description", "example"}``; undeclared
             ones are required strings.
         settings: a JSON map for the model (temperature, stop, ...); never endpoints or secrets.

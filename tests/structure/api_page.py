@@ -47,6 +47,33 @@ def _entry(name: str, value: Any) -> Iterator[str]:
                 yield _text(bound)
 
 
+def doors() -> Iterator[tuple[str, Any]]:
+    """(name, what it is) of every function, class and method of the doors."""
+    for door in DOORS:
+        module = importlib.import_module(door)
+        for name in sorted(module.__all__):
+            value = getattr(module, name)
+            value = vars(value)[name] if inspect.ismodule(value) else value
+            if not inspect.isclass(value):
+                if inspect.isfunction(value):
+                    yield name, value
+            elif not issubclass(value, Exception):
+                yield name, value
+                for method, found in sorted(vars(value).items()):
+                    bound = getattr(found, "__func__", found)
+                    if not method.startswith("_") and inspect.isfunction(bound):
+                        yield f"{name}.{method}", bound
+
+
+def parameters(value: Any) -> list[str]:
+    """The names that a call takes."""
+    try:
+        found = inspect.signature(value).parameters
+    except (TypeError, ValueError):
+        return []
+    return [name for name in found if name not in ("self", "cls")]
+
+
 def _documented(value: Any) -> bool:
     bound = getattr(value, "__func__", value)
     return isinstance(bound, property) or inspect.isfunction(bound)

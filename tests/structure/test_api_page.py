@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -22,6 +25,33 @@ def test_every_public_name_has_a_heading_and_a_sentence(door: str) -> None:
     for name in importlib.import_module(door).__all__:
         [_, rest] = text.split(f"\n### `{name}", 1)
         assert rest.split("\n### `")[0].split("\n", 1)[1].strip(), name
+
+
+# Made by the package alone, or described by their attributes.
+UNMADE = {
+    *("BatchScorer", "Comparison", "Comparison.shown", "Entry", "JudgeReport", "JudgeRule"),
+    *("Dataset.recorded", "Scorer", "Study"),
+}
+
+
+def undescribed() -> Iterator[str]:
+    """Every name of the doors that takes two arguments or more, with those that its `Args:` do not
+    name.
+    """
+    for name, value in api_page.doors():
+        taken = api_page.parameters(value)
+        if len(taken) < 2 or name in UNMADE:
+            continue
+        text = inspect.cleandoc(value.__doc__ or "")
+        section = text.partition("Args:\n")[2].partition("\n\n")[0]
+        named = set(re.findall(r"^    (\w[\w, *]*):", section, re.MULTILINE))
+        words = {word for heads in named for word in heads.replace("*", "").split(", ")}
+        yield from (f"{name}({each})" for each in taken if each not in words)
+
+
+def test_what_takes_several_arguments_describes_each() -> None:
+    """In `Args:`, for every function, method and class of the three doors."""
+    assert list(undescribed()) == []
 
 
 def test_the_page_is_the_same_in_every_folder() -> None:
