@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CallError
@@ -126,16 +126,16 @@ class Answered:
                 code=f"200 {self.finish}",
             )
         failure, detail = self._end(limit)
-        reply = Reply(
+        fields: dict[str, Any] = {**self.counted, **rest}
+        return Reply(
             text=self.text,
             tool_calls=self.calls,
             finish_reason=self.finish,
             failure=failure,
             failure_detail=detail,
             reasoning=kept(self.reasoning),
+            **fields,
         )
-        fields: dict[str, Any] = {**self.counted, **rest}
-        return replace(reply, **fields)
 
     def _end(self, limit: str) -> tuple[str | None, str | None]:
         """The failure class of the answer and the sentence that explains it; (None, None) if it

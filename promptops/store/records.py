@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import NoneType
@@ -31,6 +32,7 @@ TOGETHER = 500  # rows of a pack, at most: what damage to one byte can cost
 MAX_TEXT = 1_000_000
 MAX_JSON = 16_000_000  # characters of a JSON document
 _INT64 = 2**63
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}", re.ASCII)  # as it is stored
 Clean = Callable[[bytes], bytes]
 
 
@@ -55,12 +57,17 @@ def encode(table: str, rows: Sequence[Mapping[str, Any]], clean: Clean) -> bytes
         for field in fields:
             name, _, sure, cap, required = field
             value: Any = row.get(name)
-            if value is not None and (value.__class__ is float or value.__class__ not in sure):
-                value = _checked(table, field, value)
-            if value is not None:
-                values[name] = _capped(value, cap, clean) if cap and len(value) > cap else value
-            elif required:
-                raise StoreError(_MISSING.format(table, name))
+            if value is None:
+                if required:
+                    raise StoreError(_MISSING.format(table, name))
+                continue
+            if value.__class__ is float or value.__class__ not in sure:
+                value = _stored(table, field, value)
+                if value is None:
+                    if required:
+                        raise StoreError(_MISSING.format(table, name))
+                    continue
+            values[name] = _capped(value, cap, clean) if cap and len(value) > cap else value
         out.append(record(table, clean(plain_json(values))))
     return b"".join(out)
 
@@ -140,6 +147,9 @@ def _bool(value: object) -> bool:
 def _time(value: Any) -> str | None:
     if value == "":
         return None
+    if value.__class__ is str and _MOMENT.fullmatch(value):
+        datetime.fromisoformat(value)  # the day is one
+        return str(value)
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
@@ -213,6 +223,15 @@ def _refuse(table: str, unknown: set[Any]) -> None:
         f"{table} has no column {min(map(str, unknown))!r}; its columns are"
         f" {', '.join(TABLES[table].names)}."
     )
+
+
+def _stored(table: str, field: _Field, value: Any) -> Any:
+    """`_checked`, by the shortest way for the numbers that a run has."""
+    if value.__class__ is int and field.check is _int and -_INT64 <= value < _INT64:
+        return value
+    if value.__class__ is float and field.check is _float and math.isfinite(value):
+        return value
+    return _checked(table, field, value)
 
 
 def _checked(table: str, field: _Field, value: object) -> Any:
