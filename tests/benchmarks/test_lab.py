@@ -1,8 +1,8 @@
 """The whole work through the Lab, as a user has it, in processes of its own, beside a floor of the
 same run; ratios are printed.
 
-2 versions x 2,000 examples, one scorer, everything recorded and durable. Each side runs three
-times, in turns; the best of each counts, since noise only adds. `pytest
+2 versions x 2,000 examples, one scorer, everything recorded and durable. The sides take turns, a
+second time where the first missed the mark; the best of each counts, since noise only adds. `pytest
 tests/benchmarks/test_lab.py -m benchmark -n 0 -s`, alone on the machine.
 """
 
@@ -24,6 +24,7 @@ from tests.benchmarks.test_calls import (
     RIGHT,
     ROUNDS,
     Server,
+    Took,
     bare_aiohttp,
     binary,
     openai_create,
@@ -114,26 +115,28 @@ def ours(url: str, width: int, folder: Path) -> dict[str, Any]:
     return said
 
 
-Floor = Callable[[str, int], Coroutine[Any, Any, float]]
+Floor = Callable[[str, int], Coroutine[Any, Any, Took]]
 
 
 def best(
-    binary: Path, latency_ms: float, width: int, floor: Floor | None, folder: Path
+    binary: Path, latency_ms: float, width: int, floor: Floor | float, most: float, folder: Path
 ) -> tuple[float, float, float]:
-    """Seconds of the floor, of ours from the first call to the last recorded score, and of our
-    whole process.
+    """Seconds of the floor (or the floor itself, given in seconds), of ours from the first call to
+    the last recorded score, and of our whole process. most: of ours beside the floor; rounds end
+    where it is reached.
     """
-    floors, mine = [float("inf")], []
+    floors, mine, whole = list[float](), list[float](), list[float]()
     with Server(binary, latency_ms) as server:
         for number in range(ROUNDS):
-            if floor is not None:
-                floors.append(asyncio.run(floor(server.url, width)))
-            mine.append(ours(server.url, width, folder / str(number)))
-    return (
-        min(floors),
-        min(said["from_first_call_s"] for said in mine),
-        min(said["whole_s"] for said in mine),
-    )
+            floors.append(
+                floor if isinstance(floor, float) else asyncio.run(floor(server.url, width)).wall
+            )
+            said = ours(server.url, width, folder / str(number))
+            mine.append(said["from_first_call_s"])
+            whole.append(said["whole_s"])
+            if min(mine) <= most * min(floors):
+                break
+    return min(floors), min(mine), min(whole)
 
 
 def test_faster_than_the_openai_client_that_records_nothing(
@@ -142,7 +145,7 @@ def test_faster_than_the_openai_client_that_records_nothing(
     """0 ms latency, concurrency 50: at least 1.4 times the calls a second of
     `chat.completions.create`.
     """
-    floor, mine, whole = best(binary, 0, 50, openai_create, tmp_path)
+    floor, mine, whole = best(binary, 0, 50, openai_create, 1 / 1.4, tmp_path)
     with capsys.disabled():
         print(
             f"\n0 ms, 50 at once, through the Lab: {CALLS / mine:,.0f} calls/s, openai create"
@@ -156,7 +159,7 @@ def test_close_to_what_latency_and_concurrency_allow(
 ) -> None:
     """500 ms latency, concurrency 200: at most 1.15 times calls x latency / concurrency."""
     ideal = CALLS * 0.5 / 200
-    _, mine, whole = best(binary, 500, 200, None, tmp_path)
+    _, mine, whole = best(binary, 500, 200, ideal, 1.15, tmp_path)
     with capsys.disabled():
         print(
             f"\n500 ms, 200 at once, through the Lab: {mine:.2f} s, ideal {ideal:.2f} s:"
@@ -169,7 +172,7 @@ def test_within_three_times_bare_aiohttp(
     binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """50 ms latency, concurrency 200: at most three times the time of bare aiohttp."""
-    floor, mine, whole = best(binary, 50, 200, bare_aiohttp, tmp_path)
+    floor, mine, whole = best(binary, 50, 200, bare_aiohttp, 3.0, tmp_path)
     with capsys.disabled():
         print(
             f"\n50 ms, 200 at once, through the Lab: {mine:.2f} s, bare aiohttp {floor:.2f} s:"
