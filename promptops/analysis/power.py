@@ -47,6 +47,9 @@ def mde(sd: float, n: int, *, alpha: float = ALPHA, power: float = POWER) -> flo
     return _zs(alpha, power) * sd / math.sqrt(n)
 
 
+_BLOCK = 4096  # disagreements of a table
+
+
 @functools.lru_cache(maxsize=256)
 def mde_binary(changed: int, n: int, *, alpha: float = ALPHA, power: float = POWER) -> float | None:
     """Smallest gain of 0/1 scores that the exact test finds with this power, by enumeration, where
@@ -131,22 +134,35 @@ def exact_power(
         12 * math.sqrt(n * changed * max(1 - changed, 0.0)) + 40,
     )  # e^-60 of the probability is beyond
     m = np.arange(max(1, math.floor(middle - width)), min(n, math.ceil(middle + width)) + 1)
-    size = 1 << int(m[-1]).bit_length()  # a few tables serve every n of a search
-    need = _criticals(share(alpha, "alpha"), ties, size)[m]
+    first, last = _table(int(m[0]), int(m[-1]))
+    need = _criticals(share(alpha, "alpha"), ties, first, last)[m - first]
     reached = np.where(need <= m, bdtrc(need - 1, m, min(wins / changed, 1.0)), 0.0)
     return float((np.exp(_log_binomial(n, m, changed)) * reached).sum())
 
 
+def _table(first: int, last: int) -> tuple[int, int]:
+    """The numbers of disagreements of a table that holds these: a few tables serve every n of a
+    search. Of many disagreements only a stretch is made, since all of them take seconds.
+    """
+    if last < _BLOCK:
+        return 0, (1 << last.bit_length()) - 1
+    return first // _BLOCK * _BLOCK, (last // _BLOCK + 1) * _BLOCK - 1
+
+
 @functools.lru_cache(maxsize=16)
-def _criticals(alpha: float, ties: str, size: int) -> Any:
-    """For each number of disagreements m below `size` the fewest wins that are significant, m + 1
-    if none is; by halving, all m at once.
+def _criticals(alpha: float, ties: str, first: int, last: int) -> Any:
+    """For each number of disagreements m from `first` to `last` the fewest wins that are
+    significant, m + 1 if none is; by halving, all m at once.
     """
     import numpy as np
     from scipy.special import bdtrc
 
-    m = np.arange(size)
+    m = np.arange(first, last + 1)
     low, high = np.zeros_like(m), m + 1  # no win is never significant, m + 1 means "never"
+    if alpha < 0.5:  # half of them never are; so many more always are (Hoeffding)
+        low = m // 2
+        enough = np.ceil(m / 2 + np.sqrt(m * math.log(1 / alpha) / 2)).astype(m.dtype) + 1
+        high = np.minimum(high, enough)
     while (high - low > 1).any():
         middle = (low + high) // 2
         inside = np.clip(middle, 1, np.maximum(m, 1))
