@@ -98,6 +98,7 @@ class Task:
         self._guards = [scorer.name for scorer in scorers[1:]]
         self._judges = sum(scorer.kind == "judge" for scorer in scorers)
         self._on_val: dict[str, dict[str, Result]] = {}  # version -> example -> result
+        self._fixed: dict[str, int] = {}  # version -> characters of its messages
         self._in_vain, self._spent_before = 0, -1
         self.halted = ""
 
@@ -156,7 +157,7 @@ class Task:
             wave = self._wave(versions, rest, repeat)
             cells = self._affordable(versions, rest[:wave], repeat)
             for outcome in await self._asker.ask(cells, self._limits()) if cells else ():
-                self._spending.pay(outcome.run, _characters(outcome.cell))
+                self._spending.pay(outcome.run, self._characters(outcome.cell))
                 result = self._result(outcome)
                 found[outcome.cell.version.id].append(result)
             if len(cells) < wave * len(versions):
@@ -233,8 +234,16 @@ class Task:
             (score.reason or score.unscored or "") if score is not None else "",
             guards,
             outcome.run,
-            tokens_of(outcome.run, _characters(outcome.cell)),
+            tokens_of(outcome.run, self._characters(outcome.cell)),
         )
+
+    def _characters(self, cell: Cell) -> int:
+        """What a request says, about: an estimate for models that report no usage."""
+        fixed = self._fixed.get(cell.version.id)
+        if fixed is None:  # a version's template is a copy each time
+            fixed = sum(len(str(message.get("content"))) for message in cell.version.template)
+            self._fixed[cell.version.id] = fixed
+        return fixed + sum(len(str(value)) for value in cell.example.inputs.values())
 
     def _remember(self, found: Mapping[str, Sequence[Result]], repeat: int) -> None:
         val = {example.id for example in self.val}
@@ -309,9 +318,3 @@ class Task:
         refused = "" if output else f"no text came back ({run.failure or 'empty'})."
         self._lineage.propose(Proposal(number, how, ids, output, run.id, refused=refused))
         return output
-
-
-def _characters(cell: Cell) -> int:
-    """What a request says, about: an estimate for models that report no usage."""
-    fixed = sum(len(str(message.get("content"))) for message in cell.version.template)
-    return fixed + sum(len(str(value)) for value in cell.example.inputs.values())
