@@ -191,17 +191,31 @@ def _is_before(row: Mapping[str, object], before: str) -> bool:
     return bool(started) and started.replace(" ", "T") < before.replace(" ", "T")
 
 
-_DOOMED = """
+# Of a judge's calls those go that show, as one whole part of their material, an answer that goes:
+# what the judge was asked has the example's or the user's words in it.
+_DOOMED = r"""
 WITH calls AS (
-    SELECT id, response_id FROM live WHERE started_at < $before::TIMESTAMP
+    SELECT id, response_id, output FROM live WHERE started_at < $before::TIMESTAMP
     OR started_at < $live_before::TIMESTAMP
     OR id IN (SELECT unnest($live)) OR response_id IN (SELECT unnest($live))
+),
+told AS (
+    SELECT output FROM calls WHERE output <> ''
+    UNION SELECT output FROM runs WHERE output <> '' AND (example_id IN (SELECT unnest($examples))
+        OR id IN (SELECT run_id FROM study_runs WHERE example_id IN (SELECT unnest($examples))))
+),
+shown AS (
+    SELECT id, unnest(regexp_extract_all(
+        request::VARCHAR, '<<[A-Z_0-9]+ [0-9a-f]+>>\\n(.*?)\\n<</', 1)) AS part
+    FROM runs WHERE role = 'judge' AND EXISTS (FROM told)
 )
 SELECT id FROM runs WHERE example_id IN (SELECT unnest($examples))
     OR started_at < $before::TIMESTAMP
 UNION SELECT run_id FROM study_runs WHERE example_id IN (SELECT unnest($examples))
 UNION (SELECT run_id FROM study_runs WHERE study_id = $study
     EXCEPT SELECT run_id FROM study_runs WHERE study_id <> $study)
+UNION SELECT id FROM shown SEMI JOIN told
+    ON TRY(json_extract_string('"' || part || '"', '$')) = output
 UNION SELECT id FROM calls
 UNION SELECT response_id FROM calls WHERE response_id IS NOT NULL
 UNION SELECT id FROM feedback WHERE "at" < $before::TIMESTAMP OR "at" < $live_before::TIMESTAMP
@@ -211,7 +225,7 @@ UNION SELECT id FROM feedback WHERE "at" < $before::TIMESTAMP OR "at" < $live_be
 def doomed_by(con: Any, named: Named) -> Doomed:
     """The ids of everything that is meant: runs of the examples; the study, and the runs that no
     other study uses; live rows and their feedback, which may name them by the provider's id; what
-    began before a moment.
+    a judge was asked about any of these examples and live rows; what began before a moment.
     """
     rows = con.execute(
         _DOOMED,

@@ -242,9 +242,9 @@ class Store:
         before: str | None = None,
         table: Literal["live"] | None = None,
     ) -> Purged:
-        """Remove for good the runs of these examples, live calls, a study with the runs that only
-        it uses, and what began before a moment: from file, segments and archive. The result says
-        what was removed, and what is left and where.
+        """Remove for good the runs of these examples, live calls, what judges were asked about
+        them, a study with the runs that only it uses, and what began before a moment: from file,
+        segments and archive. The result says what was removed, and what is left and where.
 
         Args:
             examples: their ids.

@@ -16,11 +16,12 @@ import promptops
 from promptops import PromptVersion
 from promptops.errors import DatasetError, StoreError, StudyError
 from promptops.lab import Lab
+from promptops.models.scripted import ScriptedModel
 from promptops.monitor import ingest
 from promptops.observe.open_queues import open_queue
 from promptops.registry.served_version import Served
 from promptops.run import utc
-from promptops.scorers import equals, json_valid
+from promptops.scorers import equals, json_valid, rubric
 from promptops.store import Store
 
 NAME = "support-triage"
@@ -304,3 +305,25 @@ def test_a_canary_is_listed_with_its_own_version_and_share(lab: Lab) -> None:
     live = lab.live(NAME, env="prod")
     assert [each["label"] for each in live.deployments] == ["v1", "v2 at 20 %"]
     assert "v2 at 20 % (canary)" in live._repr_html_()
+
+
+def test_a_purge_reaches_what_a_judge_was_asked_about_the_call(tmp_path: Path) -> None:
+    """The judge saw the user's words and the answer: its calls go with the row that they are
+    about, those about others stay.
+    """
+    judge = ScriptedModel(lambda *asked: "no verdict about this", label="judge")
+    lab = Lab(tmp_path / "project", models={"judge": judge})
+    answers = {"canary\nin": 'canary "out"\nä', "other in": "other out"}
+    for place, (given, said) in enumerate(answers.items()):
+        row = {"id": f"l-{place}", "prompt": NAME, "version_id": VERSION.id, "env": "prod"}
+        row |= {"started_at": f"{TODAY}T00:00:0{place}", "kept": 1.0, "output": said}
+        lab.store.append("live", [{**row, "values": json.dumps({"ticket": given})}])
+    lab.live(NAME).score([rubric("Is it polite?", judge="judge", name="polite")])
+    asked = "select count(*) from runs where role = 'judge' and request like ?"
+    before = lab.store.rows(asked, ["%other out%"])
+    assert lab.store.rows(asked, ["%canary%"])[0][0] > 0
+    lab.store.purge(live=["l-0"])
+    assert lab.store.rows(asked, ["%canary%"]) == [(0,)]
+    assert lab.store.rows(asked, ["%other out%"]) == before
+    assert before[0][0] > 0
+    lab.project.close()
