@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -248,3 +249,21 @@ def test_a_hundred_thousand_rows_take_seconds(tmp_path, rows):
     took = time.thread_time() - begun
     assert len({example.id for example in data}) == rows
     assert took < rows / 2_500, took
+
+
+@pytest.mark.parametrize("name", ["many.json", "many.jsonl", "led.json"])
+def test_a_file_of_empty_objects_is_refused_early(name: str, tmp_path: Path) -> None:
+    """Two million of them fit into 6 MB: the reading ends at the first thousand."""
+    head = {"many.json": "[", "many.jsonl": "", "led.json": '[{"q": "a"}, '}[name]
+    mark = "\n" if name.endswith("l") else ","
+    path = tmp_path / name
+    path.write_text(head + f"{{}}{mark}" * 1_001 + "this is never parsed")
+    with pytest.raises(DatasetError, match=r"more than 1,000 rows .* hold nothing"):
+        Dataset.read(path)
+
+
+def test_some_rows_may_be_empty(tmp_path: Path) -> None:
+    """A gap in a table is not a bomb."""
+    path = tmp_path / "gaps.json"
+    path.write_text('[{"q": "a"}' + ", {}" * 1_000 + "]")
+    assert len(Dataset.read(path)) == 1_001
