@@ -199,22 +199,22 @@ WITH calls AS (
     OR started_at < $live_before::TIMESTAMP
     OR id IN (SELECT unnest($live)) OR response_id IN (SELECT unnest($live))
 ),
-told AS (
+outputs AS (
     SELECT output FROM calls WHERE output <> ''
     UNION SELECT output FROM runs WHERE output <> '' AND (example_id IN (SELECT unnest($examples))
         OR id IN (SELECT run_id FROM study_runs WHERE example_id IN (SELECT unnest($examples))))
 ),
-shown AS (
+material AS (
     SELECT id, unnest(regexp_extract_all(
         request::VARCHAR, '<<[A-Z_0-9]+ [0-9a-f]+>>\\n(.*?)\\n<</', 1)) AS part
-    FROM runs WHERE role = 'judge' AND EXISTS (FROM told)
+    FROM runs WHERE role = 'judge' AND EXISTS (FROM outputs)
 )
 SELECT id FROM runs WHERE example_id IN (SELECT unnest($examples))
     OR started_at < $before::TIMESTAMP
 UNION SELECT run_id FROM study_runs WHERE example_id IN (SELECT unnest($examples))
 UNION (SELECT run_id FROM study_runs WHERE study_id = $study
     EXCEPT SELECT run_id FROM study_runs WHERE study_id <> $study)
-UNION SELECT id FROM shown SEMI JOIN told
+UNION SELECT id FROM material SEMI JOIN outputs
     ON TRY(json_extract_string('"' || part || '"', '$')) = output
 UNION SELECT id FROM calls
 UNION SELECT response_id FROM calls WHERE response_id IS NOT NULL
