@@ -54,4 +54,4 @@ def test_typescript_passes_the_same_cases(tools: test_node.Tools, tmp_path: Path
     file = test_node.SUITE.with_name("observe.test.mjs")
     passed, failed, output = test_node.suite(reader, tools, file, PROMPTOPS_CASES=str(CASES_FILE))
     assert failed == 0, output
-    assert passed == sum(len(CASES[kind]) for kind in ("hashes", "redacted", "answers")) + 4
+    assert passed == sum(len(CASES[kind]) for kind in ("hashes", "redacted", "answers")) + 5

@@ -21,8 +21,12 @@ const SHAPES =
 const NAMED = /(?:^|[_-])(?:API[_-]?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|AUTHORIZATION|COOKIE)S?(?:$|[_-])/i;
 const DOORS = [
   ["chat", "completions"],
+  ["beta", "chat", "completions"],
+  ["completions"],
   ["responses"],
+  ["beta", "responses"],
   ["messages"],
+  ["beta", "messages"],
   ["models"],
 ];
 const LENGTH = new Set(["length", "max_tokens", "max_output_tokens"]);
@@ -96,7 +100,7 @@ export function observe<C extends object>(client: C, options: Options = {}): C {
   if (write === null) return client;
   for (const path of DOORS) {
     const resource = path.reduce((at: any, name) => at?.[name], client as any);
-    for (const name of ["create", "generateContent"]) {
+    for (const name of ["create", "generateContent", "generateContentStream"]) {
       const original = resource?.[name];
       if (typeof original !== "function" || original.promptopsObserved) continue;
       const ask = function (this: unknown, ...given: any[]): any {
@@ -130,6 +134,12 @@ export function observe<C extends object>(client: C, options: Options = {}): C {
       };
       resource[name] = Object.assign(ask, { promptopsObserved: true });
     }
+  }
+  const owner = client as any;
+  const copying = owner.withOptions;
+  if (typeof copying === "function" && !copying.promptopsObserved) {
+    const copy = (...given: any[]): any => observe(copying.apply(owner, given), options);
+    owner.withOptions = Object.assign(copy, { promptopsObserved: true });
   }
   return client;
 }

@@ -46,6 +46,26 @@ test("a sink that throws costs the application nothing", async () => {
   assert.equal(feedback("c-1", { good: true }, { sink: () => { throw new Error("full"); } }), false);
 });
 
+test("every door, and the doors of a copy, are one line each", async () => {
+  const lines = [];
+  const paths = [["chat", "completions"], ["beta", "chat", "completions"], ["completions"], ["responses"], ["beta", "responses"], ["messages"], ["beta", "messages"]];
+  const made = () => {
+    const one = { models: { generateContent: async () => ({}), generateContentStream: async () => (async function* () {})() } };
+    for (const path of paths) path.slice(0, -1).reduce((at, name) => (at[name] ??= {}), one)[path.at(-1)] = { create: async () => ({}) };
+    one.withOptions = made;
+    return one;
+  };
+  const client = observe(made(), { sink: (text) => lines.push(JSON.parse(text)) });
+  for (const each of [client, client.withOptions(), client.withOptions().withOptions()]) {
+    const before = lines.length;
+    for (const path of paths) await path.reduce((at, name) => at[name], each).create({ model: "m", messages });
+    for (const name of ["generateContent", "generateContentStream"]) await each.models[name]({ model: "m", contents: messages });
+    await null;
+    assert.equal(lines.length - before, paths.length + 2);
+    assert.ok(lines.at(-1).streamed && lines.slice(before).every((row) => row.prompt === "p"));
+  }
+});
+
 test("nothing is observed where no sink is named", () => {
   const create = () => 1;
   delete process.env.PROMPTOPS_RECORD;
