@@ -35,8 +35,13 @@ _READS = re.compile(  # past comments: what begins a statement that reads
     r"(?:\(|(?:select|with|from|values|describe|summarize)(?![a-z0-9_]))",
     re.IGNORECASE,
 )
-# what DuckDB says of itself names files of this machine
-_OF_THE_MACHINE = re.compile(r"(?i)\b(?:duckdb|pragma)_\w{1,60}\s*+\(")
+# what DuckDB says of itself names files of this machine: its views and functions, quoted or not,
+# and the functions that run a text, which would build such a name
+_OF_THE_MACHINE = re.compile(
+    r"\b(?:(?:duckdb|pragma|pg)_\w|(?:current_setting|which_secret|query_table)\b"
+    r"|json_execute_serialized_sql\b|query\b\"?(?>\s|--[^\n]*(?:\n|$)|/\*[\s\S]*?\*/)*+\()",
+    re.IGNORECASE,
+)
 
 
 def list_prompts(agent: Agent) -> Any:

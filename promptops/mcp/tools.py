@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PromptOpsError, Refused
@@ -194,7 +195,10 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 def call(agent: Agent, name: str, arguments: Mapping[str, Any]) -> Answer:
     """What a call of a tool comes to; a refusal is an answer too, and names the next step."""
-    clean = agent.lab.store.clean
+
+    def clean(text: str) -> str:
+        return _without_paths(agent, agent.lab.store.clean(text))
+
     try:
         tool = TOOLS.get(name)
         if tool is None:
@@ -217,6 +221,17 @@ def call(agent: Agent, name: str, arguments: Mapping[str, Any]) -> Answer:
             refused=True,
         )
     return Answer(text)
+
+
+def _without_paths(agent: Agent, text: str) -> str:
+    """A text with the project's folder as `.` and the person's as `~`: an agent has no use for
+    where they are on this machine.
+    """
+    root = agent.lab.project.root
+    for path, name in ((root, "."), (root.resolve(), "."), (Path.home(), "~")):
+        if path.parent != path:
+            text = text.replace(str(path), name)
+    return text
 
 
 def _check(tool: Tool, arguments: Mapping[str, Any]) -> None:

@@ -233,10 +233,19 @@ HOSTILE: list[tuple[str, dict[str, Any], str]] = [
             "select * from duckdb_databases()",
             "from duckdb_settings ()",
             "select count(*) from runs, Pragma_Database_List()",
+            *("from duckdb_databases", "from main.duckdb_databases", "summarize duckdb_databases"),
+            *('from "duckdb_databases"()', "from duckdb_databases/**/()", "from pg_settings"),
+            *("from query('from duckdb'||'_databases()')", "from query_table('duckdb_databases')"),
+            *(
+                "from \"query\" -- x\n('from du'||'ckdb_databases()')",
+                "from pg_catalog.pg_database",
+            ),
+            *("select current_setting('secret_directory')", "from which_secret('s3://x', 's3')"),
+            "from json_execute_serialized_sql(json_serialize_sql('from duck' || 'db_databases'))",
         )
     ),
     ("query_results", {"sql": "with d as (delete from runs returning *) from d"}, "error:"),
-    ("query_results", {"sql": "select * from query('delete from runs')"}, "error:"),
+    ("query_results", {"sql": "select * from query('delete from runs')"}, "names paths"),
     ("query_results", {"sql": "from 'rows.jsonl'"}, "error:"),
     ("query_results", {"sql": "select * from glob('/*')"}, "error:"),
     ("query_results", {"sql": "select * from duckdb_secrets()"}, "names paths of this machine"),
@@ -305,6 +314,8 @@ def test_hostile_calls_change_nothing(agent: Callable[..., Agent]) -> None:
         assert answer.refused, (tool, arguments, answer.text)
         assert expected in answer.text, (tool, arguments, answer.text)
         assert SECRET not in answer.text
+        assert str(one.lab.project.root) not in answer.text, (tool, arguments, answer.text)
+        assert str(Path.home()) not in answer.text, (tool, arguments, answer.text)
     assert state(one) == before
 
 
