@@ -8,6 +8,7 @@ import pytest
 
 from promptops.policy import Policy
 from promptops.policy_rules import (
+    JUST,
     judge_may_decide,
     least_examples,
     must_pass_status,
@@ -52,6 +53,7 @@ def test_a_mean_reaches_what_it_equals() -> None:
     assert reaches_min_score(0.6, policy)
     assert reaches_min_score(sum([0.1] * 6), policy)
     assert not reaches_min_score(0.599, policy)
+    assert reaches_min_score(policy.min_score - JUST, policy)  # the last that counts as equal
 
 
 def test_a_judge_decides_once_it_is_calibrated_or_allowed() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import StudyError
 from ..policy import Policy
 from ..study.queries import studies
+from ..study.queries.listings import searches_frame, studies_frame
 from ..study.recorded_study import RecordedStudy, find_study, unreadable
 from ..study.study_record import StudyRecord
 from . import show
@@ -77,14 +78,7 @@ class Studies:
         """One row per study: name, prompt, arms, examples, runs, last event, created_at, id. One
         whose row cannot be read has the status "unreadable".
         """
-        frame = self.project.store.frame(
-            "select s.name, s.prompt, try_cast(json_array_length(d, '$.arms') as int) as arms,"
-            " (d->>'$.dataset.name') as dataset, try_cast(d->>'$.dataset.n' as int) as"
-            " examples, (select count(*) from study_runs m where m.study_id = s.id) as runs,"
-            " (select arg_max(e.event, e.event_at) from study_events e where e.study_id = s.id) as"
-            " status, s.created_at, s.id from (select *, case when json_valid(design) then design"
-            f" end as d from studies) s where {studies.LISTED} order by s.created_at desc"
-        )
+        frame = studies_frame(self.project.store)
         odd = frame["id"].isin(unreadable(self.project.store))
         frame.loc[odd, "status"] = "unreadable"
         return frame
@@ -94,14 +88,7 @@ class Studies:
         """One row per optimisation, newest first: prompt, method, candidates, best_score on val,
         status, created_at, id. Its calls are runs, and no study is theirs but the confirmation.
         """
-        return self.project.store.frame(
-            "select o.prompt, o.method, (select count(*) - 1 from candidates c where"
-            " c.optimization_id = o.id) as candidates, (select max(e.score) from candidate_events"
-            " e where e.optimization_id = o.id and e.status = 'best') as best_score, case when"
-            " exists (select 1 from candidate_events e where e.optimization_id = o.id and e.status"
-            " = 'best') then 'finished' else 'begun' end as status, o.created_at, o.id from"
-            " optimizations o order by o.created_at desc"
-        )
+        return searches_frame(self.project.store)
 
     def named(self, name: str | int) -> Study:
         """See Lab.study."""

@@ -19,6 +19,7 @@ from ..run import utc
 from ..study.calibration import ENOUGH, MODERATE, Labelled, is_calibrated
 from ..study.injections import Planted
 from ..study.judge_bias import Length, Position
+from ..study.queries.label_answers import examples_by_run, known_labels
 from . import show
 
 if TYPE_CHECKING:
@@ -143,11 +144,8 @@ def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
     Raises:
         StudyError: for a run that is not in the study or another value; nothing is kept then.
     """
-    known = dict(
-        study.recorded.project.store.rows(
-            "select run_id, example_id from study_runs where study_id = ?", [study.id]
-        )
-    )
+    store = study.recorded.project.store
+    known = examples_by_run(store, study.id)
     rows = []
     for given in labels.to_dict("records"):
         run, value = str(given.get("run_id")), given.get("value")
@@ -169,12 +167,7 @@ def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
                 "labelled_at": utc(),
             }
         )
-    there = {
-        row[0]
-        for row in study.recorded.project.store.rows(
-            "select id from labels where id in (select unnest(?))", [[row["id"] for row in rows]]
-        )
-    }
+    there = known_labels(store, [str(row["id"]) for row in rows])
     fresh = {row["id"]: row for row in rows if row["id"] not in there}
-    study.recorded.project.store.append("labels", list(fresh.values()))
+    store.append("labels", list(fresh.values()))
     return len(fresh)

@@ -16,6 +16,7 @@ from ..study.ask import in_form
 from ..study.calibration import Labelled, kappa_of, labelled
 from ..study.injections import plant_injections
 from ..study.judge_bias import Length, Position, correlation, position_bias
+from ..study.queries.call_figures import judge_calls
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -270,12 +271,7 @@ def _calls(study: Study, scorer: object) -> tuple[int | None, float | None]:
     prompt = getattr(scorer, "prompt", None)
     if prompt is None:
         return None, None
-    [(calls, cost)] = study.recorded.project.store.rows(
-        "select count(*), sum(cost_usd) from runs where role = 'judge'"
-        " and list_contains(?, version_id)",
-        [list(_ids(prompt))],
-    )
-    return int(calls), cost
+    return judge_calls(study.recorded.project.store, tuple(_ids(prompt)))
 
 
 def _ids(prompt: PromptVersion) -> Iterator[str]:

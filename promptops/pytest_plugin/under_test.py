@@ -114,8 +114,6 @@ class PromptUnderTest:
     def spent(self, since: float) -> float:
         """USD of all calls since then (Unix seconds), those of other workers included."""
         from ..run import utc
+        from ..study.queries.call_figures import spent_since
 
-        rows = self.lab.store.rows(
-            "select coalesce(sum(cost_usd), 0) from runs where started_at >= ?", [utc(since)]
-        )
-        return float(rows[0][0])
+        return spent_since(self.lab.store, utc(since))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..canonical import tagged
 from ..errors import StudyError
 from ..run import utc
+from ..study.queries.label_answers import answers_shown, known_labels
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -37,12 +38,7 @@ def import_labels(store: Store, path: str | Path, study: RecordedStudy | None = 
     or of one that the store does not hold.
     """
     rows = list(_read(store, Path(path), study))
-    known = {
-        row[0]
-        for row in store.rows(
-            "select id from labels where id in (select unnest(?))", [[row["id"] for row in rows]]
-        )
-    }
+    known = known_labels(store, [row["id"] for row in rows])
     fresh = {row["id"]: row for row in rows if row["id"] not in known}
     store.append("labels", list(fresh.values()))
     return len(fresh)
@@ -120,17 +116,13 @@ def _answers(store: Store, study: str, where: str) -> Mapping[tuple[str, str], s
 
     Raises StudyError for a study that is not here.
     """
-    rows = store.rows(
-        "select version_id, example_id, any_value(run_id) from study_runs where study_id = ? and"
-        " repeat = 0 group by 1, 2",
-        [study],
-    )
-    if not rows:
+    found = answers_shown(store, study)
+    if not found:
         raise StudyError(
             f"{where} is a label of the study {study[:20]}, which this store does not hold; import"
             " that study's export first."
         )
-    return {(version, example): run for version, example, run in rows}
+    return found
 
 
 def label_row(

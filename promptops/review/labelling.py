@@ -16,6 +16,7 @@ from ..analysis.agreement import Agreement, krippendorff_interval
 from ..errors import StudyError
 from ..run import new_id, utc
 from ..study.examples import Examples, Filter
+from ..study.queries.label_answers import labelled_places
 from .label_files import ANSWERS, label_row
 
 if TYPE_CHECKING:
@@ -183,11 +184,7 @@ class Labelling:
         return queue
 
     def _before(self) -> set[tuple[str, int]]:
-        rows = self._study.project.store.rows(
-            "select distinct l.example_id, m.version_id from labels l join study_runs m on m.run_id"
-            " = l.run_id and m.study_id = ? where l.rater = ? and split_part(l.kind, ':', 1) = ?",
-            [self._study.id, self.rater, self.kind],
-        )
+        rows = labelled_places(self._study.project.store, self._study.id, self.rater, self.kind)
         if self.kind == "pairwise":
             seen = {name for name, _ in rows}
             return {item for item in self._queue if item[0] in seen}

@@ -21,6 +21,7 @@ from .asking_order import order
 from .copies import copies_in_design
 from .judgements import tried_before
 from .outcomes import arms_of
+from .queries.study_events import last_event, started_with
 from .study_record import ScorerRef
 
 if TYPE_CHECKING:
@@ -103,12 +104,9 @@ def early(store: Store, study: str) -> dict[str, Any] | None:
     """{"examples", "of", "looks", "saved"} of a study that its e-value ended early; None for any
     other.
     """
-    rows = store.rows(
-        "select event, detail from study_events where study_id = ? order by event_at desc limit 1",
-        [study],
-    )
+    last = last_event(store, study)
     found: dict[str, Any] | None = (
-        json.loads(rows[0][1]) if rows and rows[0][0] == "settled" else None
+        json.loads(last[1]) if last is not None and last[0] == "settled" else None
     )
     return found
 
@@ -117,10 +115,4 @@ def looked_at(store: Store, study: str) -> bool:
     """Whether a study was looked at after every batch: alpha is spent once, so that the e-value
     decides at the end, too.
     """
-    return bool(
-        store.rows(
-            "select 1 from study_events where study_id = ? and event = 'started' and detail = ?"
-            " limit 1",
-            [study, LOOKED],
-        )
-    )
+    return started_with(store, study, LOOKED)

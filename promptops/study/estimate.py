@@ -18,6 +18,7 @@ from ..engine.prices import Spent, bill
 from ..markup import paragraph
 from .design import ArmDesign, StudyDesign
 from .in_force import in_force
+from .queries.call_figures import latency_seen_ms, tokens_seen
 from .questions import question
 from .records import find_runs
 
@@ -169,19 +170,15 @@ def _answer_tokens(store: Store, version: str, settings: dict[str, object]) -> t
     """(low, high) output tokens of an answer: the 10th and 95th percentile seen, else from the
     version's own limit.
     """
-    seen = store.rows(
-        "select quantile_cont(tokens_out, .1), quantile_cont(tokens_out, .95) from runs where"
-        " version_id = ?",
-        [version],
-    )
-    if seen and seen[0][0] is not None:
-        return int(seen[0][0]), int(seen[0][1]) + 1
+    seen = tokens_seen(store, version)
+    if seen is not None:
+        return int(seen[0]), int(seen[1]) + 1
     cap = settings.get("max_completion_tokens", settings.get("max_tokens"))
     return _TOKENS_OUT[0], int(cap) if isinstance(cap, int) else _TOKENS_OUT[1]
 
 
 def _latency_s(store: Store, endpoint: str, remote: bool) -> float:
-    seen = store.rows("select median(latency_ms) from runs where endpoint = ?", [endpoint])
-    if seen and seen[0][0] is not None:
-        return float(seen[0][0]) / 1000
+    seen = latency_seen_ms(store, endpoint)
+    if seen is not None:
+        return seen / 1000
     return _LATENCY_S if remote else _LOCAL_S

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..run import new_id, utc
+from .queries.steps import measured_last, steps_of
 
 if TYPE_CHECKING:
     from ..evidence import Evidence
@@ -132,14 +133,7 @@ def measured_at(project: Project, request: Request) -> Any:
     )
     study = request.study.id if request.study is not None else None
     scorers = list(request.evidence.scorers) if request.evidence is not None else []
-    rows = project.store.rows(
-        "select max(greatest(r.started_at, coalesce(s.scored_at, r.started_at))) from study_runs m"
-        " join runs r on r.id = m.run_id left join scores s on s.run_id = r.id and s.scorer in"
-        " (select unnest(?)) where m.version_id in (select unnest(?)) and (? is null or m.study_id"
-        " = ?)",
-        [scorers, versions, study, study],
-    )
-    return rows[0][0] if rows else None
+    return measured_last(project.store, versions, scorers, study)
 
 
 def outgrown(project: Project, saved: Saved, env: str, percent: float, word: str) -> str:
@@ -162,11 +156,7 @@ def _recorded(project: Project, saved: Saved, env: str) -> list[dict[str, Any]]:
     """What was recorded of a version in an environment, newest first, each with its study and when
     (`at`).
     """
-    rows = project.store.rows(
-        "select study_id, document, created_at from verdicts where prompt = ? and candidate = ? and"
-        ' "env" = ? order by created_at desc',
-        [saved.prompt, saved.id, env],
-    )
+    rows = steps_of(project.store, saved.prompt, saved.id, env)
     return [{**json.loads(text), "study": study, "at": at} for study, text, at in rows]
 
 

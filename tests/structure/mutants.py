@@ -35,6 +35,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 LEAST = 0.9  # share of mutants that a module's own tests have to notice
 TINY = 1e-6  # a constant below it is a tolerance: moved, it behaves the same
+CHECKS = "tests/analysis/test_policy_checks.py"
 DECIDE = [
     "tests/analysis/test_decide.py",
     "tests/analysis/test_decide_boundaries.py",
@@ -52,11 +53,12 @@ TESTS = {
     "promptops.analysis.finalists": DECIDE,
     "promptops.analysis.first_deployment": DECIDE,
     "promptops.analysis.verdict": DECIDE,
-    "promptops.analysis.policy_checks": DECIDE,
+    "promptops.analysis.policy_checks": [CHECKS, *DECIDE],
     "promptops.analysis.preconditions": DECIDE,
-    "promptops.analysis.next_n": DECIDE,
+    "promptops.analysis.next_n": [CHECKS, *DECIDE],
     "promptops.policy_rules": ["tests/test_policy_rules.py"],
     "promptops.registry.chain": [
+        "tests/registry/test_chain.py",
         "tests/registry/test_document.py",
         "tests/registry/test_editor.py",
     ],

@@ -1,0 +1,45 @@
+"""Questions about what calls took: money, tokens and time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...store import Store
+
+__all__ = ["judge_calls", "latency_seen_ms", "spent_since", "tokens_seen"]
+
+
+def judge_calls(store: Store, versions: Collection[str]) -> tuple[int, float | None]:
+    """How often any of these versions was asked as a judge, and what that cost in USD; None if no
+    cost is known.
+    """
+    [(calls, cost)] = store.rows(
+        "select count(*), sum(cost_usd) from runs where role = 'judge'"
+        " and list_contains(?, version_id)",
+        [list(versions)],
+    )
+    return int(calls), cost
+
+
+def spent_since(store: Store, moment: str) -> float:
+    """USD of all calls that began at this moment (UTC) or later; calls without a price are 0."""
+    rows = store.rows("select coalesce(sum(cost_usd), 0) from runs where started_at >= ?", [moment])
+    return float(rows[0][0])
+
+
+def tokens_seen(store: Store, version: str) -> tuple[float, float] | None:
+    """The 10th and 95th percentile of the tokens of a version's answers; None if none is known."""
+    [(low, high)] = store.rows(
+        "select quantile_cont(tokens_out, .1), quantile_cont(tokens_out, .95) from runs where"
+        " version_id = ?",
+        [version],
+    )
+    return None if low is None else (float(low), float(high))
+
+
+def latency_seen_ms(store: Store, endpoint: str) -> float | None:
+    """The median latency of an endpoint; None if it was never asked."""
+    [(median,)] = store.rows("select median(latency_ms) from runs where endpoint = ?", [endpoint])
+    return None if median is None else float(median)

@@ -1,0 +1,197 @@
+"""Law: each question of the product is asked in one place, and answered right by a store of a few
+rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from promptops.store import Store
+from promptops.study.queries.call_figures import (
+    judge_calls,
+    latency_seen_ms,
+    spent_since,
+    tokens_seen,
+)
+from promptops.study.queries.label_answers import (
+    answers_shown,
+    examples_by_run,
+    known_labels,
+    labelled_places,
+)
+from promptops.study.queries.listings import searches_frame, studies_frame
+from promptops.study.queries.steps import measured_last, steps_of
+from promptops.study.queries.study_events import last_event, started_with
+
+
+def at(minute: int) -> str:
+    return f"2026-07-01T10:{minute:02}:00.000000Z"
+
+
+def run(name: str, minute: int, **more: Any) -> dict[str, Any]:
+    return {"id": name, "key": name, "version_id": "v1", "started_at": at(minute), **more}
+
+
+def place(study: str, name: str, version: str, example: str, repeat: int = 0) -> dict[str, Any]:
+    where = {"study_id": study, "run_id": name, "version_id": version, "repeat": repeat}
+    return {**where, "arm": version, "example_id": example, "example_fingerprint": f"x-{example}"}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Two studies: s1 of v1 and v2 on two examples, one of them repeated; s2 of v1 on one."""
+    made = Store(tmp_path_factory.mktemp("project") / "store")
+    figures = {"endpoint": "e", "role": "judge"}
+    made.append(
+        "runs",
+        [
+            run("r1", 1, cost_usd=0.5, latency_ms=100.0, tokens_out=10, **figures),
+            run("r2", 2, cost_usd=0.25, latency_ms=300.0, tokens_out=20, **figures),
+            run("r3", 3, version_id="v2", latency_ms=900.0, endpoint="other", role="judge"),
+            run("r4", 4, version_id="v2", cost_usd=1.0, endpoint="e", role="model"),
+        ],
+    )
+    made.append(
+        "study_runs",
+        [
+            place("s1", "r1", "v1", "a"),
+            place("s1", "r2", "v1", "a", 1),
+            place("s1", "r3", "v2", "a"),
+            place("s2", "r4", "v2", "b"),
+        ],
+    )
+    score = {"run_id": "r1", "example_fingerprint": "x-a", "scorer_version": "1"}
+    made.append("scores", [{**score, "scorer": "exact", "value": 1.0, "scored_at": at(30)}])
+    label = {"example_id": "a", "value": 1.0, "labelled_at": at(40)}
+    made.append(
+        "labels",
+        [
+            {**label, "id": "l1", "run_id": "r1", "rater": "ann", "kind": "score:0"},
+            {**label, "id": "l2", "run_id": "r3", "rater": "ann", "kind": "pairwise"},
+            {**label, "id": "l3", "run_id": "r3", "rater": "bob", "kind": "score"},
+        ],
+    )
+    event = {"study_id": "s1"}
+    made.append(
+        "study_events",
+        [
+            {**event, "event_at": at(1), "event": "started", "detail": "looks"},
+            {**event, "event_at": at(3), "event": "settled", "detail": "{}"},
+            {**event, "event_at": at(2), "event": "stopped", "detail": "by hand"},
+        ],
+    )
+    verdict = {"prompt": "p", "candidate": "v1", "env": "prod"}
+    made.append(
+        "verdicts",
+        [
+            {**verdict, "id": "d1", "study_id": "s1", "document": "1", "created_at": at(1)},
+            {**verdict, "id": "d2", "document": "2", "created_at": at(2)},
+            {**verdict, "id": "d3", "env": "dev", "document": "3", "created_at": at(3)},
+        ],
+    )
+    design = '{"arms": [1, 2], "dataset": {"name": "tickets", "n": 2}}'
+    study = {"prompt": "p", "author": "ann", "created_at": at(1)}
+    made.append(
+        "studies",
+        [
+            {**study, "id": "s1", "name": "first", "design": design},
+            {**study, "id": "s2", "name": "odd", "design": "not JSON", "created_at": at(2)},
+            {**study, "id": "s3", "name": "probe", "design": '{"role": "probe"}'},
+        ],
+    )
+    search = {"prompt": "p", "method": "Gepa", "seed_version": "v1"}
+    made.append(
+        "optimizations",
+        [
+            {**search, "id": "o1", "created_at": at(1)},
+            {**search, "id": "o2", "created_at": at(2)},
+        ],
+    )
+    for search_id, version in (("o1", "v1"), ("o1", "v2"), ("o2", "v1")):
+        made.append("candidates", [{"optimization_id": search_id, "version_id": version}])
+    tried = {"optimization_id": "o1", "version_id": "v2"}
+    made.append(
+        "candidate_events",
+        [
+            {**tried, "event_at": at(5), "status": "best", "score": 0.5, "number": 1},
+            {**tried, "event_at": at(6), "status": "best", "score": 0.75, "number": 2},
+            {**tried, "event_at": at(7), "status": "dropped", "score": 0.9, "number": 3},
+        ],
+    )
+    yield made
+    made.close()
+
+
+def test_what_judging_cost(store: Store) -> None:
+    """Of the judge's runs of these versions only; an unknown cost is not 0."""
+    assert judge_calls(store, ["v1"]) == (2, 0.75)
+    assert judge_calls(store, ["v1", "v2"]) == (3, 0.75)
+    assert judge_calls(store, ["v2"]) == (1, None)
+    assert judge_calls(store, ["nobody"]) == (0, None)
+
+
+def test_what_was_spent_since(store: Store) -> None:
+    """The moment itself counts, and a call without a price costs nothing."""
+    assert spent_since(store, at(2)) == 1.25
+    assert spent_since(store, at(3)) == 1.0
+    assert spent_since(store, at(59)) == 0.0
+
+
+def test_tokens_and_latency_that_were_seen(store: Store) -> None:
+    assert tokens_seen(store, "v1") == (pytest.approx(11.0), pytest.approx(19.5))
+    assert tokens_seen(store, "v2") is None
+    assert latency_seen_ms(store, "e") == 200.0
+    assert latency_seen_ms(store, "nobody") is None
+
+
+def test_labels_and_the_answers_that_they_are_of(store: Store) -> None:
+    assert known_labels(store, ["l1", "l3", "l9"]) == {"l1", "l3"}
+    assert examples_by_run(store, "s1") == {"r1": "a", "r2": "a", "r3": "a"}
+    assert answers_shown(store, "s1") == {("v1", "a"): "r1", ("v2", "a"): "r3"}  # no repeat
+    assert answers_shown(store, "nothing") == {}
+    assert labelled_places(store, "s1", "ann", "score") == [("a", "v1")]
+    assert labelled_places(store, "s1", "ann", "pairwise") == [("a", "v2")]
+    assert labelled_places(store, "s2", "ann", "score") == []
+
+
+def test_what_happened_to_a_study(store: Store) -> None:
+    """The last by its time, whatever came first into the store."""
+    assert last_event(store, "s1") == ("settled", "{}")
+    assert last_event(store, "s2") is None
+    assert started_with(store, "s1", "looks")
+    assert not started_with(store, "s1", "by hand")
+    assert not started_with(store, "s2", "looks")
+
+
+def test_steps_newest_first_and_when_their_grounds_were_measured(store: Store) -> None:
+    """A score that came later counts where its scorer is one of them, and a study only where it is
+    named.
+    """
+    assert [(study, text) for study, text, _ in steps_of(store, "p", "v1", "prod")] == [
+        (None, "2"),
+        ("s1", "1"),
+    ]
+    assert steps_of(store, "q", "v1", "prod") == []
+    assert measured_last(store, ["v1"], ["exact"], None) == datetime(2026, 7, 1, 10, 30)
+    assert measured_last(store, ["v1"], ["other"], None) == datetime(2026, 7, 1, 10, 2)
+    assert measured_last(store, ["v1", "v2"], [], None) == datetime(2026, 7, 1, 10, 4)
+    assert measured_last(store, ["v1", "v2"], [], "s1") == datetime(2026, 7, 1, 10, 3)
+    assert measured_last(store, ["v9"], [], None) is None
+
+
+def test_the_tables_of_studies_and_searches(store: Store) -> None:
+    """Newest first; a study that is not JSON is listed, a monitor's probe is not."""
+    studies = studies_frame(store)
+    assert list(studies["name"]) == ["odd", "first"]
+    first = studies.iloc[1]
+    assert (first["arms"], first["dataset"], first["examples"]) == (2, "tickets", 2)
+    assert (first["runs"], first["status"], first["id"]) == (3, "settled", "s1")
+    searches = searches_frame(store)
+    assert list(searches["id"]) == ["o2", "o1"]
+    assert list(searches["status"]) == ["begun", "finished"]
+    assert list(searches["candidates"]) == [0, 1]
+    assert searches["best_score"][1] == 0.75
