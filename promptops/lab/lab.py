@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..signatures import explained
 from ..study.project import Project
@@ -154,13 +154,13 @@ class Lab:
         """
         return self.store.sql(query, limit=limit)
 
-    def dashboard(self) -> Any:
+    def dashboard(self) -> show.Dashboard:
         """Everything in one cell: prompts, studies, comparisons, registry."""
         return show.dashboard(self)
 
     def playground(
         self, prompt: Prompt | str, dataset: Dataset | None = None, *, models: Sequence[str] = ()
-    ) -> Any:
+    ) -> show.PlaygroundView:
         """Edit a version, ask a few examples of one or more models, and save what is better.
 
         Args:

@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..dataset import Dataset
+    from ..views.faces import Dashboard as Dashboard
+    from ..views.faces import PlaygroundView as PlaygroundView
 
 __all__ = [
     "dashboard",
@@ -105,14 +110,16 @@ def report(face: object, path: Path) -> Path:
     return faces.report(face, path)
 
 
-def dashboard(lab: Any) -> Any:
+def dashboard(lab: Any) -> Dashboard:
     """Everything of a lab in one widget."""
     from ..views import faces
 
     return faces.dashboard(lab)
 
 
-def playground(lab: Any, prompt: str, dataset: Any, models: Sequence[str]) -> Any:
+def playground(
+    lab: Any, prompt: str, dataset: Dataset | None, models: Sequence[str]
+) -> PlaygroundView:
     """The playground of a prompt as a widget."""
     from ..views import faces
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Refused, SetupError
 from ..run import utc
+from ..study.queries.call_figures import made_since
 from .daily_budget import BudgetLeft, DailyBudget
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ __all__ = ["Agent"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _DATA = frozenset((".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx"))
-_SPENT = (
-    "select count(*), sum(cost_usd) from runs where started_at >= ?"
-    " and coalesce(role, '') <> 'imported'"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,5 +114,5 @@ class Agent:
         try:
             yield allowed
         finally:
-            made, usd = self.lab.store.rows(_SPENT, [began])[0]
-            self.budget.settle(reservation, int(made or 0), float(usd or 0.0), self.author)
+            made, usd = made_since(self.lab.store, began)
+            self.budget.settle(reservation, made, usd, self.author)

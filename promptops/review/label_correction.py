@@ -8,22 +8,13 @@ from typing import TYPE_CHECKING
 
 from ..analysis.correction import Corrected, ppi
 from ..errors import StatisticsError, StudyError
+from ..study.queries.label_answers import people_means
 
 if TYPE_CHECKING:
     from ..analysis.compare import Comparison
     from ..store import Store
 
 __all__ = ["corrected", "human_means"]
-
-# the latest label of each rater of each answer, averaged over raters and repeats
-_HUMAN = """with latest as (
-  select m.example_id, m.version_id, l.run_id, l.rater, arg_max(l.value, (l.labelled_at, l.id))
-    as value
-  from labels l join study_runs m on m.run_id = l.run_id
-  where m.study_id = ? and m.version_id in (?, ?) and split_part(l.kind, ':', 1) in ('rubric',
-    'pass', 'score') and l.value between 0 and 1
-  group by all)
-select version_id, example_id, avg(value) from latest group by all order by all"""
 
 
 def human_means(
@@ -47,10 +38,7 @@ def human_means(
             "comparison.keep(lab)."
         )
     arms = (comparison.candidate.version, comparison.baseline.version)
-    rows = store.rows(_HUMAN, [comparison.grounds.study, *arms])
-    found: dict[str, dict[str, float]] = {}
-    for version, example, value in rows:
-        found.setdefault(version, {})[example] = float(value)
+    found = people_means(store, comparison.grounds.study, arms)
     return found.get(arms[0], {}), found.get(arms[1], {})
 
 

@@ -16,7 +16,7 @@ from ..analysis.agreement import Agreement, krippendorff_interval
 from ..errors import StudyError
 from ..run import new_id, utc
 from ..study.examples import Examples, Filter
-from ..study.queries.label_answers import labelled_places
+from ..study.queries.label_answers import labelled_places, labels_frame
 from .label_files import ANSWERS, label_row
 
 if TYPE_CHECKING:
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["ANSWERS", "Labelling", "RaterAgreement", "Task", "agreement", "labels_of"]
 
 _AHEAD = 40  # tasks that are read at once, so that a label waits for nothing but its own row
-_LABELS = """select l.example_id, l.rater, split_part(l.kind, ':', 1) as kind, l.label, l.value,
-  l.note, l.run_id, l.labelled_at, l.id
-  from labels l where l.run_id in (select run_id from study_runs where study_id = ?) order by
-    l.labelled_at, l.id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +198,7 @@ def labels_of(study: RecordedStudy) -> DataFrame:
 
     value: 1 for the candidate of a pair or a pass, 0 for the baseline or a fail, 0.5 between.
     """
-    return study.project.store.frame(_LABELS, [study.id])
+    return labels_frame(study.project.store, study.id)
 
 
 def agreement(study: RecordedStudy, kind: str = "pairwise") -> RaterAgreement:

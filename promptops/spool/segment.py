@@ -300,8 +300,5 @@ def _bytes(segment: Segment, start: int, want: int, pending: bytes) -> bytes:
         with segment.path.open("rb") as file:
             file.seek(start)
             data = file.read(min(want, segment.size - start))
-    rest = want - len(data)
-    if pending and rest > 0:
-        skip = max(0, start - segment.size)
-        data += pending[skip : skip + rest]
-    return data
+    skip = max(0, start - segment.size)
+    return data + pending[skip : skip + want - len(data)]

@@ -14,6 +14,7 @@ from ..errors import StudyError
 from ..markup import paragraph
 from ..policy import Policy, by_former_names
 from ..run import utc
+from .queries.plans import frozen_at
 from .records import keep_dataset
 
 if TYPE_CHECKING:
@@ -246,8 +247,8 @@ def freeze(
     # id of the study that follows it.
     policy_then = by_former_names(document["policy"])
     id_ = tagged("q1", {**document, "policy": policy_then})
-    found = project.store.rows("select min(created_at) from plans where id = ?", [id_])[0][0]
-    created = str(found) if found else utc()
+    found = frozen_at(project.store, id_)
+    created = found or utc()
     if not found:
         keep_dataset(project.store, rows, project.root)
         project.store.append(

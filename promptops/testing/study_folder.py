@@ -13,6 +13,7 @@ from xml.etree import ElementTree as Xml
 
 from ..errors import PromptOpsError, StudyError
 from ..run import utc
+from ..study.queries.call_figures import spent_since
 from .study_file import Declared, junit_document, junit_suite
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from ..lab.comparison import Comparison
 
 __all__ = ["Evaluated", "StudyFolder", "junit_of", "markdown_of", "since_last", "study_files"]
-
-_SPENT = "select coalesce(sum(cost_usd), 0) from runs where started_at >= ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ class StudyFolder:
             except PromptOpsError as error:
                 yield Evaluated(path.name, fault=str(error))
             if self.budget_usd is not None:
-                spent = float(lab.store.rows(_SPENT, [began])[0][0])
+                spent = spent_since(lab.store, began)
                 left = max(self.budget_usd - spent, 0.0)
 
 

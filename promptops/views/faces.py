@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import singledispatch
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..dataset import Dataset
 from ..lab.answer import Answer
@@ -26,6 +26,10 @@ from ..lab.study_examples import Examples
 from ..lab.study_progress import StudyProgress
 from ..lab.study_review import StudyReview
 from ..markup import esc
+
+if TYPE_CHECKING:
+    from .dashboard import Dashboard as Dashboard
+    from .playground import PlaygroundView as PlaygroundView
 
 __all__ = [
     "dashboard",
@@ -274,14 +278,16 @@ def report(face: object, path: Path) -> Path:
     raise TypeError(f"no report shows a {type(face).__name__}.")
 
 
-def dashboard(lab: Lab) -> Any:
+def dashboard(lab: Lab) -> Dashboard:
     """Everything of a lab in one widget."""
     from .dashboard import dashboard
 
     return dashboard(lab)
 
 
-def playground(lab: Lab, prompt: str, dataset: Dataset | None, models: Sequence[str]) -> Any:
+def playground(
+    lab: Lab, prompt: str, dataset: Dataset | None, models: Sequence[str]
+) -> PlaygroundView:
     """The playground of a prompt as a widget."""
     from .playground import PlaygroundView
 

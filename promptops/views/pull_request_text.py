@@ -12,6 +12,7 @@ from ..errors import PromptOpsError
 from ..lab.prompt import Prompt
 from ..markup import code, shorten
 from ..markup import markdown as md
+from ..study.queries.call_figures import cost_of_study
 from .changed_examples import changed_examples
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ __all__ = ["pull_request_text"]
 
 _MOST = 5
 _TEXT = 200  # characters of one answer
-_COST = (
-    "select count(*), sum(r.cost_usd), count(r.cost_usd) from (select distinct run_id from"
-    " study_runs where study_id = ?) m join runs r on r.id = m.run_id"
-)
 
 
 def pull_request_text(study: Study, comparison: Comparison, env: str = "") -> str:
@@ -62,10 +59,10 @@ def _losses(comparison: Comparison) -> Iterator[str]:
 
 
 def _cost(study: Study) -> str:
-    [(answers, usd, priced)] = study.recorded.project.store.rows(_COST, [study.id])
+    answers, usd, priced = cost_of_study(study.recorded.project.store, study.id)
     if not answers:
         return ""
-    if not priced:
+    if usd is None:
         return f"Cost: unknown, of {answers:,} answers."
     some = "" if priced == answers else f" ({answers - priced:,} of unknown cost)"
     return f"Cost: {words.money(float(usd))} for {answers:,} answers{some}, recorded ones included."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
+from ..study.queries.call_figures import failures_of
 from ..study.queries.outcomes import commonest_unscored
 from . import svg
 from .grid import Column, breaking, measures
@@ -53,17 +54,12 @@ def _alone(study: Study) -> str:
 
 def _failures(study: Study) -> str:
     """How many calls failed, by class, with the message of one of them; "" if none did."""
-    rows = study.recorded.project.store.rows(
-        "select r.failure, count(*), any_value(r.failure_detail), sum(count(*)) over () from"
-        " study_runs m join runs r on r.id = m.run_id where m.study_id = ? and r.failure is not"
-        " null group by r.failure order by 2 desc",
-        [study.id],
-    )
+    rows = failures_of(study.recorded.project.store, study.id)
     if not rows:
         return ""
-    classes = ", ".join(f"{count:,} {failure}" for failure, count, _, _ in rows)
+    classes = ", ".join(f"{count:,} {failure}" for failure, count, _ in rows)
     return (
-        f"{words.count(int(rows[0][3]), 'call')} failed ({classes}):"
+        f"{words.count(sum(count for _, count, _ in rows), 'call')} failed ({classes}):"
         f" {shorten(rows[0][2] or 'no detail', 160)}"
     )
 

@@ -58,6 +58,7 @@ def modules(package: Path = PACKAGE) -> dict[str, Module]:
         module.imports.discard(module.name)
         if module.name == HOOK[0]:
             module.imports.discard(HOOK[1])
+            module.typed.discard(HOOK[1])  # the types of what it shows come by the same import
         module.typed.discard(module.name)
     return found
 

@@ -45,9 +45,9 @@ def test_private_names_are_private(measured: tuple[Any, Any]) -> None:
 # What the plan wants is 0 of each (10 of `Any`): these are what is left, and they only get smaller.
 CEILINGS = {
     "Any per 1,000 lines": 17.6,
-    "lines past 100 characters": 125,
+    "lines past 100 characters": 124,
     "files past 350 lines": 0,
-    "functions past 50 lines": 37,
+    "functions past 50 lines": 36,
     "functions past 7 parameters": 17,
     "file names in more than one layer": 16,
 }

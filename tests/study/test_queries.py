@@ -12,8 +12,11 @@ import pytest
 
 from promptops.store import Store
 from promptops.study.queries.call_figures import (
+    cost_of_study,
+    failures_of,
     judge_calls,
     latency_seen_ms,
+    made_since,
     spent_since,
     tokens_seen,
 )
@@ -22,8 +25,11 @@ from promptops.study.queries.label_answers import (
     examples_by_run,
     known_labels,
     labelled_places,
+    labels_frame,
+    people_means,
 )
 from promptops.study.queries.listings import searches_frame, studies_frame
+from promptops.study.queries.plans import frozen_at
 from promptops.study.queries.steps import measured_last, steps_of
 from promptops.study.queries.study_events import last_event, started_with
 
@@ -51,7 +57,17 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         [
             run("r1", 1, cost_usd=0.5, latency_ms=100.0, tokens_out=10, **figures),
             run("r2", 2, cost_usd=0.25, latency_ms=300.0, tokens_out=20, **figures),
-            run("r3", 3, version_id="v2", latency_ms=900.0, endpoint="other", role="judge"),
+            run(
+                "r3",
+                3,
+                version_id="v2",
+                latency_ms=900.0,
+                endpoint="other",
+                role="judge",
+                failure="timeout",
+                failure_detail="no answer",
+            ),
+            run("r0", 5, version_id="v7", cost_usd=9.0, role="imported"),
             run("r4", 4, version_id="v2", cost_usd=1.0, endpoint="e", role="model"),
         ],
     )
@@ -136,9 +152,26 @@ def test_what_judging_cost(store: Store) -> None:
 
 def test_what_was_spent_since(store: Store) -> None:
     """The moment itself counts, and a call without a price costs nothing."""
-    assert spent_since(store, at(2)) == 1.25
-    assert spent_since(store, at(3)) == 1.0
+    assert spent_since(store, at(2)) == 10.25
+    assert spent_since(store, at(3)) == 10.0
     assert spent_since(store, at(59)) == 0.0
+
+
+def test_what_was_called_since_leaves_out_what_came_in_with_a_file(store: Store) -> None:
+    assert made_since(store, at(1)) == (4, 1.75)
+    assert made_since(store, at(3)) == (2, 1.0)
+    assert made_since(store, at(59)) == (0, 0.0)
+
+
+def test_what_a_study_cost_and_which_calls_failed(store: Store) -> None:
+    assert cost_of_study(store, "s1") == (3, 0.75, 2)
+    assert cost_of_study(store, "s9") == (0, None, 0)
+    assert failures_of(store, "s1") == [("timeout", 1, "no answer")]
+    assert failures_of(store, "s2") == []
+
+
+def test_when_a_plan_was_frozen_first(store: Store) -> None:
+    assert frozen_at(store, "q1") is None
 
 
 def test_tokens_and_latency_that_were_seen(store: Store) -> None:
@@ -156,6 +189,10 @@ def test_labels_and_the_answers_that_they_are_of(store: Store) -> None:
     assert labelled_places(store, "s1", "ann", "score") == [("a", "v1")]
     assert labelled_places(store, "s1", "ann", "pairwise") == [("a", "v2")]
     assert labelled_places(store, "s2", "ann", "score") == []
+    assert list(labels_frame(store, "s1")["id"]) == ["l1", "l2", "l3"]
+    assert list(labels_frame(store, "s1")["kind"]) == ["score", "pairwise", "score"]
+    assert people_means(store, "s1", ["v1", "v2"]) == {"v1": {"a": 1.0}, "v2": {"a": 1.0}}
+    assert people_means(store, "s2", ["v1", "v2"]) == {}
 
 
 def test_what_happened_to_a_study(store: Store) -> None:

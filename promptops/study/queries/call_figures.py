@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ...store import Store
 
-__all__ = ["judge_calls", "latency_seen_ms", "spent_since", "tokens_seen"]
+__all__ = [
+    "cost_of_study",
+    "failures_of",
+    "judge_calls",
+    "latency_seen_ms",
+    "made_since",
+    "spent_since",
+    "tokens_seen",
+]
 
 
 def judge_calls(store: Store, versions: Collection[str]) -> tuple[int, float | None]:
@@ -27,6 +35,44 @@ def spent_since(store: Store, moment: str) -> float:
     """USD of all calls that began at this moment (UTC) or later; calls without a price are 0."""
     rows = store.rows("select coalesce(sum(cost_usd), 0) from runs where started_at >= ?", [moment])
     return float(rows[0][0])
+
+
+def made_since(store: Store, moment: str) -> tuple[int, float]:
+    """How many calls began at this moment (UTC) or later, and their USD; what came in with a file
+    was not called here.
+    """
+    [(calls, usd)] = store.rows(
+        "select count(*), sum(cost_usd) from runs where started_at >= ?"
+        " and coalesce(role, '') <> 'imported'",
+        [moment],
+    )
+    return int(calls), float(usd or 0.0)
+
+
+def cost_of_study(store: Store, study: str) -> tuple[int, float | None, int]:
+    """(answers, USD, how many of them have a price) of a study, each run once; USD is None if none
+    has.
+    """
+    [(answers, usd, priced)] = store.rows(
+        "select count(*), sum(r.cost_usd), count(r.cost_usd) from (select distinct run_id from"
+        " study_runs where study_id = ?) m join runs r on r.id = m.run_id",
+        [study],
+    )
+    return int(answers), usd, int(priced)
+
+
+def failures_of(store: Store, study: str) -> list[tuple[str, int, str | None]]:
+    """(failure, calls, what one of them said) of a study's calls that failed, the most frequent
+    first.
+    """
+    return list(
+        store.rows(
+            "select r.failure, count(*), any_value(r.failure_detail) from study_runs m join runs r"
+            " on r.id = m.run_id where m.study_id = ? and r.failure is not null group by r.failure"
+            " order by 2 desc, 1",
+            [study],
+        )
+    )
 
 
 def tokens_seen(store: Store, version: str) -> tuple[float, float] | None:

@@ -6,9 +6,32 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from ...store import Store
 
-__all__ = ["answers_shown", "examples_by_run", "known_labels", "labelled_places"]
+__all__ = [
+    "answers_shown",
+    "examples_by_run",
+    "known_labels",
+    "labelled_places",
+    "labels_frame",
+    "people_means",
+]
+
+_LABELS = """select l.example_id, l.rater, split_part(l.kind, ':', 1) as kind, l.label, l.value,
+  l.note, l.run_id, l.labelled_at, l.id
+  from labels l where l.run_id in (select run_id from study_runs where study_id = ?) order by
+    l.labelled_at, l.id"""
+# the latest label of each rater of each answer, averaged over raters and repeats
+_HUMAN = """with latest as (
+  select m.example_id, m.version_id, l.run_id, l.rater, arg_max(l.value, (l.labelled_at, l.id))
+    as value
+  from labels l join study_runs m on m.run_id = l.run_id
+  where m.study_id = ? and m.version_id in (?, ?) and split_part(l.kind, ':', 1) in ('rubric',
+    'pass', 'score') and l.value between 0 and 1
+  group by all)
+select version_id, example_id, avg(value) from latest group by all order by all"""
 
 
 def known_labels(store: Store, ids: Sequence[str]) -> set[str]:
@@ -43,3 +66,20 @@ def labelled_places(store: Store, study: str, rater: str, kind: str) -> list[tup
             [study, rater, kind],
         )
     )
+
+
+def labels_frame(store: Store, study: str) -> DataFrame:
+    """One row per label of a study's runs, oldest first: example_id, rater, kind, label, value,
+    note, run_id, labelled_at, id.
+    """
+    return store.frame(_LABELS, [study])
+
+
+def people_means(store: Store, study: str, versions: Sequence[str]) -> dict[str, dict[str, float]]:
+    """version -> example -> the mean of what people gave its answers, 0 to 1, each rater's last
+    word. versions: two.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for version, example, value in store.rows(_HUMAN, [study, *versions]):
+        found.setdefault(version, {})[example] = float(value)
+    return found

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ...store import Store
 
-__all__ = ["is_judged", "judged_pairs", "plan_document", "seed_of_plan"]
+__all__ = ["frozen_at", "is_judged", "judged_pairs", "plan_document", "seed_of_plan"]
 
 
 def plan_document(store: Store, plan: str) -> tuple[dict[str, Any], str] | None:
     """(document, when it was frozen) of a plan; None if the store does not know it."""
     rows = store.rows("select document, min(created_at) from plans where id = ? group by 1", [plan])
     return (json.loads(rows[0][0]), str(rows[0][1])) if rows else None
+
+
+def frozen_at(store: Store, plan: str) -> str | None:
+    """When a plan was first frozen; None if it never was."""
+    found = store.rows("select min(created_at) from plans where id = ?", [plan])[0][0]
+    return str(found) if found else None
 
 
 def seed_of_plan(store: Store, plan: str) -> str | None:
