@@ -47,7 +47,7 @@ CEILINGS = {
     "Any per 1,000 lines": 17.6,
     "lines past 100 characters": 124,
     "files past 350 lines": 0,
-    "functions past 50 lines": 36,
+    "functions past 50 lines": 37,
     "functions past 7 parameters": 17,
     "file names in more than one layer": 16,
 }
