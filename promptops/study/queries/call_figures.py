@@ -62,8 +62,8 @@ def cost_of_study(store: Store, study: str) -> tuple[int, float | None, int]:
 
 
 def failures_of(store: Store, study: str) -> list[tuple[str, int, str | None]]:
-    """(failure, calls, the message of one of them) of a study's calls that failed, the most frequent
-    first.
+    """(failure, calls, the message of one of them) of a study's calls that failed, the most
+    frequent first.
     """
     return list(
         store.rows(
