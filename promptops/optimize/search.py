@@ -232,8 +232,8 @@ class Search:
             raise
         except Exception as error:
             raise StudyError(
-                f"the method {method.name!r} broke: {type(error).__name__}: {error}. What was asked"
-                " is recorded; mend the method, and the same search goes on from there."
+                f"the method {method.name!r} broke: {type(error).__name__}: {error}; what was asked"
+                " is recorded, so mend the method, and the same search goes on from there."
             ) from error
 
     def _time_over(self) -> None:
