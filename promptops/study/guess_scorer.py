@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ..analysis import words
 from ..dataset import Dataset
 from ..errors import StudyError
 from ..scorers.case import Scorer
@@ -86,7 +87,7 @@ def guessed(dataset: Dataset, answered: Sequence[tuple[object, object]]) -> tupl
             scorers.contains(column="expected"),
             "the golden answers are short and the answers long",
         )
-    return scorers.exact(), "the golden answers are short"
+    return scorers.exact(), f"the golden answers are short{_called_wrong(answered)}"
 
 
 def _admissible(dataset: Dataset, answers: Sequence[str]) -> bool:
@@ -111,16 +112,32 @@ def _wrapped(answered: Sequence[tuple[object, object]]) -> bool:
 
     answered: (an answer, the golden answer of its row).
     """
-    pairs = [
-        (_text(answer).casefold().strip(), wanted)
-        for answer, wanted in answered
-        if answer is not None and wanted is not None
-    ]
+    both = sum(answer is not None and wanted is not None for answer, wanted in answered)
+    return bool(both) and _inside(answered) * 5 >= both
+
+
+def _called_wrong(answered: Sequence[tuple[object, object]]) -> str:
+    """What exact match calls wrong though the golden answer is in it; "" if nothing is."""
+    inside = _inside(answered)
+    if not inside:
+        return ""
+    return (
+        f"; {words.count(inside, 'answer')} with the golden one within other words"
+        f" {'counts' if inside == 1 else 'count'} as wrong, which contains(column='expected')"
+        " would call right"
+    )
+
+
+def _inside(answered: Sequence[tuple[object, object]]) -> int:
+    """How many answers are the golden answer with other words around it."""
     inside = 0
-    for answer, wanted in pairs:
+    for answer, wanted in answered:
+        if answer is None or wanted is None:
+            continue
+        text = _text(answer).casefold().strip()
         golden = [_text(one).casefold().strip() for one in _members(wanted)]
-        inside += any(one and _has(answer, one) for one in golden)
-    return bool(pairs) and inside * 5 >= len(pairs)
+        inside += any(one and _has(text, one) for one in golden)
+    return inside
 
 
 def _within(answer: str) -> bool:

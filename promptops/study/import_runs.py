@@ -25,8 +25,8 @@ from .design import as_version, split_of
 from .import_table import (
     by_model,
     checked_amounts,
+    odd_rows,
     of_examples,
-    repeated_rows,
     score_cells,
     score_scorers,
 )
@@ -105,7 +105,7 @@ def import_runs(
     places = _places(cells, arms, dataset)
     given = score_scorers(scores, places, {label: arm.id for label, arm in arms.items()})
     checked = [*checked_scorers(scorers), *given]
-    for sentence in filter(None, (repeated_rows(cells), *check_needs(checked, dataset))):
+    for sentence in filter(None, (*odd_rows(cells), *check_needs(checked, dataset))):
         warnings.warn(sentence, stacklevel=outside())
     identity = tagged(
         "s1",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
 from ..scorers.recorded import RecordedScores
+from .near_copies import folded
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = [
     "by_model",
     "checked_amounts",
+    "odd_rows",
     "of_examples",
-    "repeated_rows",
     "score_cells",
     "score_scorers",
 ]
@@ -63,7 +64,27 @@ def by_model(
     return {**cells, "version": named}, known
 
 
-def repeated_rows(cells: Mapping[str, Sequence[object]]) -> str:
+def odd_rows(cells: Mapping[str, Sequence[object]]) -> tuple[str, str]:
+    """Sentences on rows that repeat each other and on models that may be one; "" if none do."""
+    return _repeated_rows(cells), _models_alike(cells)
+
+
+def _models_alike(cells: Mapping[str, Sequence[object]]) -> str:
+    """A sentence on models whose names differ only in how they are typed; "" if there are none."""
+    found: dict[str, set[str]] = {}
+    for model in cells.get("model") or ():
+        if model is not None:
+            found.setdefault(folded(str(model)), set()).add(str(model))
+    names = next((names for names in found.values() if len(names) > 1), None)
+    if names is None:
+        return ""
+    return (
+        f"The models {' and '.join(map(repr, sorted(names)))} differ only in how they are typed,"
+        " and are kept as models of their own; write one name if they are one model."
+    )
+
+
+def _repeated_rows(cells: Mapping[str, Sequence[object]]) -> str:
     """A sentence on rows of an example and a version that came before, without a column of
     samples; "" if there is none.
     """

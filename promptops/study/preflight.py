@@ -18,6 +18,7 @@ from ..scorers.rule import Rule
 from .copies import copies_of, reads_of
 from .design import StudyDesign
 from .questions import images_of, question
+from .shown_golden import shown_golden
 
 if TYPE_CHECKING:
     from ..dataset import Dataset, Example
@@ -47,7 +48,7 @@ def check_design(
     begin.
     """
     _no_golden_input(drawn)
-    wording: list[str] = [*_all_equal(drawn)]
+    wording: list[str] = [*_all_equal(drawn), *shown_golden(drawn)]
     images_of(drawn)
     for index, arm in enumerate(drawn.arms):
         if isinstance(arm.model, TargetModel):

@@ -4,6 +4,7 @@ possible: every outcome with its probability.
 
 from __future__ import annotations
 
+from functools import cache
 from math import comb
 from typing import Any
 
@@ -12,7 +13,7 @@ from size_row import ALPHA, Row, e_table, half_table, p_of
 
 from promptops.analysis import intervals, multiplicity
 
-__all__ = ["early_one", "guarded_slice", "slices_by_holm"]
+__all__ = ["early_at_most", "early_one", "guarded_slice", "slices_by_holm"]
 
 MARGIN = 0.05
 _DIFFER = 0.6 * 0.3 / (0.9 * 1.9)  # of 0/1 outcomes that win, and that lose: chance of Beta(.6, .3)
@@ -59,6 +60,28 @@ def early_one(n: int = 300, batch: int = 16) -> Row:
 
     Broken: at the end the fixed test with ties by half at full alpha as well.
     """
+    settled, late = _paths(1 / ALPHA, n, batch)
+    return Row("early stopping, 1 candidate", ALPHA, None, settled, settled + late)
+
+
+def early_at_most(m: int, n: int = 300, batch: int = 16) -> Row:
+    """m candidates, E >= 20 m for each at every look: at most m times the chance of one, whatever
+    they have in common (the baseline, the examples), and that chance is counted out.
+
+    Broken: one of the m at E >= 20 and by the fixed test at the end, which is the least that any
+    of them comes to.
+    """
+    settled, _ = _paths(m / ALPHA, n, batch)
+    once, late = _paths(1 / ALPHA, n, batch)
+    name = f"early stopping, at most, {m} candidates"
+    return Row(name, ALPHA, None, m * settled, once + late)
+
+
+@cache
+def _paths(wanted: float, n: int, batch: int) -> tuple[float, float]:
+    """(chance that one candidate reaches E at some look, chance that it does not and the fixed test
+    with ties by half promotes at the end).
+    """
     state = np.zeros((n + 1, n + 1))  # of studies not yet settled, by wins and losses
     state[0, 0] = 1.0
     settled = 0.0
@@ -68,9 +91,8 @@ def early_one(n: int = 300, batch: int = 16) -> Row:
         following[:, 1:] += _DIFFER * state[:, :-1]
         state = following
         if asked % batch == 0:
-            settled += _take(state, lambda b, c: e_table(b, c) >= 1 / ALPHA)
-    late = _take(state, lambda b, c: half_table(b, c) <= ALPHA)
-    return Row("early stopping, 1 candidate", ALPHA, None, settled, settled + late)
+            settled += _take(state, lambda b, c: e_table(b, c) >= wanted)
+    return settled, _take(state, lambda b, c: half_table(b, c) <= ALPHA)
 
 
 def _take(state: Any, passes: Any) -> float:

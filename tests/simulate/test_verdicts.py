@@ -30,8 +30,19 @@ def rows() -> list[Any]:
 
 def test_every_row_holds(rows: list[Any]) -> None:
     """The 99 % lower bound of each rate is within its limit."""
-    assert len(rows) == 46
+    assert len(rows) == 49
     assert [row.name for row in rows if not row.holds] == []
+
+
+@pytest.mark.parametrize("m", [2, 3, 5])
+def test_early_stopping_is_within_what_is_counted_out(rows: list[Any], m: int) -> None:
+    """The simulated rate of m candidates is not above m times the counted chance of one."""
+    found = {row.name: row for row in rows}
+    simulated = found[f"early stopping, {m} candidates"]
+    bound = found[f"early stopping, at most, {m} candidates"]
+    assert bound.studies is None
+    assert 0 < bound.rate <= bound.limit
+    assert simulated.lower(simulated.rate) <= bound.rate
 
 
 @pytest.mark.parametrize(
@@ -65,6 +76,7 @@ def test_every_row_holds(rows: list[Any]) -> None:
         "early stopping, 2",
         "early stopping, 3",
         "early stopping, 5",
+        "early stopping, at most",
     ],
 )
 def test_a_row_without_its_rule_is_seen_to_fail(rows: list[Any], rule: str) -> None:

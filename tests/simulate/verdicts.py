@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from exact_rows import early_one, guarded_slice, slices_by_holm
+from exact_rows import early_at_most, early_one, guarded_slice, slices_by_holm
 from size_row import ALPHA, Row, e_of_means, e_table, half_table, p_of, p_table
 from weight_rows import alike_by_weight, heavy_against_light, margin_by_weight
 
@@ -285,6 +285,7 @@ def table(studies: int, sizes: tuple[int, ...] = (100, 500)) -> Iterator[Row]:
     yield early_one()
     for m in (2, 3, 5):
         yield early(next(rngs), studies, m)
+        yield early_at_most(m)
     for tasks in ((400, 100, 60, 40, 40, 20), (250,) * 18):
         yield over_tasks(next(rngs), studies, tasks)
     yield two_models(next(rngs), studies)
