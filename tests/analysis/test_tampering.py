@@ -1,0 +1,138 @@
+"""`verify` finds what was changed in a bundle, field by field, though its digest was redone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from promptops.analysis.arms import Arm, Outcomes
+from promptops.analysis.classes import GoldenLabels
+from promptops.analysis.compare import ComparisonContext, compare
+from promptops.analysis.decide import decide
+from promptops.analysis.recompute import make_evidence, recompute
+from promptops.analysis.tried import Judgement, Tried
+from promptops.errors import PromptOpsError
+from promptops.evidence import Evidence
+from promptops.policy import Guardrail, Policy
+
+N = 120
+POLICY = Policy(
+    primary="exact", weights="count", guardrails=(Guardrail("cost", 0.5), Guardrail("short", 0.2))
+)
+
+
+def bundle() -> dict[str, Any]:
+    """A promotion with weights, labels, tags, clusters, a guardrail and a first judgement."""
+    ids = [f"e{i:03}" for i in range(N)]
+
+    def arm(name: str, hits: range, cost: float) -> Arm:
+        scores = {
+            "exact": Outcomes.of({id_: [float(i in hits)] for i, id_ in enumerate(ids)}),
+            "short": Outcomes.of({id_: [0.5 + 0.001 * (i % 7)] for i, id_ in enumerate(ids)}),
+        }
+        measures = {
+            "cost": Outcomes.of(
+                {id_: [cost + i / 1e6] for i, id_ in enumerate(ids)}, kind="measure"
+            )
+        }
+        answers = {
+            id_: ("yes" if (i % 2 == 0) == (i in hits) else "no") for i, id_ in enumerate(ids)
+        }
+        return Arm(name * 16, name, scores, measures, answers=answers)
+
+    golden = {id_: ("yes" if i % 2 == 0 else "no",) for i, id_ in enumerate(ids)}
+    grounds = ComparisonContext(
+        prompt="w",
+        study="s1",
+        dataset="t",
+        fingerprint="d1",
+        planned=N,
+        clusters={id_: f"c{i // 2}" for i, id_ in enumerate(ids)},
+        tags={id_: ("a" if i < 60 else "b",) for i, id_ in enumerate(ids)},
+        split="test",
+        tested=True,
+        labels=GoldenLabels(golden, {"yes": "yes", "no": "no"}, None),
+        tried=Tried((Judgement("s1", 1, "v2" * 16, N, "d", "exact@1"),), "v2" * 16),
+        weights={id_: 1.0 + i % 3 for i, id_ in enumerate(ids)},
+        weighed_by="count",
+    )
+    found = compare(arm("v2", range(8, N), 0.001), arm("v1", range(60), 0.001), grounds=grounds)
+    verdict = decide(found, POLICY)
+    assert verdict.decision == "promote", verdict.reasons
+    return make_evidence(found, verdict, POLICY).document()
+
+
+def change(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
+    def apply(document: dict[str, Any]) -> None:
+        place: Any = document
+        for step in path[:-1]:
+            place = place[step]
+        assert place[path[-1]] != to
+        place[path[-1]] = to
+
+    return apply
+
+
+CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
+    "a candidate's outcome": change("scores", "exact", "candidate", 3, to=1),
+    "a baseline's outcome": change("scores", "exact", "baseline", 3, to=0),
+    "a guardrail's score": change("scores", "short", "candidate", 5, to=0.9),
+    "a cost": change("metrics", "cost", "candidate", 5, to=0.0),
+    "a weight": change("weights", 7, to=400),
+    "a cluster": change("clusters", 7, to="c0"),
+    "an example left out of the asked": change("asked", "candidate", to=2),
+    "the gain": change("figures", "exact", "gain", to=0.6),
+    "the p value": change("figures", "exact", "p_better", to=1e-9),
+    "the interval": change("figures", "exact", "low", to=0.4),
+    "n": change("figures", "exact", "n", to=500),
+    "the weighted gain": change("figures", "by weight", "gain", to=0.9),
+    "the effective n": change("figures", "by weight", "effective_n", to=500.0),
+    "the cost's gain": change("figures", "cost", "gain", to=0.5),
+    "the decision": change("verdict", "decision", to="reject"),
+    "a check": change("verdict", "checks", 0, "status", to="fail"),
+    "a margin": change("policy", "guardrails", 0, "margin", to=0.0),
+    "the planned n": change("rule", "planned", to=4 * N),
+    "a rule of another release": change("rule", "rules", to=1),
+}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return bundle()
+
+
+def test_a_judgement_left_out_is_found() -> None:
+    """The second judgement of a pair needs E of 20; a bundle that hides the first would pass."""
+    rows = {
+        name: {f"e{i}": [float(i < right)] for i in range(40)}
+        for name, right in (("v2", 36), ("v1", 30))
+    }
+    arms = [Arm(name * 16, name, {"exact": Outcomes.of(rows[name])}) for name in rows]
+    twice = tuple(Judgement(f"s{k}", k, "v2" * 16, 40, f"{k}", "exact@1") for k in (1, 2))
+    grounds = ComparisonContext(prompt="w", study="s2", tried=Tried(twice, "v2" * 16))
+    found = compare(*arms, grounds=grounds)
+    verdict = decide(found)
+    assert verdict.decision == "inconclusive"
+    other = make_evidence(found, verdict).document()
+    other["rule"]["tried"]["judgements"] = other["rule"]["tried"]["judgements"][1:]
+    wrong = {row.name for row in recompute(Evidence.from_document(other)) if not row.same}
+    assert "verdict.decision" in wrong
+
+
+def test_the_bundle_as_it_was_verifies(document: dict[str, Any]) -> None:
+    assert all(figure.same for figure in recompute(Evidence.from_document(document)))
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_changed_field_is_found(document: dict[str, Any], what: str) -> None:
+    """Either a figure differs, or the bundle is refused as one that nobody can compute again."""
+    other = copy.deepcopy(document)
+    CHANGES[what](other)
+    try:
+        figures = recompute(Evidence.from_document(other))
+    except PromptOpsError:
+        return
+    assert [figure.name for figure in figures if not figure.same]
