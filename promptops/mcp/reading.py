@@ -39,7 +39,7 @@ _READS = re.compile(  # past comments: what begins a statement that reads
 # and the functions that run a text, which would build such a name
 _OF_THE_MACHINE = re.compile(
     r"\b(?:(?:duckdb|pragma|pg)_\w|(?:current_setting|which_secret|query_table)\b"
-    r"|json_execute_serialized_sql\b|query\b\"?(?>\s|--[^\n]*(?:\n|$)|/\*[\s\S]*?\*/)*+\()",
+    r"|json_execute_serialized_sql\b|query\b\"?\s*+(?:\(|--|/\*))",
     re.IGNORECASE,
 )
 
