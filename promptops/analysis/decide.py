@@ -15,7 +15,7 @@ from dataclasses import replace
 from ..policy import Policy
 from . import policy_checks as held
 from . import preconditions
-from .check import Check, Rule
+from .check import ASK_AGAIN, Check, Rule
 from .compare import Comparison, compare
 from .policy_checks import guard
 from .slice_checks import slice_checks
@@ -109,9 +109,7 @@ def _missing(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
         "It does not hold if every missing outcome went against"
         f" {comparison.candidate.label}: {broken.text}"
     )
-    return [
-        Check("missing", "unproven", text, "Run the cell again: only what is missing is asked.")
-    ]
+    return [Check("missing", "unproven", text, ASK_AGAIN)]
 
 
 def _restated(rule: Rule, seen: Comparison, now: Comparison, policy: Policy) -> Rule:

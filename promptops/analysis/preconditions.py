@@ -93,7 +93,7 @@ def complete(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
             f"Incomplete: {words.percent(missing)} of the pairs have no score, the limit is"
             f" {words.percent(MISSING_LIMIT, 0)}."
         )
-        checks.append(Check("complete", "unproven", text, ASK_AGAIN))
+        checks.append(Check("complete", "unproven", text, _to_complete(comparison)))
     elif unequal < 0.05:
         text = (
             f"Incomplete: calls failed unequally ({lost_b} of {asked_b} against {lost_a} of"
@@ -106,6 +106,21 @@ def complete(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
         more = f"Add {words.count(least - figures.n, 'example')}."
         checks.append(Check("n", "unproven", text, more))
     return checks
+
+
+def _to_complete(comparison: Comparison) -> str:
+    """What brings the missing scores: answers of earlier studies are pooled with those at hand, and
+    may have been judged by other scorers then.
+    """
+    tried = comparison.grounds.tried
+    earlier = tried.earlier_studies if tried.times > 1 else ()
+    if not earlier:
+        return ASK_AGAIN
+    rescored = ", ".join(f"lab.study({study!r}).rescore([...])" for study in earlier[-2:])
+    return (
+        f"{ASK_AGAIN} If answers of an earlier study lack this score, score them by the same"
+        f" scorer, which makes no call: {rescored}."
+    )
 
 
 def constant(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:

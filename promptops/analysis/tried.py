@@ -48,6 +48,12 @@ class Tried:
         return max(len(own), 1)
 
     @property
+    def earlier_studies(self) -> tuple[str, ...]:
+        """Ids of the studies that judged this candidate before the one at hand, oldest first."""
+        own = dict.fromkeys(j.study for j in self.judgements if j.candidate == self.candidate)
+        return tuple(own)[:-1]
+
+    @property
     def _first(self) -> int:
         return min((j.order for j in self.judgements if j.candidate == self.candidate), default=0)
 

@@ -14,7 +14,7 @@ from promptops.errors import Refused
 from promptops.evidence import Evidence
 from promptops.lab import Lab
 from promptops.models.scripted import ScriptedModel
-from promptops.scorers import equals
+from promptops.scorers import contains, equals
 from promptops.study.promote import evidence_of
 
 MakeLab = Callable[..., Lab]
@@ -54,6 +54,22 @@ def test_the_first_judgement_is_the_fixed_test(make_lab: MakeLab) -> None:
     for name, data in (("one", rows()), ("one", rows()), ("again", rows() * 2)):
         decision, tried = judged(lab.evaluate([v1, v2], data, [equals()], name=name), v2, v1)
         assert (decision, tried.times, tried.place) == ("promote", 1, 1)
+
+
+def test_earlier_answers_without_this_score_are_scored_and_not_asked(make_lab: MakeLab) -> None:
+    """A study of all rows by one scorer, then one of a part by another: what is pooled lacks a
+    score until the earlier study is rescored, as the next step says.
+    """
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+    first = lab.evaluate([v1, v2], rows(), [contains("yes")], name="first")
+    second = lab.evaluate([v1, v2], rows(20), [equals()], name="second")
+    before = second.compare(candidate=v2, baseline=v1).verdict
+    [check] = [check for check in before.checks if check.name == "complete"]
+    assert f"lab.study({first.id!r}).rescore([...])" in check.next
+    lab.study(first.id).rescore([equals()])
+    found = second.compare(candidate=v2, baseline=v1)
+    assert not any(c.name == "complete" for c in found.verdict.checks)
+    assert found.primary.unscored == 0
 
 
 def test_asking_the_pair_afresh_needs_the_e_value(make_lab: MakeLab) -> None:
