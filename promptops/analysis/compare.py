@@ -274,6 +274,18 @@ def compare(
     return out
 
 
+def nothing_right(figures: Difference) -> bool:
+    """Whether neither arm scores anything, on too many examples for bad luck: what was compared is
+    the scorer with the columns, and not one version with the other.
+    """
+    return (
+        not figures.lower_is_better
+        and figures.n >= _NO_LUCK
+        and not figures.candidate
+        and not figures.baseline
+    )
+
+
 def _statement(comparison: Comparison, figures: Difference) -> str:
     a, b = comparison.baseline.label, comparison.candidate.label
     if not figures.n:
@@ -286,7 +298,7 @@ def _statement(comparison: Comparison, figures: Difference) -> str:
             f" ({_value(figures, figures.candidate)} against {_value(figures, figures.baseline)});"
             f" {luck}."
         )
-    if figures.n >= _NO_LUCK and not figures.candidate and not figures.baseline:
+    if nothing_right(figures):
         return (
             f"0 of {words.count(figures.n, 'example')} in both arms, {b} and {a}: the scorer"
             f" {figures.name} and the columns do not fit."

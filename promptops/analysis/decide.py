@@ -67,6 +67,7 @@ def _verdict(comparison: Comparison, policy: Policy, rule: Rule) -> Verdict:
     checks = [
         *preconditions.must_pass(comparison, policy),
         *preconditions.complete(comparison, policy, rule),
+        *preconditions.measured(comparison, policy),
     ]
     checks.append(primary_check(comparison, policy, rule))
     checks += preconditions.constant(comparison, policy, rule)

@@ -13,7 +13,7 @@ from . import paired_tests, words
 from .arms import Arm, Outcomes
 from .check import ASK_AGAIN, JUST, MISSING_LIMIT, Check, Clusters, Rule, main
 from .classes import GoldenLabels
-from .compare import Comparison
+from .compare import Comparison, nothing_right
 from .constant_answer import (
     beside_constant,
     constant_checks,
@@ -21,7 +21,7 @@ from .constant_answer import (
     scorer_of,
 )
 
-__all__ = ["complete", "constant", "first_constant", "first_must_pass", "must_pass"]
+__all__ = ["complete", "constant", "first_constant", "first_must_pass", "measured", "must_pass"]
 
 
 def must_pass(comparison: Comparison, policy: Policy) -> list[Check]:
@@ -106,6 +106,18 @@ def complete(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
         more = f"Add {words.count(least - figures.n, 'example')}."
         checks.append(Check("n", "unproven", text, more))
     return checks
+
+
+def measured(comparison: Comparison, policy: Policy) -> list[Check]:
+    """Two versions of which a scorer finds nothing right are "not worse" whatever they are, so that
+    nothing is concluded from it.
+    """
+    figures = main(comparison, policy)
+    if comparison.grounds.rules < 2 or not nothing_right(figures):
+        return []
+    text = f"{figures.name} finds nothing right in either arm: 0 of {figures.n:,} in both."
+    more = "Look at some answers beside the golden ones, and choose a scorer or column that fits."
+    return [Check("measured", "unproven", text, more)]
 
 
 def _to_complete(comparison: Comparison) -> str:

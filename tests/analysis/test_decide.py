@@ -51,11 +51,31 @@ def versus(
     return compare(arms[0], arms[1], grounds=ComparisonContext(planned=n))
 
 
+def zeros(n: int) -> Comparison:
+    """Neither version is right on any of n examples."""
+    arms = [
+        Arm(f"p1-{label}", label, {"exact": numbers([0] * n)}, {"cost": numbers([cost] * n)})
+        for label, cost in (("v2", 1), ("v1", 2))
+    ]
+    return compare(arms[0], arms[1], grounds=ComparisonContext(planned=n))
+
+
 def status(verdict: Verdict) -> dict[str, str]:
     return {check.name: check.status for check in verdict.checks}
 
 
 # -- goals
+
+
+@pytest.mark.parametrize("goal", ["better", "not_worse", "cheaper"])
+def test_a_scorer_that_finds_nothing_right_promotes_nothing(goal: Any) -> None:
+    """0 of 60 in both arms is "not worse" by any interval; it is the scorer that does not fit."""
+    verdict = decide(zeros(60), Policy(goal=goal, margin=0.1))
+    assert verdict.decision == "inconclusive"
+    [check] = [check for check in verdict.checks if check.name == "measured"]
+    assert "nothing right" in check.text
+    assert "fits" in check.next
+    assert not any(c.name == "measured" for c in decide(versus(1, 0), Policy(goal=goal)).checks)
 
 
 @pytest.mark.parametrize(
