@@ -107,6 +107,9 @@ class StreamReading:
                 self._named(field(response, "id"), field(response, "model"))
             elif kind in ("response.output_text.delta", "response.refusal.delta"):
                 self._said(field(event, "delta"))
+        elif kind == "error":  # the Responses API's own, which no client raises
+            code = text(field(event, "code")) or ""
+            self.reading.failure = "rate_limit" if "rate_limit" in code else "server_error"
         elif kind == "message_start":
             message = field(event, "message")
             self._named(field(message, "id"), field(message, "model"))

@@ -1,17 +1,23 @@
 """Law: a live call is the same row in Python and in TypeScript: the hash of a user, what is
-redacted and what an answer says, by shared cases.
+redacted, what an answer says, what a stream says however it ends, and the class of an error, by
+shared cases. Gemini's chunks are in the form of its JSON there, as its TypeScript client has them.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from promptops.observe.answers import read_answer
+from promptops.observe.error_class import error_class, error_words
+from promptops.observe.live_call import LiveCall, Observer
 from promptops.observe.row_writer import keyed_hash
+from promptops.observe.stream_proxies import StreamProxy
 from promptops.redact import Redactor
 from promptops.registry import typescript
 from tests.conformance import test_node
@@ -34,7 +40,7 @@ def test_redacted(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", CASES["answers"], ids=lambda case: case["case"])
 def test_answers(case: dict[str, Any]) -> None:
-    found = read_answer(case["answer"])
+    found = read_answer(as_python(case["answer"]))
     row = {
         "response_id": found.response_id,
         "model_returned": found.model,
@@ -49,9 +55,81 @@ def test_answers(case: dict[str, Any]) -> None:
     assert {name: value for name, value in row.items() if value is not None} == case["row"]
 
 
+class Rows:
+    """A queue that keeps the rows handed over."""
+
+    room_for_content = False
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+
+    def put(self, table: str, row: Any, chars: int) -> None:
+        """Take one row; `row` makes it."""
+        self.rows.append(row())
+
+
+class Overloaded(Exception):
+    status_code = 529
+
+
+def as_python(value: Any) -> Any:
+    """The same JSON with the field names of Python's clients: Gemini's are in camel case."""
+    if isinstance(value, list):
+        return [as_python(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name): as_python(each)
+        for name, each in value.items()
+    }
+
+
+def played(case: dict[str, Any]) -> dict[str, Any]:
+    """The one row of a call that answers with the case's chunks and ends as the case does."""
+
+    def chunks() -> Iterator[Any]:
+        for chunk in case["chunks"]:
+            yield as_python(chunk)
+        if case["end"] == "error":
+            raise Overloaded
+
+    queue = Rows()
+    observer = Observer(queue)  # type: ignore[arg-type]  # the rows are looked at, not written
+    stream = StreamProxy(chunks(), LiveCall(observer, CASES["request"]))
+    try:
+        for number, _ in enumerate(() if case["end"] == "unread" else stream, 1):
+            if case["end"] == "left" and number == len(case["chunks"]):
+                break
+    except Overloaded:
+        pass
+    del stream
+    (row,) = queue.rows
+    return {name: value for name, value in row.items() if value is not None}
+
+
+@pytest.mark.parametrize("case", CASES["streams"], ids=lambda case: case["case"])
+def test_streams(case: dict[str, Any]) -> None:
+    row = played(case)
+    assert case["first_token"] == ("first_token_ms" in row)
+    for name in CASES["measured"]:
+        row.pop(name, None)
+    assert row == case["row"]
+
+
+@pytest.mark.parametrize("case", CASES["errors"], ids=lambda case: case["case"])
+def test_errors(case: dict[str, Any]) -> None:
+    kind: type[Exception] = Exception
+    for name in reversed(case["names"]):
+        kind = type(name, (kind,), {"status_code": case["status"], "code": case["code"]})
+    error = kind(case["message"])
+    assert (error_class(error), error_words(error)) == (case["failure"], case["detail"])
+
+
 def test_typescript_passes_the_same_cases(tools: test_node.Tools, tmp_path: Path) -> None:
     reader = test_node.runnable(typescript.reader(typescript.OBSERVE), tmp_path / "reader", tools)
     file = test_node.SUITE.with_name("observe.test.mjs")
     passed, failed, output = test_node.suite(reader, tools, file, PROMPTOPS_CASES=str(CASES_FILE))
     assert failed == 0, output
-    assert passed == sum(len(CASES[kind]) for kind in ("hashes", "redacted", "answers")) + 5
+    kinds = ("hashes", "redacted", "answers", "streams", "errors")
+    laws = len(re.findall(r"^test\(", file.read_text(encoding="utf-8"), re.MULTILINE))
+    assert passed == sum(len(CASES[kind]) for kind in kinds) + laws
