@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["caveats", "copied", "elsewhere"]
 
+_OUTPUTS = "x1-"  # begins the id of outputs whose prompt is not known, which cannot be asked again
 DAY_S = 86400  # answers this far apart may be another model's
+_SMALL_LOSS = 0.25  # on the 0-1 scale; above it, large losses were seen and are in the figures
 SPLIT_WORN = 20  # verdicts that one test split may serve before adaptive reuse matters
 
 
@@ -72,17 +74,40 @@ def _completeness(comparison: Comparison) -> Iterator[str]:
     if planned is not None and first.n + first.unscored < planned:
         asked = first.n + first.unscored
         yield f"{asked:,} of {planned:,} planned examples were asked of both arms."
-    if not first.losses and first.wins and not (first.binary and first.repeats == 1):
-        yield (
-            f"No example got worse in {first.n:,}: losses in up to"
-            f" {words.percent(no_failures(first.n))} of all examples cannot be excluded, and a rare"
-            " large loss may outweigh many small gains."
-        )
+    yield from _unseen_losses(comparison)
     yield from _dominating(comparison)
     if first.clusters:
         yield (
             f"{first.n:,} examples come in {first.clusters:,} clusters; the clusters count as the"
             " independent units."
+        )
+
+
+def _unseen_losses(comparison: Comparison) -> Iterator[str]:
+    """What so few examples cannot exclude, if none of them lost much: the independent units count,
+    and a loss that was never seen may cost a whole point.
+    """
+    first, d = comparison.primary, comparison.pairs().d
+    worst = -float(d.min()) if len(d) else 0.0
+    units = first.clusters or first.n
+    rare, among = no_failures(units), f"{first.n:,}"
+    if first.clusters:
+        among += f" ({words.count(first.clusters, 'cluster')})"
+    if not first.wins or comparison.pairs().measure:
+        return
+    if not first.losses:
+        more = "."
+        if not (first.binary and first.repeats == 1):
+            more = ", and a rare large loss may outweigh many small gains."
+        yield (
+            f"No example got worse in {among}: losses in up to {words.percent(rare)} of all"
+            f" examples cannot be excluded{more}"
+        )
+    elif worst <= _SMALL_LOSS and 0 < first.gain < rare * (1 - worst):
+        yield (
+            f"No example lost more than {words.points(worst).lstrip('+')} in {among}: larger losses"
+            f" in up to {words.percent(rare)} of all examples cannot be excluded, and would"
+            " outweigh the gain."
         )
 
 
@@ -161,9 +186,10 @@ def _discipline(comparison: Comparison) -> Iterator[str]:
             " on it begins to overfit: refresh it."
         )
     if grounds.noise is None:
-        yield (
-            "A/A noise floor: not measured (version.noise(dataset) asks a version against itself)."
-        )
+        way = "the baseline needs 10 examples that were answered twice"
+        if grounds.study and not comparison.baseline.version.startswith(_OUTPUTS):
+            way = "version.noise(dataset) asks a version against itself"
+        yield f"A/A noise floor: not measured ({way})."
     else:
         gain, low, high = grounds.noise
         yield (

@@ -110,4 +110,5 @@ def count(n: int, noun: str, plural: str | None = None) -> str:
 
 
 def _minus(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}".replace("-", "−")
+    text = f"{abs(value):.{digits}f}"
+    return f"−{text}" if value < 0 and float(text) else text

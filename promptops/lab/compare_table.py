@@ -12,10 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..analysis.answer_noise import NoiseFloor, noise_floor
 from ..analysis.arms import Arm, Outcomes
 from ..analysis.classes import GoldenLabels
 from ..analysis.compare import ComparisonContext
 from ..analysis.compare import compare as facts_of
+from ..analysis.copies import collapse
 from ..engine.needs import check_needs
 from ..errors import StudyError
 from ..exchange.compare_runs import compared_runs
@@ -211,10 +213,20 @@ def compare(
         labels=golden_labels(data) if scores is None else None,
         weights=weights_of(data, column, same.copies) if column else None,
         weighed_by=column or "",
+        noise=_noise(arms[b], arms[a], same.copies),
     )
     out = TableComparison.shown(Compared(facts_of(arms[b], arms[a], grounds=grounds), Policy()))
     out.table_notes, out.table, out.scorers_used = tuple(notes), held, tuple(chosen)
     return out
+
+
+def _noise(candidate: Arm, baseline: Arm, copies: Mapping[str, str]) -> NoiseFloor | None:
+    """The noise floor by the table's own repeats of the baseline; None if it has too few."""
+    held = (collapse(candidate, copies).scores, collapse(baseline, copies).scores)
+    name = next(iter(held[0]), "")
+    if name not in held[1]:
+        return None
+    return noise_floor(held[1][name], held[0][name], held[1][name])
 
 
 def _files(baseline: str, candidate: str, asked: Sequence[str]) -> TableComparison:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..analysis.answer_noise import NoiseFloor
 from ..analysis.arms import Arm
 from ..analysis.classes import GoldenLabels
 from ..analysis.compare import ComparisonContext
@@ -87,7 +88,8 @@ def grounds_of(
     plan = _plan_of(study, both, primary)
     column = weight_column(weights, _inputs(data))
     found = copies_in(study, arms, primary, besides=column).weighted(weights)
-    noise = measured(study.project, both[1].version, record) if both else None
+    decides = primary or policy_for(study).primary or record.primary
+    noise = _noise(study, both, decides, found.copies) if both and decides else None
     return ComparisonContext(
         prompt=study.prompt,
         study=study.id,
@@ -172,14 +174,23 @@ def pooled_grounds(
                 if name in wanted:
                     earlier.setdefault(name, replace(example, id=name))
     if not earlier:
-        return grounds
+        return replace(grounds, noise=_noise(study, arms, primary, grounds.copies))
     column, more = grounds.weighed_by, list(earlier.values())
     found = copies_in(study, arms, primary, earlier=more, besides=column or None).weighted(weights)
     tags = {**grounds.tags, **{name: example.tags for name, example in earlier.items()}}
-    out = replace(grounds, copies=found.copies, clusters=found.clusters, tags=tags)
+    noise = _noise(study, arms, primary, found.copies)
+    out = replace(grounds, copies=found.copies, clusters=found.clusters, tags=tags, noise=noise)
     if not column:
         return out
     return replace(out, weights=weights_of([*study.dataset, *more], column, found.copies))
+
+
+def _noise(
+    study: RecordedStudy, arms: Sequence[Arm], primary: str, copies: Mapping[str, str]
+) -> NoiseFloor | None:
+    """The noise floor of the repeats that these arms hold."""
+    dataset = study.record.dataset.fingerprint
+    return measured(study.project.store, (arms[0], arms[1]), dataset, primary, copies)
 
 
 def _inputs(data: Dataset) -> set[str]:

@@ -2,59 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ..analysis.answer_noise import NoiseFloor, noise_floor
 from ..analysis.arms import Arm, Outcomes, why_unscored
 from ..analysis.compare import ComparisonContext, compare
-from ..analysis.facts import LEVEL
-from ..analysis.intervals import quantile
+from ..analysis.copies import collapse
 from ..errors import StudyError
 from .compared import Compared
 from .copies import copies_of, golden_reads, reads_of
-from .outcomes import arms_of
-from .queries.outcomes import first_two_answers
-from .queries.studies import newest_repeated
+from .queries.outcomes import first_two_answers, repeated_outcomes
 from .recorded_study import RecordedStudy
 from .records import load_version
 
 if TYPE_CHECKING:
-    from .project import Project
-    from .study_record import StudyRecord
+    from ..store import Store
 
 __all__ = ["against_itself", "measured"]
 
 
 def measured(
-    project: Project, version: str, record: StudyRecord
-) -> tuple[float, float, float] | None:
-    """How far a version asked again on a study's dataset may differ from itself: (0, 90 %
-    interval), for as many repeats as the study has.
+    store: Store, arms: tuple[Arm, Arm], dataset: str, scorer: str, copies: Mapping[str, str]
+) -> NoiseFloor | None:
+    """How far the baseline asked again on a study's dataset may differ from itself, from all of its
+    answers there, in whichever study: (0, 90 % interval) for the repeats that are compared.
 
     Args:
-        project: whose store is looked at.
-        version: id of the version.
-        record: of the study at hand; its first scorer is the one that counts.
+        store: where the answers are.
+        arms: candidate and baseline as they were read.
+        dataset: fingerprint of the study's dataset.
+        scorer: the one that decides.
+        copies: id of a copy -> id of the example that it repeats.
 
     Returns:
-        None if the version was never asked twice on this dataset.
+        None if too few examples were answered twice on this dataset.
     """
-    if not record.scorers:
+    import numpy as np
+
+    if any(scorer not in arm.scores for arm in arms):
         return None
-    scorer = record.scorers[0]
-    study = newest_repeated(project.store, version, scorer.name, record.dataset.fingerprint)
-    if study is None:
+    version = arms[1].scores[scorer].versions[0]
+    rows = repeated_outcomes(store, arms[1].version, (scorer, version), dataset)
+    if not any(count > 1 for _, _, count, _ in rows):
         return None
-    [arm] = arms_of(project.store, [(study, version, version)], [scorer])
-    if scorer.name not in arm.scores:
-        return None
-    variance = arm.scores[scorer.name].variance
-    known = variance[variance == variance]
-    if not len(known):
-        return None
-    # Both arms hold the noise of one answer, divided by the repeats that are averaged.
-    spread = float(2 * known.mean() / record.repeats / len(known)) ** 0.5
-    half = quantile(LEVEL) * spread
-    return 0.0, -half, half
+    examples, means, counts, variances = zip(*rows, strict=True)
+    scored = np.array(counts, float)
+    known = [np.nan if value is None else value for value in variances]
+    every = Outcomes(examples, np.array(means, float), scored, scored, np.array(known, float))
+    asked = Arm(arms[1].version, arms[1].label, {scorer: every})
+    candidate, baseline, own = (collapse(arm, copies).scores[scorer] for arm in (*arms, asked))
+    return noise_floor(own, candidate, baseline)
 
 
 def against_itself(study: RecordedStudy, version: str, label: str) -> Compared:

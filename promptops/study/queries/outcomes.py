@@ -14,6 +14,7 @@ __all__ = [
     "cells_of",
     "commonest_unscored",
     "first_two_answers",
+    "repeated_outcomes",
     "runs_frame",
     "scores_frame",
 ]
@@ -47,6 +48,15 @@ _UNSCORED = (
     "and s.scorer = ? and s.unscored is not null group by 1 order by 2 desc, 1 limit 1"
 )
 
+# Every answer of a version on a dataset once, whichever studies it belongs to.
+_REPEATED = (
+    "select example_id, avg(outcome), count(outcome), var_samp(outcome) from (select distinct "
+    "m.example_id, m.run_id, case when s.passed is null then s.value else s.passed::double end "
+    f"as outcome {_JOINED}join studies d on d.id = m.study_id where m.version_id = ? and "
+    "s.scorer = ? and s.scorer_version = ? and case when json_valid(d.design) then "
+    "d.design->>'$.dataset.fingerprint' end = ?) where outcome is not null group by all order by 1"
+)
+
 Scorers = Sequence[tuple[str, str]]  # name and version of each
 
 
@@ -61,6 +71,20 @@ def first_two_answers(
         [scorer_version for _, scorer_version in scorers],
     )
     return list(store.rows(_FIRST_TWO, [names, scorer_versions, study, version]))
+
+
+def repeated_outcomes(
+    store: Store, version: str, scorer: tuple[str, str], dataset: str
+) -> list[tuple[str, float, int, float | None]]:
+    """(example, mean, count, variance) of all answers of a version on a dataset that were scored.
+
+    Args:
+        store: the store.
+        version: its id.
+        scorer: name and version of the scorer.
+        dataset: its fingerprint.
+    """
+    return list(store.rows(_REPEATED, [version, *scorer, dataset]))
 
 
 def commonest_unscored(store: Store, study: str, version: str, scorer: str) -> tuple[str, int]:

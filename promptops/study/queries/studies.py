@@ -18,7 +18,6 @@ __all__ = [
     "latest_study_of_each",
     "names",
     "newest_holding",
-    "newest_repeated",
     "status_of",
     "studies_asking",
 ]
@@ -121,19 +120,3 @@ def studies_asking(store: Store, versions: Sequence[str]) -> list[tuple[str, str
             [list(versions)],
         )
     )
-
-
-def newest_repeated(store: Store, version: str, scorer: str, dataset: str) -> str | None:
-    """The newest study that asked a version at least twice on a dataset and names this scorer.
-
-    dataset: its fingerprint.
-    """
-    named = f'"name": "{scorer}"'.replace("\\", "\\\\")
-    rows = store.rows(
-        "select m.study_id from study_runs m join studies s on s.id = m.study_id "
-        f"where m.version_id = ? and m.repeat = 1 and {LISTED} and contains(s.design, ?) "
-        "and case when json_valid(s.design) then s.design->>'$.dataset.fingerprint' end = ? "
-        "group by m.study_id order by max(s.created_at) desc limit 1",
-        [version, named, dataset],
-    )
-    return str(rows[0][0]) if rows else None
