@@ -520,7 +520,7 @@ function passedOn(own: any, call: LiveCall): ReadableStream<Uint8Array> {
       step();
     } catch {} // recording is never the application's fault
   };
-  return new ReadableStream(
+  const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         reader ??= own.getReader();
@@ -546,6 +546,9 @@ function passedOn(own: any, call: LiveCall): ReadableStream<Uint8Array> {
     },
     { highWaterMark: 0 },
   );
+  LET_GO.unregister(call); // the body may outlive its response
+  LET_GO.register(stream, call, call);
+  return stream;
 }
 
 /** Record what somebody said of an answer. Whether it was taken. */

@@ -4,6 +4,8 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 const { feedback, keyedHash, observe, reading, redacted } = await import(pathToFileURL(process.env.PROMPTOPS_READER).href);
 const cases = JSON.parse(readFileSync(process.env.PROMPTOPS_CASES, "utf8"));
@@ -309,6 +311,30 @@ test("what is closed early is one row that says so", async () => {
     await way(completions.create({ model: "m", messages, stream: true }));
     assert.equal(lines.length, 1, name);
     assert.deepEqual([lines[0].failure, lines[0].prompt], name === "a cancelled body" ? [undefined, "p"] : ["cancelled", "p"], name);
+  }
+});
+
+test("what is still being read is not let go of", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc");
+  const ways = {
+    "a raw body": async (asked) => (await asked().asResponse()).body,
+    "a stream": async (asked) => asked(),
+    "a side of a tee": async (asked) => (await asked()).tee()[0],
+    "a readable stream": async (asked) => (await asked()).toReadableStream(),
+  };
+  for (const [name, way] of Object.entries(ways)) {
+    const lines = [];
+    const pieces = events.split(/(?<=\n\n)/).map((piece) => new TextEncoder().encode(piece));
+    const pull = (controller) => (pieces.length > 0 ? controller.enqueue(pieces.shift()) : controller.close());
+    const create = () => new APIPromise(Promise.resolve({ response: new Response(new ReadableStream({ pull })) }), async () => new Stream(async function* () { yield* whole.chunks; }));
+    const { completions } = observe(client(create), { sink: (text) => lines.push(JSON.parse(text)) }).chat;
+    for await (const _ of await way(() => completions.create(cases.request))) {
+      collect();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.deepEqual(lines.map((row) => row.finish_reason), ["stop"], name);
+    assertWhole(lines, true);
   }
 });
 
