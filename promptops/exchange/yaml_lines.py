@@ -1,13 +1,14 @@
 """YAML 1.2 as plain values with the line of each, read safely: no tags of any language, no bombs.
 
-`ruamel.yaml` only composes the nodes; the values are made here, so that no constructor of it ever
+`ruamel.yaml` only says what it meets; the values are made here, so that no constructor of it ever
 runs. YAML 1.1's surprises (`Yes` is true, `? ` in a flow mapping is a fault) do not occur.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -60,9 +61,11 @@ def read_yaml(text: str, name: str) -> Lined:
     reason = _too_large(text, name)
     if reason:
         raise DatasetError(reason)
-    reader = YAML(typ="safe", pure=True)
+    reading = _Reading(name, YAML(typ="safe", pure=True).parse(text))
     try:
-        node = reader.compose(text)
+        return Lined(reading.document(), reading.lines)
+    except DatasetError:
+        raise
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{name}:{mark.line + 1}" if mark is not None else name
@@ -72,9 +75,6 @@ def read_yaml(text: str, name: str) -> Lined:
         raise DatasetError(
             f"{name} is not YAML that can be read ({type(error).__name__})."
         ) from None
-    found = _Reading(name)
-    value = None if node is None else found.value(node, ())
-    return Lined(value, found.lines)
 
 
 def json_lined(value: object, text: str, name: str) -> Lined:
@@ -99,43 +99,113 @@ def _too_large(text: str, name: str) -> str:
 
 
 class _Reading:
-    def __init__(self, name: str) -> None:
-        self.name = name
+    """Values from the parser's events, as they come: what is too deep, has a foreign tag or unfolds
+    too far ends the reading where it stands, and the rest of the text is not even looked at.
+    """
+
+    def __init__(self, name: str, events: Iterator[Any]) -> None:
+        self.name, self.coming = name, events
         self.lines: dict[Path, int] = {}
         self.count = 0
+        self.events: list[Any] = []
+        self.at = 0  # the next event, of those that came or will
+        self.anchors: dict[str, int] = {}
+        self.open: list[int] = []
 
-    def value(self, node: Any, path: Path) -> Any:
+    def document(self) -> Any:
+        """The value of the one document; None if there is none."""
+        value, one = None, False
+        while type(event := self._next()).__name__ != "StreamEndEvent":
+            if type(event).__name__ != "DocumentStartEvent":
+                continue
+            if one:
+                raise DatasetError(
+                    f"{self.name}:{event.start_mark.line + 1} is not YAML 1.2 (but found"
+                    " another document)."
+                )
+            value, one = self.value((), self._next()), True
+        return value
+
+    def _next(self) -> Any:
+        if self.at == len(self.events):
+            self.events.append(next(self.coming))
+        self.at += 1
+        return self.events[self.at - 1]
+
+    def value(self, path: Path, event: Any) -> Any:
+        """The value that begins with the event, of which the rest is read."""
+        kind = type(event).__name__
+        line = event.start_mark.line + 1
+        if kind == "AliasEvent":
+            return self._again(path, event.anchor, line)
         self.count += 1
-        line = node.start_mark.line + 1
         if self.count > _MOST_NODES or len(path) > _MOST_DEPTH:
-            raise DatasetError(
-                f"{self.name}:{line}: its aliases unfold to more than {_MOST_NODES:,} values, or"
-                f" deeper than {_MOST_DEPTH} levels; it was not read."
-            )
+            raise self._too_far(line)
+        start = self.at - 1
+        if event.anchor:
+            self.anchors[event.anchor] = start
+        self.open.append(start)
+        value = self._plain(path, event, kind, line)
+        self.open.pop()
+        return value
+
+    def _too_far(self, line: int) -> DatasetError:
+        return DatasetError(
+            f"{self.name}:{line}: its aliases unfold to more than {_MOST_NODES:,} values, or"
+            f" deeper than {_MOST_DEPTH} levels; it was not read."
+        )
+
+    def _plain(self, path: Path, event: Any, kind: str, line: int) -> Any:
         self.lines[path] = line
-        tag = str(node.tag or "").removeprefix("tag:yaml.org,2002:")
-        if tag not in _TAGS:
+        tag = str(event.tag or "").removeprefix("tag:yaml.org,2002:")
+        if tag not in ("", "!", *_TAGS):
             raise DatasetError(
                 f"{self.name}:{line} has the tag {tag!r}; only plain values are read, nothing of a"
                 " file is executed."
             )
-        kind = type(node).__name__
-        if kind == "MappingNode":
-            return self._mapping(node, path)
-        if kind == "SequenceNode":
-            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        return node.value if node.style or tag == "str" else _scalar(node.value)
+        if kind == "MappingStartEvent":
+            return self._mapping(path)
+        if kind == "SequenceStartEvent":
+            return list(self._items(path))
+        text = str(event.value)
+        return text if event.style or tag == "str" else _scalar(text)
 
-    def _mapping(self, node: Any, path: Path) -> dict[str, Any]:
+    def _again(self, path: Path, anchor: str, line: int) -> Any:
+        if anchor not in self.anchors:
+            raise DatasetError(
+                f"{self.name}:{line} is not YAML 1.2 (found undefined alias {anchor!r})."
+            )
+        if self.anchors[anchor] in self.open:
+            raise self._too_far(line)  # it is a part of itself
+        after, self.at = self.at, self.anchors[anchor]
+        value = self.value(path, self._next())
+        self.at = after
+        return value
+
+    def _items(self, path: Path) -> Iterator[Any]:
+        for index in itertools.count():
+            event = self._next()
+            if type(event).__name__ == "SequenceEndEvent":
+                return
+            yield self.value((*path, index), event)
+
+    def _mapping(self, path: Path) -> dict[str, Any]:
         out: dict[str, Any] = {}
         under: dict[str, Any] = {}
-        for key, item in node.value:
-            name = str(key.value) if isinstance(key.value, str) else ""
-            if type(key).__name__ != "ScalarNode":
+        while type(key := self._next()).__name__ != "MappingEndEvent":
+            again = type(key).__name__ == "AliasEvent"
+            if again and key.anchor in self.anchors:
+                key = self.events[self.anchors[key.anchor]]
+            elif type(key).__name__ == "ScalarEvent" and key.anchor:
+                self.anchors[key.anchor] = self.at - 1
+            if type(key).__name__ != "ScalarEvent":
+                if not again:  # a fault of the text inside it is the better reason
+                    self.value((*path, "?"), key)
                 raise DatasetError(
                     f"{self.name}:{key.start_mark.line + 1} has a key that is not a text."
                 )
-            found = self.value(item, (*path, name))
+            name = str(key.value)
+            found = self.value((*path, name), self._next())
             if name == "<<" and not key.style:
                 for below in found if isinstance(found, list) else [found]:
                     under = {**below, **under} if isinstance(below, dict) else under

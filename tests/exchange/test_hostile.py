@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import resource
 import time
@@ -167,3 +168,27 @@ def test_code_that_a_config_names_is_not_run(tmp_path: Path) -> None:
     found = read_export(config)
     assert not marker.exists()
     assert [left.line for left in found.left] == [2, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        ("[" * 61, "deeper than 60 levels"),
+        (
+            "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+            + "".join(
+                f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
+                for before, name in itertools.pairwise("abcdef")
+            ),
+            "unfold to more than 100,000 values",
+        ),
+        ("a: &a [? *a]\n", "has a key that is not a text"),
+        ("a: &a {b: *a}\n", "deeper than 60 levels"),
+        ("a: !!python/object:x 1\n", "nothing of a file is executed"),
+    ],
+)
+def test_yaml_beyond_the_limit_is_refused_before_the_rest_is_parsed(start: str, said: str) -> None:
+    """What follows is a fault of its own, and not the one that is named."""
+    rest = "[" * 5000 if start[0] == "[" else "- x\n" * 2000 + "{"
+    with pytest.raises(DatasetError, match=said):
+        read_yaml(start + rest, "x.yaml")
