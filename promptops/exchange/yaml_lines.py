@@ -100,7 +100,7 @@ def _too_large(text: str, name: str) -> str:
 
 class _Reading:
     """Values from the parser's events, as they come: what is too deep, has a foreign tag or unfolds
-    too far ends the reading where it stands, and the rest of the text is not even looked at.
+    too far ends the reading where it stands, and the rest of the text is not parsed.
     """
 
     def __init__(self, name: str, events: Iterator[Any]) -> None:
