@@ -99,8 +99,8 @@ def _too_large(text: str, name: str) -> str:
 
 
 class _Reading:
-    """Values from the parser's events, as they come: what is too deep, has a foreign tag or unfolds
-    too far ends the reading where it stands, and the rest of the text is not parsed.
+    """Makes values from the parser's events. Reading stops at the first refused value, before
+    the rest of the text is parsed.
     """
 
     def __init__(self, name: str, events: Iterator[Any]) -> None:
