@@ -29,6 +29,7 @@ from .import_table import (
     of_examples,
     score_cells,
     score_scorers,
+    with_answers,
 )
 from .preflight import checked_scorers
 from .recorded_study import RecordedStudy, find_study
@@ -96,6 +97,7 @@ def import_runs(
     where = Columns(**columns)
     rows = table if hasattr(table, "columns") else [dict(row) for row in table]
     scores = score_cells(rows, where.scores)
+    rows = with_answers(rows, where.output) if scores else rows
     cells, versions = by_model(columns_of(_renamed(rows, where)), where.versions)
     checked_amounts(cells)
     if where.plan is not None:
@@ -107,15 +109,14 @@ def import_runs(
     checked = [*checked_scorers(scorers), *given]
     for sentence in filter(None, (*odd_rows(cells), *check_needs(checked, dataset))):
         warnings.warn(sentence, stacklevel=outside())
-    identity = tagged(
-        "s1",
-        {
-            "imported": _content(cells),
-            "dataset": dataset.fingerprint,
-            "scorers": [[s.name, s.version] for s in checked],
-            "prompt": where.prompt,
-        },
-    )
+    content = {
+        "imported": _content(cells),
+        "dataset": dataset.fingerprint,
+        "scorers": [[s.name, s.version] for s in checked],
+        "prompt": where.prompt,
+        **({"plan": where.plan.id} if where.plan is not None else {}),  # another plan, other study
+    }
+    identity = tagged("s1", content)
     repeats = max((place[1] for place in places), default=0) + 1
     record = StudyRecord(
         identity,
@@ -295,8 +296,7 @@ def _run(
     if failure is not None and failure not in FAILURES:
         raise StudyError(
             f"row {row} has the failure {failure!r}, which is not a failure class; the"
-            f" classes"
-            f" are {', '.join(FAILURES)}."
+            f" classes are {', '.join(FAILURES)}."
         )
     kept = [cell(name) for name in _KEPT]  # all that is kept: other figures are another run
     body = f"{arm.id}\0{example}\0{fingerprint}\0{repeat}\0{text}\0{kept!r}"

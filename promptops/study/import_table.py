@@ -23,6 +23,7 @@ __all__ = [
     "of_examples",
     "score_cells",
     "score_scorers",
+    "with_answers",
 ]
 
 _AMOUNTS = ("cost_usd", "latency_ms", "tokens_in", "tokens_out")
@@ -140,6 +141,15 @@ def score_cells(table: Any, names: Mapping[str, str] | Sequence[str]) -> dict[st
     return out
 
 
+def with_answers(table: Any, column: str) -> Any:
+    """The table with an empty column of answers if it has none, as a table of scores alone."""
+    if hasattr(table, "columns"):
+        return table if column in table.columns else table.assign(**{column: None})
+    if any(column in row for row in table):
+        return table
+    return [{**row, column: None} for row in table]
+
+
 def score_scorers(
     scores: Mapping[str, Sequence[float | None]],
     places: Sequence[tuple[str, int, str]],
@@ -199,7 +209,7 @@ def _score(value: object, row: int, column: str) -> float | None:
                 f"row {row} has {value!r} in the column of scores {column!r}; expected a number"
                 " from 0 to 1."
             ) from None
-    if value is None:
+    if value is None or value != value:  # "nan", as some writers of CSV spell an empty cell
         return None
     if not isinstance(value, (bool, int, float)) or not -1e-6 <= value <= 1 + 1e-6:
         raise StudyError(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from promptops.errors import ScorerError, StudyError
@@ -134,6 +135,44 @@ def test_an_import_follows_a_plan(lab: Lab) -> None:
     assert comparison.primary.n == plan.examples < 60
     assert comparison.grounds.plan is not None
     assert comparison.grounds.plan["followed"]
+
+
+def test_the_same_answers_under_another_plan(lab: Lab) -> None:
+    """They are another study, judged by its own plan: one that fixes three repeats is not followed
+    by a table of one, whatever was imported before.
+    """
+    data = Dataset.read([{"id": f"e{i}", "q": f"q{i}", "expected": "yes"} for i in range(60)])
+    v1, v2 = (lab.prompt("w").save(f"{name} {{{{q}}}}", model="m") for name in "AB")
+    versions = {"v1": v1, "v2": v2}
+    rows = [
+        {"example_id": f"e{i}", "version": label, "output": "yes"}
+        for i in range(60)
+        for label in versions
+    ]
+    once = lab.plan("w", data, [equals()], finalists=[v2])
+    thrice = lab.plan("w", data, [equals()], finalists=[v2], repeats=3)
+    lab.import_runs(rows, data, plan=once, prompt="w", versions=versions)
+    study = lab.import_runs(rows, data, plan=thrice, prompt="w", versions=versions)
+    assert study.record.plan == thrice.id
+    plan = study.compare(candidate="v2", baseline="v1").grounds.plan
+    assert plan is not None
+    assert not plan["followed"]
+    assert "1 repeats, the plan fixed 3" in plan["departures"]
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_scores_need_no_answers(lab: Lab, framed: bool) -> None:
+    """A table of scores alone comes in, as rows or as a frame; "nan" is an empty cell."""
+    rows: Any = [
+        {"example_id": f"e{i}", "version": version, "acc": "nan" if i == 0 else score}
+        for version, score in (("v1", 0.25), ("v2", 0.75))
+        for i in range(12)
+    ]
+    table = pd.DataFrame(rows) if framed else rows
+    study = lab.import_runs(table, DATA, scores=["acc"], prompt="w")
+    primary = study.compare(candidate="v2", baseline="v1").primary
+    assert (primary.gain, primary.n, primary.unscored) == (0.5, 11, 1)
+    assert set(study.runs()["failure"].dropna()) == set()
 
 
 def test_a_golden_column_is_not_an_input(lab: Lab) -> None:
