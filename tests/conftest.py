@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from promptops.registry import loading
+
 # Files of few tests that take long, the longest first. Two workers take whole files in this order:
 # a long file that came last would leave one of them idle.
 LONG = (
@@ -52,9 +54,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees a developer's keys or registry."""
+    """No test sees a developer's keys or registry, or the one that an earlier test loaded from."""
     for name in CLEARED:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(loading, "_LOADERS", {})
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ import yaml
 from promptops.cli.__main__ import COMMANDS
 from promptops.cli.demo import DEFINITIONS, SYSTEM
 from promptops.embedded import EmbeddedClient
-from promptops.registry import loading
 from promptops.store.schema import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,7 +69,6 @@ def test_the_application_runs_as_shown(
 ) -> None:
     """Its lines ask what serves: v1, since v2 was rolled back."""
     _, names = notebook
-    monkeypatch.setattr(loading, "_LOADERS", {})
     text = block('promptops.load("support-triage", env="prod")')
     exec(text.replace("client.chat", "reply = client.chat"), names)
     assert names["prompt"].number == 1

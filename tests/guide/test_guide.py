@@ -18,7 +18,6 @@ import pytest
 from click.testing import CliRunner
 
 from promptops.cli.__main__ import COMMANDS, group
-from promptops.registry import loading
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "promptops" / "guide"
@@ -73,7 +72,6 @@ def test_the_quickstart_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     shutil.copytree(ROOT / "data", tmp_path / "data")
     (tmp_path / "pyproject.toml").touch()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(loading, "_LOADERS", {})
     names: dict[str, Any] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the embedded model is no LLM, as it says

@@ -28,7 +28,7 @@ from promptops import (
     RegistryNotFound,
     UnknownPrompt,
 )
-from promptops.registry import loading, read_view, saved_copy, source
+from promptops.registry import read_view, saved_copy, source
 from promptops.registry.editor import Editor
 
 NAME = "support-triage"
@@ -49,7 +49,6 @@ def _own_cache(
     monkeypatch.setenv("PROMPTOPS_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.delenv("PROMPTOPS_ENV", raising=False)
     monkeypatch.delenv("PROMPTOPS_REGISTRY", raising=False)
-    monkeypatch.setattr(loading, "_LOADERS", {})
     yield
     copies_written()
 
