@@ -200,6 +200,14 @@ def _discipline(comparison: Comparison) -> Iterator[str]:
 
 def _alike(comparison: Comparison) -> Iterator[str]:
     b, a = comparison.candidate, comparison.baseline
+    yield from comparison.grounds.mixed
+    if not comparison.grounds.mixed:
+        yield from _answered_apart(a, b)
+    yield from _days(a, b)
+
+
+def _answered_apart(a: Arm, b: Arm) -> Iterator[str]:
+    """Names and fingerprints that differ, of arms whose answers were not looked at one by one."""
     ours, theirs = set(b.facts.get("fingerprints") or ()), set(a.facts.get("fingerprints") or ())
     if ours and theirs and ours != theirs:
         yield (
@@ -224,7 +232,6 @@ def _alike(comparison: Comparison) -> Iterator[str]:
                 f"{arm.label} was answered by more than one model under one name"
                 f" ({_list(set(returned))}); fresh=True asks all of it again."
             )
-    yield from _days(a, b)
 
 
 def _days(*arms: Arm) -> Iterator[str]:

@@ -214,9 +214,8 @@ class Comparison:
         return _statement(self, self[name or self.primary_name])
 
     def __repr__(self) -> str:
-        return (
-            f"<Comparison {self.candidate.label} against {self.baseline.label}: {self.statement()}>"
-        )
+        arms = f"{self.candidate.label} against {self.baseline.label}"
+        return f"<Comparison {arms}: {' '.join((self.statement(), *self.grounds.mixed))}>"
 
 
 def compare(

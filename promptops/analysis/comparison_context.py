@@ -29,7 +29,8 @@ class ComparisonContext:
     rules: of which release the figures and verdicts are; tried: what was judged before on these
     examples; looked: how many candidates were looked at after every batch, 0 if none was;
     weights: example id -> how often it is asked, None if each counts once; weighed_by: the
-    column of these; weighing: whether the figures are by them, else they are shown beside.
+    column of these; weighing: whether the figures are by them, else they are shown beside; mixed:
+    sentences on answers and scores of more than one model behind one name.
     """
 
     prompt: str = ""
@@ -53,3 +54,4 @@ class ComparisonContext:
     weights: Mapping[str, float] | None = None
     weighed_by: str = ""
     weighing: bool = False
+    mixed: tuple[str, ...] = ()

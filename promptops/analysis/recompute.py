@@ -80,7 +80,9 @@ def make_evidence(
     if grounds.rules >= 2 and not first:
         least = 1 if policy.estimand == "tasks" else LEAST
         draft["tags"] = written_tags(grounds.tags, draft["examples"], least, named)
-    draft["notes"] = tuple(elsewhere(subject)) if isinstance(subject, Arm) else subject.notes
+    draft["notes"] = (
+        (*elsewhere(subject), *grounds.mixed) if isinstance(subject, Arm) else subject.notes
+    )
     bare = Evidence(**draft, figures={}, verdict={}, made_at=made_at, toolkit=toolkit)
     figures, found = _results(bare)
     if found.decision != verdict.decision:

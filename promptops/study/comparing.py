@@ -30,6 +30,7 @@ from .grounds import (
     pooled_grounds,
 )
 from .judgements import pooled, pooled_size, tried_before
+from .other_model import other_models
 from .outcomes import Source, arms_of, latest_sources
 from .queries.studies import newest_holding
 from .recorded_study import RecordedStudy, find_study
@@ -77,8 +78,9 @@ def compare_in(
                 f"{', '.join(record.labels)}."
             )
         a = others[0]
-    found = _read(study, record.sources((b, a)), record.scorers)
-    return _compared(found[0], found[1], study, primary, weights)
+    sources = record.sources((b, a))
+    found = _read(study, sources, record.scorers)
+    return _compared(found, sources, study, primary, weights)
 
 
 @sitting()
@@ -109,7 +111,7 @@ def compare_across(
     chosen = [(where[v], v, labels[v]) for v in (content.id, other.id)]
     study = find_study(project, where[content.id])
     found = _read(study, chosen, scorers)
-    return _compared(found[0], found[1], study, primary)
+    return _compared(found, chosen, study, primary)
 
 
 @sitting()
@@ -150,16 +152,20 @@ def _ranked(
 
 
 def _compared(
-    candidate: Arm,
-    baseline: Arm,
+    arms: Sequence[Arm],
+    sources: Sequence[Source],
     study: RecordedStudy,
     primary: str | None,
     weights: str | None = None,
 ) -> Compared:
-    """The facts with the policy that applies: the plan's, else the registry's."""
+    """The facts with the policy that applies: the plan's, else the registry's. arms: candidate and
+    baseline; sources: where their answers are.
+    """
+    candidate, baseline = arms
     policy, ended = policy_for(study), early(study.project.store, study.id)
     weights = weights or policy.weights
     grounds = grounds_of(study, (candidate, baseline), primary, weights=weights)
+    grounds = replace(grounds, mixed=tuple(other_models(study.project.store, sources[::-1])))
     chosen: set[str] | None = None
     if ended is not None:
         ids = [example.id for example in study.dataset]
@@ -176,8 +182,8 @@ def _compared(
         tried = tried_before(study.project.store, study.record, pair, name, field)
         grounds = replace(grounds, tried=tried)
         if tried.times > 1 and ended is None:
-            store, arms = study.project.store, (candidate, baseline)
-            candidate, baseline = pooled(store, study.record, study.dataset, arms, name, tried)
+            store, both = study.project.store, (candidate, baseline)
+            candidate, baseline = pooled(store, study.record, study.dataset, both, name, tried)
             grounds = pooled_grounds(study, grounds, (candidate, baseline), name, weights)
             grounds = replace(grounds, planned=pooled_size(candidate, name, grounds))
     found = compare(

@@ -16,6 +16,7 @@ from .comparing import rival_arms
 from .golden_labels import labelled_arms
 from .grounds import baseline_of, grounds_of, labels_in, policy_for
 from .judgements import tried_before
+from .other_model import other_models
 from .outcomes import arms_of
 from .queries.studies import earlier_study_of, studies_asking
 from .recorded_study import RecordedStudy, find_study
@@ -152,9 +153,8 @@ def peek(study: RecordedStudy, candidate: object, baseline: object) -> Compared:
     a = record.arm(baseline) if baseline is not None else baseline_of(study)
     if a.version == b.version and baseline is None:
         a = next((arm for arm in record.arms if arm.version != b.version), a)
-    found = labelled_arms(
-        study.project.store, record.sources((b, a)), record.scorers, labels_in(study)
-    )
+    store, sources = study.project.store, record.sources((b, a))
+    found = labelled_arms(store, sources, record.scorers, labels_in(study))
     first = record.primary
     answered = [set(arm.scores[first].examples) if first in arm.scores else set() for arm in found]
     chosen: set[str] = set()
@@ -167,7 +167,8 @@ def peek(study: RecordedStudy, candidate: object, baseline: object) -> Compared:
             why_unscored(found)
             or f"no example of {study.name} is answered by both {b.label} and {a.label} yet; look again in a moment."
         )
-    out = _compared(study, [part(arm, chosen) for arm in found], looked=True)
+    mixed = other_models(store, sources[::-1])
+    out = _compared(study, [part(arm, chosen) for arm in found], looked=True, mixed=mixed)
     out.peeking = True
     out.early = (
         f"Looked at early: the first {len(chosen):,} of {len(study.dataset):,} examples of "
@@ -176,10 +177,14 @@ def peek(study: RecordedStudy, candidate: object, baseline: object) -> Compared:
     return out
 
 
-def _compared(study: RecordedStudy, arms: Sequence[Arm], *, looked: bool = False) -> Compared:
-    """looked: while it runs, so that the e-value has to bear every candidate and what was tried."""
+def _compared(
+    study: RecordedStudy, arms: Sequence[Arm], *, looked: bool = False, mixed: Sequence[str] = ()
+) -> Compared:
+    """looked: while it runs, so that the e-value has to bear every candidate and what was tried;
+    mixed: sentences on answers of more than one model.
+    """
     policy = policy_for(study)
-    grounds = replace(grounds_of(study, (arms[0], arms[1])), planned=None)
+    grounds = replace(grounds_of(study, (arms[0], arms[1])), planned=None, mixed=tuple(mixed))
     if looked and study.record.rules >= 2:
         pair = (arms[0].version, arms[1].version)
         others, field = rival_arms(study, *pair)

@@ -27,6 +27,7 @@ from ..store.sitting import sitting
 from .comparing import compare_in
 from .golden_labels import labelled_arms
 from .grounds import grounds_of, labels_in
+from .other_model import other_models
 from .queries.studies import newest_holding
 from .recorded_study import RecordedStudy, find_study
 from .refusals import Request, keep_refusal, measured_at, outgrown, spend, spent, standing
@@ -321,7 +322,8 @@ def _evidence(
     if serving is None or record.find(serving.id) is None:
         source = (study.id, record.arm(saved).version, saved.label)
         [alone] = labelled_arms(project.store, [source], record.scorers, labels_in(study))
-        grounds = grounds_of(study, [alone])
+        mixed = tuple(other_models(project.store, [source]))
+        grounds = replace(grounds_of(study, [alone]), mixed=mixed)
         subject = collapse(alone, grounds.copies)
         verdict = decide_first(subject, policy, primary=record.primary or None, context=grounds)
     else:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import StudyError
+from .other_model import other_models
 from .outcomes import arms_of
 from .queries import studies
 from .records import load_dataset, load_version
@@ -82,6 +83,14 @@ class RecordedStudy:
             StudyError: an arm has no run.
         """
         return arms_of(self.project.store, self.record.sources(), self.record.scorers)
+
+    def mixed(self) -> list[str]:
+        """A sentence for each model behind whose name or address another one has answered since;
+        empty while the study runs.
+        """
+        if self.status == "running":
+            return []
+        return other_models(self.project.store, self.record.sources())
 
     def version_of(self, id: str) -> PromptVersion | None:
         """The content of an arm by its version's id; None if only its answers are known."""

@@ -93,11 +93,15 @@ def follow(progress: StudyProgress, stream: TextIO | None = None) -> None:
 
 
 def state(progress: StudyProgress) -> str:
-    """One line on how far a study is, or that this process does not run it."""
-    calls = progress.calls
+    """One line on how far a study is, or that this process does not run it; once it is done, what
+    is of another model.
+    """
+    calls, recorded = progress.calls, progress.recorded
     if calls is None:
-        return f"{progress.recorded.status}; it does not run in this process"
-    return f"{progress.recorded.status}, {line(calls, reused=progress.reused)}"
+        said = f"{recorded.status}; it does not run in this process"
+    else:
+        said = f"{recorded.status}, {line(calls, reused=progress.reused)}"
+    return ". ".join((said, *(sentence.rstrip(".") for sentence in recorded.mixed())))
 
 
 def html(progress: StudyProgress) -> str:

@@ -26,14 +26,14 @@ __all__ = ["arm_rows", "arms_html", "headline", "html", "results", "review_html"
 
 
 def headline(study: Study) -> str:
-    """What came out, in one sentence, with what failed; why there is no finding yet if that is
-    so.
+    """What came out, in one sentence, with what failed and what is of another model; why there is
+    no finding yet if that is so.
     """
     try:
         wording = _alone(study) if len(study.record.arms) < 2 else study.compare().statement()
     except PromptOpsError as error:
         wording = str(error)
-    return f"{wording} {_failures(study)}".strip()
+    return " ".join(filter(None, (wording, _failures(study), *study.recorded.mixed())))
 
 
 def _alone(study: Study) -> str:
@@ -106,6 +106,7 @@ def _head(study: Study) -> str:
     return (
         f"<p><b>{esc(study.name)}</b> <span class='dim'>{esc(size)} ·"
         f" {esc(study.status)}{' · ' + esc(done) if done else ''}</span></p>"
+        + "".join(f"<p>⚠ {esc(sentence)}</p>" for sentence in study.recorded.mixed())
     )
 
 
