@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import CallError
 from .failures import error_of_body
+from .partial_arguments import whole_calls
 from .protocol import Reply
 from .reply_parts import Answered, apart, chosen, clean, count, name, within
 
@@ -32,6 +33,7 @@ def reply_of_content(
     content = candidate.get("content")
     parts = content.get("parts") if isinstance(content, dict) else None
     parts = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    parts = whole_calls(parts)
     finish = candidate.get("finishReason")
     finish = clean(finish) if isinstance(finish, str) else None
     if not parts and (finish or "STOP").upper() == "STOP":
