@@ -62,8 +62,8 @@ def _in_pieces(call: Mapping[str, object] | None) -> bool:
 def _continued(
     call: Mapping[str, Any], going: dict[str, Any] | None, parts: _Parts
 ) -> dict[str, Any] | None:
-    """The call that a piece continues; None if it begins one. Calls that come side by side are told
-    apart by id.
+    """The call that a piece continues; None if it begins one. Calls that come side by side differ
+    by their ids.
     """
     identity = call.get("id")
     if identity:
