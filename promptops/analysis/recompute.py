@@ -80,9 +80,7 @@ def make_evidence(
     if grounds.rules >= 2 and not first:
         least = 1 if policy.estimand == "tasks" else LEAST
         draft["tags"] = written_tags(grounds.tags, draft["examples"], least, named)
-    draft["notes"] = (
-        (*elsewhere(subject), *grounds.mixed) if isinstance(subject, Arm) else subject.notes
-    )
+    draft["notes"] = _notes(subject, grounds)
     bare = Evidence(**draft, figures={}, verdict={}, made_at=made_at, toolkit=toolkit)
     figures, found = _results(bare)
     if found.decision != verdict.decision:
@@ -99,6 +97,12 @@ def make_evidence(
     return Evidence(
         **draft, figures=figures, verdict=plain(claims), made_at=made_at, toolkit=toolkit
     )
+
+
+def _notes(subject: Comparison | Arm, grounds: ComparisonContext) -> tuple[str, ...]:
+    if isinstance(subject, Arm):
+        return (*elsewhere(subject), *grounds.mixed)
+    return subject.notes
 
 
 def recompute(evidence: Evidence) -> list[Figure]:

@@ -158,9 +158,7 @@ def _compared(
     primary: str | None,
     weights: str | None = None,
 ) -> Compared:
-    """The facts with the policy that applies: the plan's, else the registry's. arms: candidate and
-    baseline; sources: where their answers are.
-    """
+    """The facts with the policy that applies. arms, sources: of the candidate and the baseline."""
     candidate, baseline = arms
     policy, ended = policy_for(study), early(study.project.store, study.id)
     weights = weights or policy.weights
