@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -27,6 +28,44 @@ def test_reml_by_the_published_value() -> None:
     found = combine(BCG, BCG_V)
     assert found.tau**2 == pytest.approx(0.3132, abs=5e-4)
     assert found.mean == pytest.approx(-0.7145, abs=5e-4)
+
+
+# (effects, variances, REML tau^2, mean, standard error of the interval): teacher expectancy
+# (Raudenbush 1985), of which metafor's documentation gives tau^2 = 0.0188 and 0.0837, and the eight
+# schools (Rubin 1981), where Hartung-Knapp's 3.339 is below the common effect's: max(1, q) holds.
+EXPECTANCY = (
+    np.fromstring(
+        "0.03 0.12 -0.14 1.18 0.26 -0.06 -0.02 -0.32 0.27 0.80 0.54 0.18 -0.02 0.23 -0.18 -0.06"
+        " 0.30 0.07 -0.07",
+        sep=" ",
+    ),
+    np.fromstring(
+        "0.0156 0.0216 0.0279 0.1391 0.1362 0.0106 0.0106 0.0484 0.0269 0.0630 0.0912 0.0497 0.0835"
+        " 0.0841 0.0253 0.0279 0.0193 0.0088 0.0303",
+        sep=" ",
+    ),
+    *(0.018818, 0.083701, 0.061579),
+)
+SCHOOLS = (
+    [28, 8, -3, 7, -1, 1, 18, 12],
+    [15**2, 10**2, 16**2, 11**2, 9**2, 11**2, 10**2, 18**2],
+    *(0.0, 7.685617, 4.071919),
+)
+
+
+@pytest.mark.parametrize(
+    ("effects", "variances", "tau2", "mean", "error"),
+    [EXPECTANCY, SCHOOLS],
+    ids=["teacher expectancy", "eight schools"],
+)
+def test_two_more_published_meta_analyses(
+    effects: Sequence[float], variances: Sequence[float], tau2: float, mean: float, error: float
+) -> None:
+    """Numbers of statsmodels 0.15 at a likelihood that was maximised by itself."""
+    found = combine(effects, variances)
+    se = (found.interval[1] - found.mean) / stats.t.ppf(0.95, len(effects) - 1)
+    assert found.tau**2 == pytest.approx(tau2, abs=2e-5)
+    assert (found.mean, se) == pytest.approx((mean, error), rel=2e-4)
 
 
 def test_by_statsmodels() -> None:
