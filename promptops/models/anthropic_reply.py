@@ -34,8 +34,8 @@ def reply_of_message(
         raise error_of_body(body, headers)
     blocks = [block for block in content if isinstance(block, dict)]
     text = text_of([block for block in blocks if block.get("type") == "text"])
-    calls = tuple(_call(block) for block in blocks if block.get("type") == "tool_use")
-    reasoning = "".join(str(block.get("thinking") or "") for block in blocks)
+    calls = tuple([_call(block) for block in blocks if block.get("type") == "tool_use"])
+    reasoning = "".join([str(block["thinking"]) for block in blocks if block.get("thinking")])
     finish = body.get("stop_reason")
     finish = clean(finish) if isinstance(finish, str) else None
     usage = body.get("usage")

@@ -271,6 +271,8 @@ def kept(reasoning: str | None) -> str | None:
 
 def count(value: object) -> int | None:
     """Tokens: a whole number from 0; anything else is unknown."""
+    if value is None:  # most of what is looked for
+        return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return (
@@ -290,8 +292,7 @@ def apart(**counted: object) -> dict[str, int]:
     """What is billed at a rate of its own: of the counts given, those that are known and above
     zero.
     """
-    found = {kind: count(value) for kind, value in counted.items()}
-    return {kind: value for kind, value in found.items() if value}
+    return {kind: found for kind, value in counted.items() if (found := count(value))}
 
 
 def name(value: object) -> str | None:

@@ -34,10 +34,12 @@ def reply_of_response(
     items = [item for item in output if isinstance(item, dict)]
     parts = [part for item in items if item.get("type") == "message" for part in _parts(item)]
     text = text_of([part for part in parts if part.get("type") == "output_text"])
-    refusal = "".join(str(part.get("refusal") or "") for part in parts)
-    calls = tuple(call for item in items for call in _calls(item))
-    reasoning = "".join(_thoughts(items))
-    counted = {**_counts(body.get("usage")), "billed_apart": _tool_uses(items)}
+    refusal = "".join([str(part["refusal"]) for part in parts if part.get("refusal")])
+    others = [item for item in items if item.get("type") != "message"]
+    calls = tuple([call for item in others for call in _calls(item)])
+    reasoning = "".join(_thoughts(others)) if others else ""
+    counted = _counts(body.get("usage"))
+    counted["billed_apart"] = _tool_uses(others) if others else {}
     finish = clean(str(why or body.get("status") or "completed"))
     answered = Answered(text, calls, finish, counted, reasoning, clean(refusal) or None)
     return answered.reply(
