@@ -37,7 +37,8 @@ _CUE = re.compile(
 _OPENS = re.compile(r"(?i)\A\s*+you are (an?|the)\b")
 _OTHER = re.compile(
     r"(?is)^\s*(select\s.+\sfrom|insert\s+into|create\s+table|update\s.+\sset|<!doctype|<html|<div|"
-    r"<svg|<\?xml|https?://|import\s|def\s|function\s|usage:|#!/)"
+    r"<svg|<\?xml|https?://|import\s|def\s|function\s|usage:|#!/|"
+    r"(could not|couldn't|cannot|failed to|unable to|an error occurred)\b)"
 )
 
 _SHORT, _LONG = 6, 12  # words
@@ -66,8 +67,10 @@ def plain_text(text: Text) -> str:
     return "".join(piece if isinstance(piece, str) else "{…}" for piece in text)
 
 
-def looks_like_prompt(name: str, text: Text) -> bool:
-    """Whether a text that no call was seen to send reads like instructions to a model."""
+def looks_like_prompt(name: str, text: Text, owner: str = "") -> bool:
+    """Whether a text that no call was seen to send reads like instructions to a model. owner: the
+    class, enum or object that has it as a field; one that is named after prompts has prompts.
+    """
     shown = plain_text(text)
     words = len(shown.split())
     if words < 4 or _OTHER.search(shown):
@@ -76,6 +79,8 @@ def looks_like_prompt(name: str, text: Text) -> bool:
         return True
     if _NAMED.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)):
         return words >= 5 or bool(_CUE.search(shown))
+    if re.search("(?i)prompt", owner) and words >= _SHORT:
+        return words >= 2 * _LONG or bool(_CUE.search(shown))
     return words >= 6 and len(_CUE.findall(shown)) >= 2
 
 

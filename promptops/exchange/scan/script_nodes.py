@@ -10,6 +10,10 @@ from .found_prompt import Hole
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 
+_FUNCTIONS = frozenset(
+    ("arrow_function", "function_declaration", "function_expression", "method_definition")
+)
+
 
 def walk(root: Any) -> Iterator[Any]:
     """The node and every named node below it."""
@@ -58,7 +62,7 @@ def operator_of(node: Any) -> str:
 
 def given_of(node: Any) -> Any:
     """What a function gives if it is one expression; the expression itself otherwise."""
-    if node.type in ("arrow_function", "function_declaration", "function_expression"):
+    if node.type in _FUNCTIONS:
         body = node.child_by_field_name("body")
         if body is not None and body.type == "statement_block":
             returned = [part for part in body.named_children if part.type == "return_statement"]

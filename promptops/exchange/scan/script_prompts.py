@@ -20,11 +20,11 @@ from .found_prompt import (
     looks_like_prompt,
     says_something,
 )
+from .script_fields import Fields, owner_of, texts_with_names
 from .script_nodes import (
     callee_of,
     fragment_of,
     function_of,
-    given_of,
     hole_of,
     line_of,
     operator_of,
@@ -96,6 +96,9 @@ class _Script:
                     self.names[key] = value
         for name in twice:
             del self.names[name]
+        self.fields = Fields(root, self.names)
+        self.taken: list[int] = []  # values of fields that the text being read is made of
+        self.read: set[int] = set()  # those that a call was seen to send
 
     def prompts(self) -> Iterator[FoundPrompt]:
         covered: list[tuple[int, int]] = []
@@ -114,21 +117,18 @@ class _Script:
     def _named(self, covered: Sequence[tuple[int, int]]) -> Iterator[FoundPrompt]:
         """Texts with a name that no call was seen to send; a piece of another one is left out."""
         found = []
-        for name, node in self._texts():
+        for name, node in texts_with_names(self.root):
             inside = any(a <= node.start_byte < b for a, b in covered)
-            if name in self.sent or inside or self._skipped(node):
+            if name in self.sent or node.id in self.read or inside or self._skipped(node):
                 continue
+            if node.type == "member_expression":
+                continue  # another name for a field, which is found itself
             text = self._text(node)
-            if text is not None and looks_like_prompt(name, text):
+            if text is not None and looks_like_prompt(name, text, owner_of(node)):
                 found.append((name, node, text))
-        pieces = {
-            source_of(inner)
-            for name, node, _ in found
-            for inner in walk(node)
-            if inner.type == "identifier" and source_of(inner) != name
-        }
+        pieces = self.fields.pieces([(name, node) for name, node, _ in found])
         for name, node, text in found:
-            if name not in pieces:
+            if name not in pieces and node.id not in pieces:
                 named = slug(re.sub(r"(?i)_?prompt$", "", snake_of(name)), slug(name, "prompt"))
                 role = "system" if re.search(r"(?i)system|persona", name) else "user"
                 yield FoundPrompt(self.file, line_of(node), named, ((role, text),))
@@ -150,22 +150,6 @@ class _Script:
         line = line_of(node)
         return any(_SKIP in text for text in self.lines[max(0, line - 2) : line])
 
-    def _texts(self) -> Iterator[tuple[str, Any]]:
-        """(name, expression) of each declared or named text, functions that give one included."""
-        for node in walk(self.root):
-            if node.type == "variable_declarator":
-                name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
-                if name is not None and value is not None:
-                    yield source_of(name), given_of(value)
-            elif node.type == "pair":
-                key, value = node.child_by_field_name("key"), node.child_by_field_name("value")
-                if key is not None and value is not None:
-                    yield source_of(key).strip("'\""), given_of(value)
-            elif node.type in ("function_declaration", "method_definition"):
-                name = node.child_by_field_name("name")
-                if name is not None:
-                    yield source_of(name), given_of(node)
-
     # -- texts
 
     def _text(self, node: Any, depth: int = 0) -> Text | None:
@@ -186,6 +170,11 @@ class _Script:
             return tuple(p for side, text in pairs for p in (text or (text_hole_of(side),)))
         if node.type == "identifier" and source_of(node) in self.names:
             return self._text(self.names[source_of(node)], depth + 1)
+        if node.type == "member_expression":
+            value = self.fields.value(node)
+            text = self._text(value, depth + 1) if value is not None else None
+            self.taken += [value.id] if text is not None else []
+            return text
         return self._called(node, depth) if node.type == "call_expression" else None
 
     def _tagged(self, tag: str, node: object, depth: int) -> Text | None:
@@ -208,7 +197,7 @@ class _Script:
                 yield fragment_of(part)
                 continue
             inner = part.named_children[0] if part.named_children else part
-            known = inner.type in ("identifier", "string", "template_string")
+            known = inner.type in ("identifier", "member_expression", "string", "template_string")
             text = self._text(inner, depth + 1) if known else None
             yield from text if text is not None else (text_hole_of(inner),)
 
@@ -255,6 +244,7 @@ class _Script:
             if not instructs(self._listed(pairs["messages"]) if pairs else []):
                 return None
         messages: list[tuple[str, Text]] = []
+        self.taken = []
         for word in (*_SYSTEM, *_ASKED):
             if word in pairs and word in _SYSTEM:
                 messages += self._one("system", pairs[word])
@@ -264,6 +254,7 @@ class _Script:
             messages += self._listed(given)
         if not says_something(messages) or self._skipped(node):
             return None
+        self.read.update(self.taken)
         for inner in walk(node):
             if inner.type == "identifier" and source_of(inner) in self.names:
                 self.sent.add(source_of(inner))
