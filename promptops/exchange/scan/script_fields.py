@@ -60,7 +60,7 @@ def owner_of(node: Any) -> str:
 
 
 def _used_whole(node: Any) -> bool:
-    """Whether a name stands where its whole text is handed on, and not inside another text."""
+    """Whether the whole text of a name is handed on here, by itself."""
     parent = node.parent
     if parent is None:
         return False
@@ -73,7 +73,7 @@ def _used_whole(node: Any) -> bool:
 
 
 def _used_as_piece(node: Any) -> bool:
-    """Whether a name stands in a sum, in a template or after `+=`."""
+    """Whether a name is used in a sum, in a template or after `+=`."""
     kinds = ("binary_expression", "template_substitution", "augmented_assignment_expression")
     return node.parent is not None and node.parent.type in kinds
 
@@ -117,7 +117,7 @@ class Fields:
         return _members(owner).get(name)
 
     def pieces(self, found: Sequence[tuple[str, Any]]) -> set[str | int]:
-        """Names, and values of fields, that only stand inside other texts."""
+        """Names, and values of fields, that are only used inside other texts."""
         pieces: set[str | int] = {
             source_of(inner)
             for name, node in found
