@@ -115,3 +115,27 @@ def test_a_text_that_says_what_failed_is_not_a_prompt(opening: str, tmp_path: Pa
     assert not found_in(tmp_path, f'post({{ body: "{told}" }});')
     (tmp_path / "app.ts").unlink()
     assert not found_in(tmp_path, f'BODY = "{told}"\nsend("{told}")\n', "app.py")
+
+
+@pytest.mark.parametrize("used", ["self.review", "cls.review", "Desk.review"])
+def test_an_attribute_of_a_python_class_is_read_in_its_methods(used: str, tmp_path: Path) -> None:
+    source = f"""class Desk:
+    review: str = "You are a reviewer. {REVIEW}"
+    def ask({used[:4].rstrip(".")}, t):
+        return client.chat.completions.create(model="m", messages=[
+            {{"role": "system", "content": {used}}}, {{"role": "user", "content": t}}])
+"""
+    found = found_in(tmp_path, source, "app.py")
+    assert texts(found) == [[f"You are a reviewer. {REVIEW}", "{…}"]]
+    found = found_in(
+        tmp_path, source + "    def set(self, t):\n        self.review = t\n", "app.py"
+    )
+    assert texts(found) != [[f"You are a reviewer. {REVIEW}", "{…}"]]
+
+
+@pytest.mark.parametrize(
+    "head", ["class Prompts", "@dataclass\nclass Prompts", "class Prompts(Enum)"]
+)
+def test_attributes_of_a_python_class_of_prompts_are_found(head: str, tmp_path: Path) -> None:
+    source = f'{head}:\n    review: str = "{TASK} Respond in English."\n'
+    assert [each.name for each in found_in(tmp_path, source, "app.py")] == ["review"]

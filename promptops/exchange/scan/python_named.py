@@ -48,7 +48,8 @@ def _constants(source: PythonSource, names: Names) -> Iterator[FoundPrompt]:
             if _fills(source, value):
                 continue
             text = text_of(value, names)
-            if text is not None and looks_like_prompt(name, text):
+            owner = body.name if isinstance(body, ast.ClassDef) else ""
+            if text is not None and looks_like_prompt(name, text, owner):
                 found.append((name, value, text))
     pieces = {
         inner.id

@@ -88,6 +88,28 @@ def scopes_of(tree: ast.Module) -> list[Scope]:
     return found
 
 
+def _fields_of(tree: ast.Module) -> tuple[dict[tuple[str, str], ast.expr], dict[int, str]]:
+    """(class, attribute) -> its value, and the class of each method by the method's id. Attributes
+    that something assigns, and those of a class with decorators or subclasses, are not certain.
+    """
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    bases = {base.id for each in classes for base in each.bases if isinstance(base, ast.Name)}
+    assigned = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    }
+    fields, methods = dict[tuple[str, str], ast.expr](), dict[int, str]()
+    for each in classes:
+        if each.decorator_list or each.name in bases:
+            continue
+        methods |= {id(part): each.name for part in each.body if isinstance(part, Function)}
+        for name, value in tables_of(each).items():
+            if name not in assigned:
+                fields[each.name, name] = value
+    return fields, methods
+
+
 class PythonSource:
     """text, tree: of the file, which is `file` in a message; elsewhere: what it imports.
 
@@ -98,6 +120,7 @@ class PythonSource:
         self.lines = text.splitlines()
         self.file, self.tree, self.elsewhere = file, tree, elsewhere
         self.module = tables_of(tree)
+        self.fields, self.methods = _fields_of(tree)
         self.sent: set[str] = set()
         self.read: set[int] = set()
 
@@ -126,11 +149,21 @@ class PythonSource:
         )
         hidden = {item.arg for item in given} | set(stored)
         module = {name: value for name, value in self.module.items() if name not in hidden}
-        return Names(module, own, texts, self.elsewhere)
+        fields = {".".join(key): value for key, value in self.fields.items()}
+        around = self.methods.get(id(node), "")
+        for (owner, name), value in self.fields.items():
+            if owner == around:
+                fields |= {f"self.{name}": value, f"cls.{name}": value}
+        return Names(module | fields, own, texts, self.elsewhere)
 
     def note(self, node: ast.AST, names: Names) -> None:
         """Names that the call reads are not prompts of their own."""
         self.read.update(id(inner) for inner in ast.walk(node))
+        replaced = {  # read as a variable: its text is found by itself
+            id(inner.value)
+            for inner in ast.walk(node)
+            if isinstance(inner, ast.Attribute) and inner.attr == "replace"
+        }
         left: list[ast.AST] = [node]
         while left:
             for inner in ast.walk(left.pop()):
@@ -143,4 +176,10 @@ class PythonSource:
                     elif value is None:
                         self.elsewhere.note(inner.id)
                 elif isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name):
-                    self.elsewhere.note(f"{inner.value.id}.{inner.attr}")
+                    dotted = f"{inner.value.id}.{inner.attr}"
+                    value = names.module.get(dotted)
+                    if value is None:
+                        self.elsewhere.note(dotted)
+                    elif id(value) not in self.read and id(inner) not in replaced:
+                        self.read.add(id(value))
+                        left.append(value)

@@ -55,7 +55,7 @@ def text_of(node: ast.expr, names: Names, depth: int = 0) -> Text | None:
         found = names.find(node.id)
         return None if found is None else text_of(*found, depth + 1)
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        found = names.elsewhere(f"{node.value.id}.{node.attr}")
+        found = names.find(f"{node.value.id}.{node.attr}")
         return None if found is None else text_of(*found, depth + 1)
     if isinstance(node, ast.BinOp):
         return _operated(node, names, depth)
