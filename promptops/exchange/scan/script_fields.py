@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .script_nodes import function_of, given_of, pairs_of, source_of, walk
+from .script_nodes import given_of, pairs_of, source_of, walk
 
 __all__ = ["Fields", "owner_of", "texts_with_names"]
 
@@ -32,8 +32,6 @@ def texts_with_names(root: Any) -> Iterator[tuple[str, Any]]:
             if value is None:
                 continue
             given = given_of(value)
-            if node.type == "variable_declarator" and name.lower() == "prompt":
-                name = f"{function_of(node)}Prompt" if function_of(node) else name
         else:
             continue
         if name:

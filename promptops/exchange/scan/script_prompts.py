@@ -129,7 +129,8 @@ class _Script:
         pieces = self.fields.pieces([(name, node) for name, node, _ in found])
         for name, node, text in found:
             if name not in pieces and node.id not in pieces:
-                named = slug(re.sub(r"(?i)_?prompt$", "", snake_of(name)), slug(name, "prompt"))
+                short = re.sub(r"(?i)_?prompt$", "", snake_of(name)) or snake_of(function_of(node))
+                named = slug(short, slug(name, "prompt"))
                 role = "system" if re.search(r"(?i)system|persona", name) else "user"
                 yield FoundPrompt(self.file, line_of(node), named, ((role, text),))
 
