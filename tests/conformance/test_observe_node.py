@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from promptops.lab import Lab
 from promptops.observe.answers import read_answer
 from promptops.observe.error_class import error_class, error_words
 from promptops.observe.live_call import LiveCall, Observer
@@ -133,3 +135,35 @@ def test_typescript_passes_the_same_cases(tools: test_node.Tools, tmp_path: Path
     kinds = ("hashes", "redacted", "answers", "streams", "errors")
     laws = len(re.findall(r"^test\(", file.read_text(encoding="utf-8"), re.MULTILINE))
     assert passed == sum(len(CASES[kind]) for kind in kinds) + laws
+
+
+_CALLS = """
+const { observe, feedback } = await import(process.argv[1]);
+const messages = [{ role: "user", content: "x" }];
+const value = { prompt: "p", number: 2, version_id: "p1-00000000000000000000000000000000",
+  env: "prod", arm: null, served_from: "file" };
+Object.defineProperty(messages, Symbol.for("promptops.identity"), { value });
+const usage = { prompt_tokens: 3, completion_tokens: 1 };
+const create = async ({ id }) => ({ id, model: "m", usage, choices: [
+  { message: { content: "hi" }, finish_reason: "stop" }] });
+const client = observe({ chat: { completions: { create } } }, { sink: process.argv[2] });
+for (const id of ["c-0", "c-1"])
+  await client.chat.completions.create({ id, model: "m", messages });
+await null;
+feedback("c-1", { good: false }, { sink: process.argv[2] });
+"""
+
+
+def test_a_folder_of_typescript_comes_into_the_store_once(
+    tools: test_node.Tools, tmp_path: Path
+) -> None:
+    reader = test_node.runnable(typescript.reader(typescript.OBSERVE), tmp_path / "reader", tools)
+    command = [*tools.node, "--input-type=module", "-e", _CALLS, reader.as_uri(), "rows"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+    [file] = (tmp_path / "rows").iterdir()
+    lab = Lab(tmp_path)
+    for _ in range(2):
+        lab.import_from(file)
+        rows = lab.store.rows("select prompt, number, tokens_in, finish_reason from live")
+        assert rows == [("p", 2, 3, "stop")] * 2
+        assert lab.store.rows("select kind, value from feedback") == [("good", 0.0)]

@@ -1,22 +1,24 @@
 /**
  * Live calls of a TypeScript application, one line of JSON a call: the same rows as `promptops.observe` of Python writes.
  *
- *     const client = observe(new OpenAI());        // PROMPTOPS_RECORD=stdout
+ *     const client = observe(new OpenAI());        // PROMPTOPS_RECORD=stdout, or a folder
  *     const answer = await client.chat.completions.create(prompt.request({ ticket }));
  *     feedback(answer.id, { good: false, correction: "billing" });
  *
- * Lines go to the standard output, which the platform's log agent carries, and the lab takes them in from there. Nothing is written where
- * PROMPTOPS_RECORD names nothing. No values and no outputs are written; users only as keyed hashes; secrets never. Recording never throws
+ * Lines go to the standard output, which the platform's log agent carries, or into a folder, a file per process; `promptops import` takes
+ * them in from either. Nothing is written where PROMPTOPS_RECORD names nothing. No values and no outputs are written; users only as keyed hashes; secrets never. Recording never throws
  * into the application. A stream is read as the application reads it, and a body that the application reads itself (`asResponse()`) is left
  * to it: promises, streams and responses stay the provider's own objects, with all their methods.
  */
 import { createHmac, randomBytes } from "node:crypto";
-import { writeSync } from "node:fs";
+import { appendFileSync, mkdirSync, writeSync } from "node:fs";
+import { join } from "node:path";
 
 type Fields = { [name: string]: any };
-export type Options = { sink?: "stdout" | ((line: string) => void); service?: string; release?: string };
+export type Options = { sink?: string | ((line: string) => void); service?: string; release?: string };
 
 const IDENTITY = Symbol.for("promptops.identity");
+const STARTED = `${Date.now().toString(36)}${randomBytes(3).toString("hex")}`; // a process number comes again after a restart
 const SHAPES =
   /\b(?:sk|rk|pk|ak|gsk|xai|hf)[-_](?=[A-Za-z0-9_-]{0,80}[0-9])[A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{20,}|\bAIza[A-Za-z0-9_-]{20,}|\bA[KS]IA[0-9A-Z]{12,}/g;
 const NAMED = /(?:^|[_-])(?:API[_-]?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|AUTHORIZATION|COOKIE)S?(?:$|[_-])/i;
@@ -569,7 +571,21 @@ export function feedback(run: string, said: { good?: boolean; score?: number; co
 function sinkOf(options: Options): ((line: string) => void) | null {
   const named = options.sink ?? process.env["PROMPTOPS_RECORD"];
   if (typeof named === "function") return named;
-  return named === "stdout" ? (text) => void writeSync(1, `${text}\n`) : null;
+  if (named === "stdout") return (text) => void writeSync(1, `${text}\n`);
+  if (!named || named === "otlp" || /^[a-z][a-z0-9+.-]*:\/\//i.test(named)) return null; // sinks of the Python package
+  return (text) => appended(named, `${text}\n`);
+}
+
+/** Add a line to this process's file of a folder, which is made if it is missing. Throws what the disk says; callers drop the row. */
+function appended(folder: string, text: string): void {
+  const path = join(folder, `live-${process.pid}-${STARTED}.jsonl`);
+  try {
+    appendFileSync(path, text, { mode: 0o600 });
+  } catch (error: any) {
+    if (error?.code !== "ENOENT") throw error;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    appendFileSync(path, text, { mode: 0o600 });
+  }
 }
 
 function begun(request: any, endpoint: string | undefined, options: Options): Fields {

@@ -1,7 +1,9 @@
 // Live calls through the TypeScript recorder, by the cases that Python passes too: run by tests/conformance/test_observe_node.py.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { setFlagsFromString } from "node:v8";
@@ -156,11 +158,36 @@ test("every door, and the doors of a copy, are one line each", async () => {
   }
 });
 
-test("nothing is observed where no sink is named", () => {
+test("a folder has one file per process, of the lines that stdout has, and is made again", async () => {
+  const home = mkdtempSync(join(tmpdir(), "promptops-"));
+  const folder = join(home, "live", "rows");
+  const observed = observe(client(async () => cases.answers[0].answer), { sink: folder });
+  const read = () => readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8").trim().split("\n"));
+  for (const count of [1, 2]) {
+    await observed.chat.completions.create({ model: "m", messages });
+    await null;
+    assert.deepEqual(read().map((lines) => lines.length), [count]);
+  }
+  assert.ok(feedback("c-1", { good: true }, { sink: folder }));
+  const rows = read()[0].map((text) => JSON.parse(text));
+  assert.deepEqual(rows.map((row) => [row.promptops, row.prompt]), [["live", "p"], ["live", "p"], ["feedback", undefined]]);
+  assert.equal(statSync(join(folder, readdirSync(folder)[0])).mode & 0o77, 0);
+  rmSync(folder, { recursive: true });
+  assert.ok(feedback("c-2", { good: true }, { sink: folder }));
+  assert.equal(read()[0].length, 1);
+  writeFileSync(join(home, "file"), "");
+  const blocked = observe(client(async () => 1), { sink: join(home, "file", "below") });
+  assert.equal(await blocked.chat.completions.create({ messages }), 1);
+  assert.equal(feedback("c-3", { good: true }, { sink: join(home, "file", "below") }), false);
+  rmSync(home, { recursive: true });
+});
+
+test("nothing is observed where no sink is named, or one that only Python has", () => {
   const create = () => 1;
   delete process.env.PROMPTOPS_RECORD;
   assert.equal(observe(client(create)).chat.completions.create, create);
   assert.equal(feedback("c-1", { good: true }), false);
+  for (const sink of ["otlp", "https://collector.example/v1/logs"]) assert.equal(observe(client(create), { sink }).chat.completions.create, create);
 });
 
 /** As the promises of OpenAI's and Anthropic's clients are: the body is read once, and only when the promise is awaited. */
