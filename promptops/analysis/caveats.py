@@ -88,7 +88,8 @@ def _unseen_losses(comparison: Comparison) -> Iterator[str]:
     and a loss that was never seen may cost a whole point.
     """
     first, d = comparison.primary, comparison.pairs().d
-    worst = -float(d.min()) if len(d) else 0.0
+    # a list if numpy is not installed
+    worst = -float(d.min() if hasattr(d, "min") else min(d)) if len(d) else 0.0
     units = first.clusters or first.n
     rare, among = no_failures(units), f"{first.n:,}"
     if first.clusters:

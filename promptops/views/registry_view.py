@@ -79,13 +79,13 @@ def history_table(prompt: str, env: str, entries: Sequence[Entry]) -> str:
     rows = []
     for index, entry in enumerate(entries):
         now = " <span class='dim'>serves now</span>" if index == 0 else ""
-        tint = in_text(_KINDS.get(entry.kind, NEUTRAL))
+        ink = in_text(_KINDS.get(entry.kind, NEUTRAL))
         forced = f" <b style='color:{in_text(BAD)}'>forced</b>" if entry.forced else ""
         rows.append(
             (
                 chip(entry.label, colour(entry.number)) + now,
                 f"<span class='dim po-whole'>{esc(entry.at[:19].replace('T', ' '))}</span>",
-                f"<span style='color:{tint}'>{esc(entry.kind + _share(entry))}</span>{forced}",
+                f"<span style='color:{ink}'>{esc(entry.kind + _share(entry))}</span>{forced}",
                 short(entry.author),
                 esc(entry.reason),
                 f"<span class='dim po-whole'>{esc((entry.evidence or '–')[:12])}</span>",

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def played(case: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", CASES["streams"], ids=lambda case: case["case"])
 def test_streams(case: dict[str, Any]) -> None:
-    row = played(case)
+    row = Context().run(played, case)  # which no earlier test rendered the same request in
     assert case["first_token"] == ("first_token_ms" in row)
     for name in CASES["measured"]:
         row.pop(name, None)
