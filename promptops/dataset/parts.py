@@ -89,7 +89,7 @@ def cell_of(example: Example, name: str) -> Any:
 
 
 def position_of(id: str, index: Mapping[str, int], of: str) -> int:
-    """The place of an example. Raises DatasetError, naming a near id, if there is none of that id.
+    """The place of an example. Raises DatasetError, naming a near id, if no example has it.
 
     index: id -> place; of: the dataset's name.
     """

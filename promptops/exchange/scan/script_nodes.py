@@ -33,7 +33,7 @@ def unfiltered(node: Any) -> Any:
 
 
 def source_of(node: Any) -> str:
-    """Its text; "" if there is no node."""
+    """Its text; "" without a node."""
     return "" if node is None or node.text is None else str(node.text.decode("utf-8", "replace"))
 
 
