@@ -64,7 +64,10 @@ class _AnthropicClients(Clients):
             raise MissingExtra("asking Anthropic", "anthropic") from None
         return anthropic
 
-    def _make(self) -> Sender:
+    def _plain_address(self) -> None:
+        """None: the library always sends."""
+
+    def _through_library(self) -> Sender:
         library, given = self._library(), self._client
         keep_out_of_logs(self.secrets, response_type(library).__module__.partition(".")[0])
         try:

@@ -1,5 +1,5 @@
 """The openai clients behind an endpoint: one for each event loop, made when first needed, never
-retrying.
+retrying. Plain calls to an address need none.
 
 A client that is handed in is used with all its options. A plain one (no http_client, provider or
 callable key of the caller's; sync or async) lends its address and headers to the HTTP client that
@@ -25,6 +25,7 @@ from ..errors import CallError, MissingExtra, SetupError
 from ..redact import SHORTEST, address_secrets
 from .batches import Client
 from .credentials import QuietAddresses, header_secrets
+from .plain_sender import PlainAddress, PlainSender
 from .senders import AsyncSender, DirectSender, Sender, ThreadSender, response_type
 
 __all__ = [
@@ -77,7 +78,8 @@ class Clients:
                     " client with models={name: client}, or save the version with"
                     ' model="embedded" to try it without an endpoint.'
                 )
-            self._library()
+            if self._plain_address() is None:
+                self._library()
 
     async def here(self) -> Sender:
         """The sender of the running event loop; it closes with the loop, or before by `aclose`."""
@@ -123,7 +125,17 @@ class Clients:
         """The package that the client comes from. Raises MissingExtra if it is not here."""
         return _openai()
 
+    def _plain_address(self) -> PlainAddress | None:
+        """The address for calls without the library; None if it has to send."""
+        return PlainAddress.of(self.base_url, self._key) if self._client is None else None
+
     def _make(self) -> Sender:
+        plain = self._plain_address()
+        return (
+            self._through_library() if plain is None else PlainSender(plain, self._through_library)
+        )
+
+    def _through_library(self) -> Sender:
         openai = self._library()
         keep_out_of_logs(self.secrets, response_type(openai).__module__.partition(".")[0])
         given = self._client

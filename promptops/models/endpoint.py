@@ -1,9 +1,9 @@
-"""Any OpenAI-compatible endpoint, through the openai package, by the shortest way that it offers.
+"""Any OpenAI-compatible endpoint, as the openai package asks it, by the shortest way that there is.
 
-The client's own `post` is used, so that whatever it honours still works: proxies, an own CA, Azure,
-headers, a client or http_client handed in; only the objects that it builds around a reply are left
-out. The client never retries, we do. A missing key is an error before anything is sent. No text
-that leaves here holds a key.
+The `post` of a client that was handed in is used, so that whatever it honours still works: proxies,
+an own CA, Azure, headers, an http_client; only the objects that it builds around a reply are left
+out. Plain calls to an address do without the package (`plain_sender`). The client never retries, we
+do. A missing key is an error before anything is sent. No text that leaves here holds a key.
 """
 
 from __future__ import annotations

@@ -30,27 +30,22 @@ class _Response(NamedTuple):
 
 
 class Wire:
-    """http: the client; transport: its own for the address that is asked; response: its class of
-    responses.
+    """times: an aiohttp.ClientTimeout; transport: what keeps the session, as the client's own for
+    the address that is asked; response: makes a response of one that came compressed.
     """
 
-    def __init__(self, http: Any, transport: Any, response: Any) -> None:
-        import aiohttp
-
+    def __init__(self, times: Any, transport: Any, response: Any) -> None:
         self._transport, self._response = transport, response
         self._options: dict[str, Any] = {
             "allow_redirects": False,
             "auto_decompress": False,
             "compress": False,
+            "timeout": times,
         }
-        times = http.timeout
-        self._options["timeout"] = aiohttp.ClientTimeout(
-            sock_connect=times.connect, sock_read=times.read, connect=times.pool
-        )
         self._posts: dict[str, PlainPost | None] = {}  # by address
 
     @classmethod
-    def under(cls, http: object, url: object, response: object) -> Wire | None:
+    def under(cls, http: Any, url: object, response: Any) -> Wire | None:
         """The connections that `http` would use for `url`; None if a proxy is in between, or a
         release of it keeps them elsewhere.
         """
@@ -61,7 +56,19 @@ class Wire:
             or transport.proxy is not None
         ):
             return None
-        return cls(http, transport, response)
+        import aiohttp
+
+        times = http.timeout
+        limits = aiohttp.ClientTimeout(
+            sock_connect=times.connect, sock_read=times.read, connect=times.pool
+        )
+        return cls(
+            limits,
+            transport,
+            lambda status, headers, content: response(
+                status, headers=list(headers), content=content
+            ),
+        )
 
     async def post(self, url: str, headers: Any, content: bytes) -> Any:
         """The response, read; None for a redirect. Raises what aiohttp raises."""
@@ -94,5 +101,5 @@ class Wire:
         if 300 <= status < 400:
             return None
         if "Content-Encoding" in headers:
-            return self._response(status, headers=list(raw), content=content)
+            return self._response(status, raw, content)
         return _Response(status, _Headers(raw), content)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import SetupError
 
-__all__ = ["batch_body", "body_of"]
+__all__ = ["as_json", "batch_body", "body_of"]
 
 _OURS = frozenset(
     ("extra_body", "timeout", "extra_headers", "extra_query")
@@ -41,3 +42,11 @@ def batch_body(request: Mapping[str, object]) -> dict[str, Any]:
                 " leave batch=True out."
             )
     return {name: value for name, value in body.items() if name not in _STREAMING}
+
+
+def as_json(body: Mapping[str, object]) -> bytes:
+    """The bytes of a body, as the clients write them."""
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except UnicodeEncodeError:  # a lone surrogate, which only its escape can carry
+        return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()

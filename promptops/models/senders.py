@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 
 from ..errors import SetupError
 from .fast_transport import Wire
+from .request_body import as_json
 
 __all__ = ["AsyncSender", "DirectSender", "Sender", "ThreadSender", "response_type"]
 _THREADS = 256  # calls in flight of a sync client; threads start as they are needed
@@ -98,7 +98,7 @@ class DirectSender(AsyncSender):
             url = self._urls[path] = self._url.copy_with(
                 raw_path=self._url.raw_path.rstrip(b"/") + path.encode()
             )
-        content = _json(body)
+        content = as_json(body)
         response = (
             await self._wire.post(str(url), self._plain_headers, content)
             if self._wire is not None
@@ -196,10 +196,3 @@ def response_type(openai: Any) -> Any:
         f"openai {openai.__version__} is built on an HTTP library that promptops does not know;"
         " install a release that is supported."
     )
-
-
-def _json(body: Mapping[str, object]) -> bytes:
-    try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    except UnicodeEncodeError:  # a lone surrogate, which only its escape can carry
-        return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()

@@ -22,6 +22,7 @@ from promptops.errors import CallError, SetupError
 from promptops.models.clients import AsyncSender, DirectSender, ThreadSender
 from promptops.models.endpoint import EndpointModel
 from promptops.models.fast_transport import Wire
+from promptops.models.plain_sender import PlainSender
 from promptops.models.protocol import Call, Reply
 from tests.faults.server import FaultServer, Proxy, Say, Seen, completion, error, events
 
@@ -281,7 +282,7 @@ def test_plain_calls_take_the_wire_beneath_the_client() -> None:
     """
 
     async def wired(url: str) -> bool:
-        model = EndpointModel(base_url=url, api_key=KEY)
+        model = EndpointModel(openai.AsyncOpenAI(base_url=url, api_key=KEY))
         sender = await model._clients.here()
         try:
             return isinstance(sender, DirectSender) and sender._wire is not None
@@ -299,7 +300,8 @@ def test_the_client_sends_by_itself_where_its_connections_are_kept_elsewhere(
     """
     monkeypatch.setattr(Wire, "under", classmethod(lambda *_: None))
     with FaultServer(good) as server:
-        assert ask(EndpointModel(base_url=server.url, api_key=KEY), DirectSender).text == "ok"
+        client = openai.AsyncOpenAI(base_url=server.url, api_key=KEY)
+        assert ask(EndpointModel(client), DirectSender).text == "ok"
     assert server.seen[0].headers["authorization"] == f"Bearer {KEY}"
 
 
@@ -326,17 +328,32 @@ def test_the_wire_and_the_client_send_the_same(monkeypatch: pytest.MonkeyPatch) 
     assert (short.path, short.body) == (own.path, own.body)
 
 
+def made(url: str) -> EndpointModel:
+    return EndpointModel(base_url=url, api_key=KEY)
+
+
+def handed_in(url: str) -> EndpointModel:
+    return EndpointModel(openai.AsyncOpenAI(base_url=url, api_key=KEY))
+
+
+BOTH = pytest.mark.parametrize(
+    ("model", "how"), [(made, PlainSender), (handed_in, DirectSender)], ids=["made", "handed in"]
+)
+
+
+@BOTH
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-def test_an_encoded_answer_is_read(coding: str) -> None:
+def test_an_encoded_answer_is_read(coding: str, model: Any, how: type) -> None:
     """What a server compresses, as the client offers it, is read as if it had not."""
     packed = {"gzip": gzip.compress, "deflate": zlib.compress}[coding](
         json.dumps(completion("packed")).encode()
     )
     with FaultServer(lambda seen: Say(body=packed, headers={"Content-Encoding": coding})) as server:
-        assert ask(EndpointModel(base_url=server.url, api_key=KEY), DirectSender).text == "packed"
+        assert ask(model(server.url), how).text == "packed"
 
 
-def test_a_redirect_is_followed() -> None:
+@BOTH
+def test_a_redirect_is_followed(model: Any, how: type) -> None:
     """An address that has moved (307, which keeps the method) is asked at its new place."""
 
     def moved(seen: Seen) -> Say:
@@ -347,7 +364,7 @@ def test_a_redirect_is_followed() -> None:
         )
 
     with FaultServer(moved) as server:
-        assert ask(EndpointModel(base_url=server.url, api_key=KEY), DirectSender).text == "ok"
+        assert ask(model(server.url), how).text == "ok"
     assert [seen.path for seen in server.seen][-1] == "/new/chat/completions"
     assert server.seen[-1].headers["authorization"] == f"Bearer {KEY}"
 
@@ -404,7 +421,9 @@ def authority(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
         "-out",
         "llm.csr",
     )
-    (tmp_path / "ext").write_text("subjectAltName=DNS:llm.invalid\nauthorityKeyIdentifier=keyid\n")
+    (tmp_path / "ext").write_text(
+        "subjectAltName=DNS:llm.invalid,DNS:localhost\nauthorityKeyIdentifier=keyid\n"
+    )
     run(
         "x509",
         "-req",
