@@ -9,23 +9,28 @@ proxy, a redirect, a body that is encoded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .plain_post import PlainPost
 
-__all__ = ["Wire"]
+__all__ = ["RawHeaders", "Response", "Wire"]
 
 
-class _Headers(NamedTuple):
-    raw: Sequence[tuple[bytes, bytes]]
+_Pairs = Sequence[tuple[bytes, bytes]]
 
 
-class _Response(NamedTuple):
+class RawHeaders(NamedTuple):
+    """The headers as they came."""
+
+    raw: _Pairs
+
+
+class Response(NamedTuple):
     """A response, read: what the client's own says of itself, as far as it is asked here."""
 
     status_code: int
-    headers: _Headers
+    headers: RawHeaders
     content: bytes
 
 
@@ -34,7 +39,9 @@ class Wire:
     the address that is asked; response: makes a response of one that came compressed.
     """
 
-    def __init__(self, times: Any, transport: Any, response: Any) -> None:
+    def __init__(
+        self, times: object, transport: Any, response: Callable[[int, _Pairs, bytes], object]
+    ) -> None:
         self._transport, self._response = transport, response
         self._options: dict[str, Any] = {
             "allow_redirects": False,
@@ -94,7 +101,7 @@ class Wire:
         self,
         status: int,
         headers: Any,
-        raw: Sequence[tuple[bytes, bytes]],
+        raw: _Pairs,
         content: bytes,
     ) -> Any:
         """The response as its readers know it; None for a redirect, which the client follows."""
@@ -102,4 +109,4 @@ class Wire:
             return None
         if "Content-Encoding" in headers:
             return self._response(status, raw, content)
-        return _Response(status, _Headers(raw), content)
+        return Response(status, RawHeaders(raw), content)

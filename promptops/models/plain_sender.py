@@ -19,12 +19,14 @@ import zlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.request import getproxies
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from .fast_transport import Wire
+from .fast_transport import RawHeaders, Response, Wire
 from .request_body import as_json
 from .senders import Sender
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 __all__ = ["PlainAddress", "PlainSender"]
 
@@ -57,6 +59,8 @@ class PlainAddress(NamedTuple):
             return None
         if any(name in os.environ for name in _ASKED):
             return None
+        from urllib.request import getproxies
+
         if any(getproxies().get(scheme) for scheme in ("http", "https", "all")):
             return None
         version, system = _openai_version(), _system()
@@ -79,7 +83,7 @@ class PlainSender:
 
     async def post(
         self, path: str, body: Mapping[str, object], options: Mapping[str, object]
-    ) -> Any:
+    ) -> object:
         """The HTTP response, read, whatever its status."""
         if not options:
             url = self._address.url + path
@@ -112,18 +116,22 @@ class PlainSender:
         return self._library
 
 
+class _Closable(Protocol):
+    async def close(self) -> None: ...
+
+
 class _Connections:
     """The pool that the client opens, with the certificates that it trusts."""
 
     def __init__(self, secure: bool) -> None:
-        self.client: Any = None
-        self._trust: Any = True
+        self.client: _Closable | None = None
+        self._trust: SSLContext | bool = True
         if secure:
             from httpx2 import create_ssl_context
 
             self._trust = create_ssl_context()
 
-    def get_client(self) -> Any:
+    def get_client(self) -> object:
         """A session with connections of its own."""
         import aiohttp
 
@@ -131,19 +139,7 @@ class _Connections:
         return aiohttp.ClientSession(connector=connector)
 
 
-class _Packed(NamedTuple):
-    """What is read of a response that came compressed."""
-
-    status_code: int
-    headers: Any
-    content: bytes
-
-
-class _Raw(NamedTuple):
-    raw: Sequence[tuple[bytes, bytes]]
-
-
-def _unpacked(status: int, headers: Sequence[tuple[bytes, bytes]], content: bytes) -> Any:
+def _unpacked(status: int, headers: Sequence[tuple[bytes, bytes]], content: bytes) -> object:
     """The response, unpacked: gzip here, which nearly all servers send, anything else by the HTTP
     library, whose errors are raised.
     """
@@ -153,10 +149,11 @@ def _unpacked(status: int, headers: Sequence[tuple[bytes, bytes]], content: byte
         with contextlib.suppress(zlib.error):  # the library says what is wrong with it
             words = packed.decompress(content)
             if packed.eof and not packed.unused_data:
-                return _Packed(status, _Raw(headers), words)
+                return Response(status, RawHeaders(headers), words)
     import httpx2
 
-    return httpx2.Response(status, headers=list(headers), content=content)
+    made: object = httpx2.Response(status, headers=list(headers), content=content)
+    return made
 
 
 def _headers(key: str, version: str, system: str) -> dict[str, str]:
