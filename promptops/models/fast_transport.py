@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from .plain_post import PlainPost
 
-__all__ = ["RawHeaders", "Response", "Wire"]
+__all__ = ["RawHeaders", "RawResponse", "Wire"]
 
 
 _Pairs = Sequence[tuple[bytes, bytes]]
@@ -26,7 +26,7 @@ class RawHeaders(NamedTuple):
     raw: _Pairs
 
 
-class Response(NamedTuple):
+class RawResponse(NamedTuple):
     """A response, read: what the client's own says of itself, as far as it is asked here."""
 
     status_code: int
@@ -109,4 +109,4 @@ class Wire:
             return None
         if "Content-Encoding" in headers:
             return self._response(status, raw, content)
-        return Response(status, RawHeaders(raw), content)
+        return RawResponse(status, RawHeaders(raw), content)

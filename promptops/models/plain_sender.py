@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from .fast_transport import RawHeaders, Response, Wire
+from .fast_transport import RawHeaders, RawResponse, Wire
 from .request_body import as_json
 from .senders import Sender
 
@@ -149,7 +149,7 @@ def _unpacked(status: int, headers: Sequence[tuple[bytes, bytes]], content: byte
         with contextlib.suppress(zlib.error):  # the library says what is wrong with it
             words = packed.decompress(content)
             if packed.eof and not packed.unused_data:
-                return Response(status, RawHeaders(headers), words)
+                return RawResponse(status, RawHeaders(headers), words)
     import httpx2
 
     made: object = httpx2.Response(status, headers=list(headers), content=content)
