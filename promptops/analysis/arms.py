@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from operator import eq
 from typing import TYPE_CHECKING, Any
@@ -155,6 +155,29 @@ class Pairs:
         """Share of the shared examples that have no pair."""
         shared = self.n + len(self.unscored)
         return len(self.unscored) / shared if shared else 0.0
+
+    def scaled(self, factors: Floats, *, weighing: bool, counted: bool = False) -> Pairs:
+        """These pairs with every outcome multiplied by its factor, so that means over examples are
+        weighted means; nothing that holds for 0/1 outcomes alone is left.
+
+        Args:
+            factors: one per example, with the mean 1.
+            weighing: whether the factors are weights of the examples, which intervals account for.
+            counted: whether the outcomes were 0 or 1, each of one repeat.
+        """
+        together = factors if self.weights is None else self.weights * factors
+        return replace(
+            self,
+            candidate=self.candidate * factors,
+            baseline=self.baseline * factors,
+            d=self.d * factors,
+            binary=False,
+            grid=None,
+            within=(math.nan, math.nan),
+            scale=float(together.max()),
+            weights=together if weighing or self.weights is not None else None,
+            counted=counted,
+        )
 
 
 def why_unscored(arms: Sequence[Arm]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import replace
 
@@ -47,15 +46,4 @@ def stratified(pairs: Pairs, labels: GoldenLabels, label: str | None = None) -> 
     if not all(totals.values()):
         return None
     factors = np.array([len(wanted) / (len(totals) * totals[first[i]]) for i in wanted])
-    return replace(
-        part,
-        candidate=part.candidate * factors,
-        baseline=part.baseline * factors,
-        d=part.d * factors,
-        binary=False,
-        grid=None,
-        within=(math.nan, math.nan),
-        scale=float((own * factors).max()),
-        weights=None if pairs.weights is None else own * factors,
-        counted=False,
-    )
+    return part.scaled(factors, weighing=False)

@@ -19,8 +19,9 @@ from .compare import Comparison
 from .e_values import e_value
 from .facts import rounded
 from .policy_checks import Check, Rule, main, primary
+from .random_effects import Combined
 from .slices import part_of, places_of
-from .tasks import Combined, over_tags
+from .tasks import over_tags
 
 __all__ = ["PrimaryClaim", "claim", "judged_tasks", "primary_check", "task_figures"]
 
@@ -86,7 +87,7 @@ def primary_check(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
         text = f"The policy judges over tasks, but {error}"
         return Check(figures.name, "unproven", text, _MORE)
     if rule.peeking:
-        text = f"{_said(found)} A verdict over tasks waits for all examples."
+        text = f"{found.statement()} A verdict over tasks waits for all examples."
         return Check(figures.name, "unproven", text, "Go on to the planned number of examples.")
     if policy.goal != "better":
         return _not_worse(figures.name, found, policy, rule)
@@ -120,7 +121,7 @@ def _better(name: str, found: Combined, policy: Policy, rule: Rule, evidence: fl
         settled = rule.p_better <= policy.alpha
     else:
         settled = found.p_better <= policy.alpha * rule.share
-    wording = _said(found)
+    wording = found.statement()
     if settled and found.mean >= policy.min_effect - 1e-12:
         return Check(name, "pass", wording)
     if found.p_worse <= policy.alpha:
@@ -143,8 +144,8 @@ def _not_worse(name: str, found: Combined, policy: Policy, rule: Rule) -> Check:
     alpha = policy.alpha * rule.share if wanted is None else 1 / wanted
     bound = found.bound(alpha)
     wording = (
-        f"{_said(found)} At worst {words.points(bound)} (one-sided {100 * (1 - alpha):.3g} %), the"
-        f" margin is {words.points(policy.margin).lstrip('+')}."
+        f"{found.statement()} At worst {words.points(bound)} (one-sided"
+        f" {100 * (1 - alpha):.3g} %), the margin is {words.points(policy.margin).lstrip('+')}."
     )
     if bound > -policy.margin:
         return Check(name, "pass", wording)
@@ -152,14 +153,6 @@ def _not_worse(name: str, found: Combined, policy: Policy, rule: Rule) -> Check:
         return Check(name, "fail", f"It is worse: {wording}", "Look at the tasks that lost first.")
     return Check(
         name, "unproven", f"Not settled: {wording}", "Add tasks, or widen margin by review."
-    )
-
-
-def _said(found: Combined) -> str:
-    return (
-        f"Over {words.count(found.tasks, 'task')}: {words.points(found.mean)}, 90 % interval"
-        f" {words.interval(*found.interval)} (random effects, Hartung-Knapp);"
-        f" {words.p_value(found.p_better)}."
     )
 
 

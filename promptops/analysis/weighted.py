@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import intervals
@@ -49,18 +48,7 @@ def weigh(pairs: Pairs, weights: Mapping[str, float]) -> Pairs:
     if not len(raw) or not raw.max() or raw.min() == raw.max():
         return pairs
     factors = raw / raw.mean()
-    return replace(
-        pairs,
-        candidate=pairs.candidate * factors,
-        baseline=pairs.baseline * factors,
-        d=pairs.d * factors,
-        binary=False,
-        grid=None,
-        within=(math.nan, math.nan),
-        scale=float(factors.max()),
-        weights=factors,
-        counted=pairs.binary and pairs.repeats == 1,
-    )
+    return pairs.scaled(factors, weighing=True, counted=pairs.binary and pairs.repeats == 1)
 
 
 def effective_n(weights: Floats) -> float:

@@ -4,6 +4,7 @@ already. Nothing is asked of a model, and nothing is written but the report.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from .extras import lacks
 if TYPE_CHECKING:
     from ..analysis.binary_compare import BinaryComparison
     from ..lab.compare_table import TableComparison
+    from ..lab.task_table import Tasks
 
 __all__ = ["compare"]
 
@@ -28,7 +30,7 @@ _DECIDED = {
 
 
 @click.command()
-@click.argument("table", required=False, type=click.Path(path_type=Path))
+@click.argument("tables", metavar="[TABLE]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--baseline",
     required=True,
@@ -46,6 +48,7 @@ _DECIDED = {
 @click.option("--output-column", "output", help="Long table: the column of answers.")
 @click.option("--id", "id_", help="The column of example ids.")
 @click.option("--tags", help="A column of topics, to see where it changed.")
+@click.option("--tasks", is_flag=True, help="Each of the --tags is a task: the mean over tasks.")
 @click.option("--cluster", help="A column of groups that count as one example.")
 @click.option("--weights", help="A column of counts: how often each is asked.")
 @click.option(
@@ -59,7 +62,7 @@ _DECIDED = {
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
 @click.option("--all", "everything", is_flag=True, help="List every example that got worse.")
 def compare(
-    table: Path | None,
+    tables: tuple[Path, ...],
     baseline: str,
     candidate: str,
     expected: str | None,
@@ -72,31 +75,35 @@ def compare(
     TABLE is CSV, JSONL, JSON, XLSX or Parquet: one row per example with a column for each of the
     two, or one row per answer with a column of versions. Columns of numbers from 0 to 1 are
     compared as scores. Without TABLE the two are files, each one run of another tool (Inspect,
-    lm-eval, ...), compared by their own scores. Exit code 0 whatever the answer: `promptops
-    evaluate` is the gate.
+    lm-eval, ...), compared by their own scores. Several TABLEs are a task each, as the --tags of
+    one are with --tasks: a row per task, and the mean over tasks by random effects. Exit code 0
+    whatever the answer: `promptops evaluate` is the gate.
 
     0/1 outcomes in CSV or JSONL need no more than the extra [cli]; everything else needs [run].
     """
     named = {"baseline": baseline, "candidate": candidate, "expected": expected}
+    several = len(tables) > 1
+    _check_tasks(options, several)
     if lacks("run"):
-        _without_run(table, options, **named, version=version, scorers=scorers)
+        table = tables[0] if tables else None
+        _without_run(table, options, **named, version=version, scorers=scorers, several=several)
         return
     from ..lab.compare_table import compare as compare_table
     from ..scorers.grammar import scorer_of
 
-    found = compare_table(
-        table,
-        baseline=baseline,
-        candidate=candidate,
-        expected=expected,
-        scorer=[scorer_of(text) for text in scorers] or None,
-        version=version,
-        output=options["output"],
-        id=options["id_"],
-        tags=options["tags"],
-        cluster=options["cluster"],
-        weights=options["weights"],
-    )
+    asked: dict[str, Any] = {
+        **named,
+        "scorer": [scorer_of(text) for text in scorers] or None,
+        "version": version,
+        **{role: options[key] for role, key in (*_COLUMNS.items(), ("weights", "weights"))},
+    }
+    if several:
+        _tell_tasks({_task(path, tables): compare_table(path, **asked) for path in tables}, options)
+        return
+    found = compare_table(*tables, **asked)
+    if options["tasks"]:
+        _show_tasks(found.tasks(), options["as_json"])
+        return
     if options["as_json"]:
         _as_json(found)
     elif options["markdown"]:
@@ -110,10 +117,59 @@ def compare(
         )
 
 
+def _check_tasks(options: dict[str, Any], several: bool) -> None:
+    """Raises UsageError for options that do not go with tasks."""
+    if options["tasks"] and (several or options["tags"] is None):
+        raise click.UsageError(
+            "--tasks needs --tags, the column of the tasks in one table; several tables are tasks"
+            " by themselves"
+        )
+    for name, value in (("-o", options["report"]), ("--markdown", options["markdown"])):
+        if value and (several or options["tasks"]):
+            raise click.UsageError(f"{name} is for one comparison; leave it out for tasks")
+
+
+def _task(path: Path, among: tuple[Path, ...]) -> str:
+    """The name of the task that a table is: its file's, or its path if two files are named so."""
+    alike = sum(each.stem == path.stem for each in among)
+    return path.stem if alike == 1 else str(path)
+
+
+def _tell_tasks(found: Mapping[str, TableComparison], options: dict[str, Any]) -> None:
+    """Tables as tasks, and what was guessed at reading each."""
+    from ..lab.task_table import over_tasks
+    from ..markup import plain
+
+    _show_tasks(over_tasks(found), options["as_json"])
+    if not options["as_json"]:
+        for task, each in found.items():
+            for note in each.table_notes:
+                click.echo(plain(f"  - {task}: {note}"))
+
+
+def _show_tasks(found: Tasks, as_json: bool) -> None:
+    """A row per task, then what they say together."""
+    from ..markup import plain
+    from .text_table import show
+
+    rows = found.frame.reset_index().to_dict("records")
+    if as_json:
+        import json
+
+        document = {"statement": found.statement(), "tasks": rows, "notes": [*found.notes]}
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        return
+    show(rows)
+    for note in found.notes:
+        click.echo(plain(note))
+
+
 def _without_run(table: Path | None, options: dict[str, Any], **asked: Any) -> None:
     """The same sentences by the standard library. Raises MissingExtra if that is not enough."""
     from ..study.binary_table import compare_binary
 
+    if options["tasks"] or asked.pop("several"):
+        raise MissingExtra("promptops compare of several tasks", "run")
     for flag, name in (("report", "-o"), ("markdown", "--markdown")):
         if options[flag]:
             raise MissingExtra(f"promptops compare {name}", "run")

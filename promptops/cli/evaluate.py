@@ -63,7 +63,7 @@ def evaluate(study: Path, report: Path | None, root: Path | None, **chosen: Any)
     prompt = "support-triage"
     candidate = "v3"                # a version, or an environment: "env:staging"
     baseline = "env:prod"           # likewise
-    dataset = "data/support_tickets.jsonl"
+    dataset = "data/support_tickets.jsonl"    # or tasks: {sums = "a.csv", dates = "b.csv"}
     split = "test"                  # optional
     scorers = ["similar_to(at_least=0.9)", {name = "json_has", args = ["user_id"]}]
     [policy]
@@ -156,6 +156,8 @@ def _tell_comparison(comparison: Comparison) -> None:
     held = {"promote": "holds", "reject": "does not hold", "inconclusive": "is not shown to hold"}[
         verdict.decision
     ]
+    if verdict.policy.estimand == "tasks":
+        _tell_tasks(comparison)
     click.echo(plain(f"{verdict.policy.goal.replace('_', ' ')} {held}: {comparison.statement()}"))
     text: list[Any] = [reason for reason in verdict.reasons if reason != comparison.statement()]
     for sentence in [*text, *(f"Next: {step}" for step in verdict.next)]:
@@ -169,3 +171,16 @@ def _tell_comparison(comparison: Comparison) -> None:
                 f" {', '.join(ids[:30])}{f' and {len(ids) - 30:,} more' if len(ids) > 30 else ''}"
             )
         )
+
+
+def _tell_tasks(comparison: Comparison) -> None:
+    """A row per task, before the verdict over them; nothing if there are no tasks, which the
+    verdict says.
+    """
+    from ..errors import StatisticsError
+
+    try:
+        found = comparison.tasks()
+    except StatisticsError:
+        return
+    show(found.frame.reset_index().to_dict("records"))

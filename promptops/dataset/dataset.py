@@ -19,7 +19,7 @@ from .example import Example
 from .origin import Origin
 from .read_file import read_whole
 from .roles import Asked, Named
-from .split import key_of, split_of
+from .task_datasets import joined
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -93,7 +93,7 @@ class Dataset:
         if isinstance(x, Dataset):
             if asked.silent():
                 return x if name is None else replace(x, name=name)
-            x, name = [_unsplit(example) for example in x], name or x.name
+            x, name = [parts.unsplit(example) for example in x], name or x.name
         found = read_whole(x, asked, name)
         return cls(found.examples, found.name, found.notes, found.roles, found.origin)
 
@@ -109,6 +109,21 @@ class Dataset:
             DatasetError: naming the example at fault.
         """
         return cls(checked(examples), name)
+
+    @classmethod
+    def of_tasks(cls, tasks: Mapping[str, Dataset], *, name: str = "tasks") -> Dataset:
+        """One dataset of several, for `comparison.tasks()` and `Policy(estimand="tasks")`: an
+        example's id is `task/id`, its one tag is its task, and splits stay.
+
+        Args:
+            tasks: task -> its dataset, two or more.
+            name: for people.
+
+        Raises:
+            DatasetError: there are fewer than two, one is empty, or two are the same examples.
+        """
+        examples, notes = joined(tasks)
+        return cls(checked(examples), name, notes)
 
     @classmethod
     def recorded(
@@ -189,16 +204,13 @@ class Dataset:
     @property
     def clusters(self) -> dict[str, str] | None:
         """Example id -> its cluster, for those that have one; None if none has."""
-        return {
-            example.id: example.cluster for example in self.examples if example.cluster is not None
-        } or None
+        found = {one.id: one.cluster for one in self.examples if one.cluster is not None}
+        return found or None
 
     # -- parts of it
 
     def split(self, name: str) -> Dataset:
-        """The examples of "train", "val" or "test": a quarter, a quarter and half of all, by a hash
-        that never moves one.
-        """
+        """The examples of "train", "val" or "test": a quarter, a quarter and half, by a hash."""
         return self._with(parts.in_split(self.examples, name))
 
     @property
@@ -333,18 +345,6 @@ class Dataset:
 
     def _index(self) -> dict[str, int]:
         if "index" not in self._memo:
-            self._memo["index"] = {
-                example.id: position for position, example in enumerate(self.examples)
-            }
+            self._memo["index"] = {one.id: place for place, one in enumerate(self.examples)}
         found: dict[str, int] = self._memo["index"]
         return found
-
-
-def _unsplit(example: Example) -> dict[str, Any]:
-    """The document of an example; a split that its hash gave is left out, so that another cluster
-    gives another.
-    """
-    document = example.document()
-    if example.split == split_of(key_of(example.id, example.cluster)):
-        del document["split"]
-    return document

@@ -14,7 +14,7 @@ from ..canonical import tagged
 from ..errors import DatasetError
 from .example import RESERVED, Example
 from .roles import likely
-from .split import SPLITS
+from .split import SPLITS, key_of, split_of
 
 __all__ = [
     "cell_of",
@@ -26,6 +26,7 @@ __all__ = [
     "matching",
     "position_of",
     "sampled",
+    "unsplit",
 ]
 
 _MOST_NAMED = 10_000  # ids that are searched for a near one
@@ -126,3 +127,13 @@ def _matches(value: object, wanted: object) -> bool:
     if isinstance(value, tuple):
         return value == wanted or any(tag in value for tag in wanted_any)
     return bool(value == wanted) or any(value == one for one in wanted_any)
+
+
+def unsplit(example: Example) -> dict[str, Any]:
+    """The document of an example; a split that its hash gave is left out, so that another cluster
+    gives another.
+    """
+    document = example.document()
+    if example.split == split_of(key_of(example.id, example.cluster)):
+        del document["split"]
+    return document

@@ -20,6 +20,7 @@ from .judge_report import JudgeReport, keep_labels
 from .lab import Lab
 from .measured_judge import measure_judge
 from .study import Study
+from .task_table import over_tasks
 
 __all__ = [
     "Comparison",
@@ -34,6 +35,7 @@ __all__ = [
     "compare",
     "keep_labels",
     "measure_judge",
+    "over_tasks",
     "position_bias",
     "target",
 ]

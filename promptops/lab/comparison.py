@@ -20,9 +20,9 @@ from .model_grid import ModelGrid
 if TYPE_CHECKING:
     from ..analysis.correction import Corrected
     from ..analysis.slices import Slices
-    from ..analysis.tasks import Tasks
     from ..study.project import Project
     from ..study.recorded_study import RecordedStudy
+    from .task_table import Tasks
 
 __all__ = ["Comparison"]
 
@@ -94,19 +94,21 @@ class Comparison(Facts):
 
         return slices(self, name)
 
-    def tasks(self, tags: Sequence[str] | None = None) -> Tasks:
-        """The same comparison task by task, a tag each: "wins on k of m tasks", the mean over tasks
-        by random effects, and what another task like these may expect.
+    def tasks(self, tags: Sequence[str] | None = None, *, name: str | None = None) -> Tasks:
+        """The same comparison task by task, a tag each: a row per task first, "wins on k of m
+        tasks", the mean over tasks by random effects, and what another task like these may expect.
 
         Args:
             tags: which of the dataset's tags are tasks; None: all.
+            name: the scorer; None: the primary.
 
         Raises:
-            StatisticsError: no example has such a tag.
+            StatisticsError: no example has such a tag, or the measure has no scale from 0 to 1.
         """
         from ..analysis.tasks import over_tags
+        from .task_table import Tasks
 
-        return over_tags(self, tags)
+        return Tasks.shown(over_tags(self, tags, name=name))
 
     def by_model(self) -> ModelGrid:
         """The two prompts on every model that both were asked on in their study: a row per model,

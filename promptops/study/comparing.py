@@ -39,9 +39,16 @@ from .split_wear import keep_verdict
 if TYPE_CHECKING:
     from ..analysis.standings import Leaderboard
     from .project import Project
-    from .study_record import ScorerRef
+    from .study_record import ArmRecord, ScorerRef
 
-__all__ = ["compare_across", "compare_in", "leaderboard", "leaderboard_across", "rival_arms"]
+__all__ = [
+    "compare_across",
+    "compare_in",
+    "described_in",
+    "leaderboard",
+    "leaderboard_across",
+    "rival_arms",
+]
 
 
 @sitting()
@@ -67,6 +74,28 @@ def compare_in(
     Raises:
         StudyError: an arm is not in the study, or both are the same.
     """
+    sources = study.record.sources(_pair(study, candidate, baseline))
+    found = _read(study, sources, study.record.scorers)
+    return _compared(found, sources, study, primary, weights)
+
+
+@sitting()
+def described_in(
+    study: RecordedStudy, candidate: object, baseline: object, primary: str | None
+) -> Facts:
+    """Two arms on this study's own examples and answers, whatever was judged before on them: facts
+    to describe, and not to decide by. Arguments and errors are those of `compare_in`.
+    """
+    sources = study.record.sources(_pair(study, candidate, baseline))
+    first, second = _read(study, sources, study.record.scorers)
+    policy = policy_for(study)
+    name = primary or policy.primary or study.record.primary or None
+    grounds = grounds_of(study, (first, second), name)
+    return compare(first, second, grounds=grounds, primary=name, ties=policy.ties)
+
+
+def _pair(study: RecordedStudy, candidate: object, baseline: object) -> tuple[ArmRecord, ArmRecord]:
+    """The candidate's arm and the baseline's."""
     record = study.record
     b = record.arm(candidate) if candidate is not None else record.arms[-1]
     a = record.arm(baseline) if baseline is not None else baseline_of(study)
@@ -78,9 +107,7 @@ def compare_in(
                 f"{', '.join(record.labels)}."
             )
         a = others[0]
-    sources = record.sources((b, a))
-    found = _read(study, sources, record.scorers)
-    return _compared(found, sources, study, primary, weights)
+    return b, a
 
 
 @sitting()

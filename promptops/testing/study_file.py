@@ -58,7 +58,8 @@ def document_of(path: Path, command: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A study file. where: its folder, from which the dataset's path counts; columns: roles of the
+    """A study file. where: its folder, from which the dataset's path counts; dataset: its path, or
+    task -> path for several, a task each; columns: roles of the
     dataset's columns; models: on which each version is asked instead of its own; policy: None for
     the one in the registry; format: of the file, 1 if it names none (release 0.1, where the first
     text of `similar_to` and its like was a column); optimize: for `promptops optimize` alone.
@@ -68,7 +69,7 @@ class Declared:
     prompt: str
     candidate: str
     baseline: str
-    dataset: str
+    dataset: str | Mapping[str, str]
     scorers: Sequence[Any]
     split: str | None = None
     repeats: int = 1
@@ -105,8 +106,10 @@ class Declared:
                 f"{path.name}: scorers is {document['scorers']!r}; expected a list, the first of"
                 " which decides."
             )
-        plain = {key: str(document[key]) for key in ("prompt", "candidate", "baseline", "dataset")}
-        return cls(path.resolve().parent, **{**document, **plain})
+        plain = {key: str(document[key]) for key in ("prompt", "candidate", "baseline")}
+        tasks = document["dataset"]
+        data = {k: str(v) for k, v in tasks.items()} if isinstance(tasks, dict) else str(tasks)
+        return cls(path.resolve().parent, **{**document, **plain, "dataset": data})
 
     def lab(self, start: Path, *, named: bool) -> Lab:
         """The project's lab: at `start` where it was named, else the nearest folder upwards that
@@ -165,8 +168,12 @@ class Declared:
                 f"the policy's primary {policy.primary!r} is not among the scorers"
                 f" {', '.join(names)}."
             )
-        path = Path(self.dataset)
-        data = Dataset.read(path if path.is_absolute() else self.where / path, **self.columns)
+        if isinstance(self.dataset, str):
+            data = Dataset.read(self.where / self.dataset, **self.columns)
+        else:
+            data = Dataset.of_tasks(
+                {t: Dataset.read(self.where / f, **self.columns) for t, f in self.dataset.items()}
+            )
         data = data.split(self.split) if self.split is not None else data
         old, new = (
             version_named(lab, self.prompt, self.baseline),

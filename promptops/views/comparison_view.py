@@ -17,6 +17,7 @@ from .class_view import classes_html
 from .comparison_forest import forest_rows
 from .comparison_table import comparison_table
 from .figures import tiles
+from .task_view import of_comparison
 from .theme import BAD, GOOD, in_text, page
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def html(comparison: Comparison) -> str:
 
 def body(comparison: Comparison, study: RecordedStudy | None = None) -> str:
     """The same without the style around it."""
-    return answer_card(comparison) + details(comparison, study)
+    return answer_card(comparison) + of_comparison(comparison) + details(comparison, study)
 
 
 def details(

@@ -25,6 +25,7 @@ from ..lab.study import Study
 from ..lab.study_examples import Examples
 from ..lab.study_progress import StudyProgress
 from ..lab.study_review import StudyReview
+from ..lab.task_table import Tasks
 from ..markup import esc
 
 if TYPE_CHECKING:
@@ -120,6 +121,13 @@ def _(face: Lab) -> str:
 @html.register
 def _(face: ModelGrid) -> str:
     from .model_grid_view import html
+
+    return html(face)
+
+
+@html.register
+def _(face: Tasks) -> str:
+    from .task_view import html
 
     return html(face)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc
 from ..study.prompts_by_model import grid_of, has_grid
-from .grid import Column, grid
+from .part_table import part_table
 from .theme import page
 
 if TYPE_CHECKING:
@@ -35,24 +34,7 @@ def of_study(study: Study) -> str:
 
 def body(face: ModelGrid) -> str:
     """The sentence, then the table. Safe markup."""
-    columns: list[Column | str] = [
-        "model",
-        Column(face.baseline, number=True),
-        Column(face.candidate, number=True),
-        Column("difference (90 % interval)", number=True),
-        Column("improved : regressed", number=True),
-        Column("n", number=True),
-    ]
-    rows = [
-        [
-            esc(cell.name),
-            esc(words.percent(cell.baseline)),
-            esc(words.percent(cell.candidate)),
-            f"{esc(words.points(cell.gain).removesuffix(' points'))}"
-            f"<span class='ci'>{esc(words.interval(cell.low, cell.high))}</span>",
-            f"{cell.wins:,} : {cell.losses:,}",
-            f"{cell.n:,}",
-        ]
-        for cell in face.cells
-    ]
-    return f"<p>{esc(face.statement())}</p>" + grid(columns, rows, caption=face.statement())
+    said = face.statement()
+    return f"<p>{esc(said)}</p>" + part_table(
+        "model", face.cells, face.candidate, face.baseline, caption=said
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from statsmodels.stats.meta_analysis import combine_effects
 
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.compare import Comparison, ComparisonContext, compare
-from promptops.analysis.tasks import _paule_mandel, combine, over_tags, over_tasks
+from promptops.analysis.random_effects import _paule_mandel, combine
+from promptops.analysis.tasks import over_tags, over_tasks
 from promptops.errors import StatisticsError
 
 # Colditz et al. 1994, BCG vaccine, log relative risks: metafor's documentation gives REML
@@ -155,3 +157,16 @@ def test_a_row_per_task_and_what_goes_against_the_whole() -> None:
         name: tagged({name: counts}) for name, counts in {"a": (20, 2, 30), "b": (0, 0, 9)}.items()
     }
     assert over_tasks(parts).won == 1
+
+
+def test_tasks_scored_by_two_versions_of_a_scorer_are_said() -> None:
+    """An edited scorer is another one under the same name."""
+    first, other = tagged({"a": (8, 2, 10)}), tagged({"b": (6, 1, 10)})
+    assert "versions of exact" not in over_tasks({"a": first, "b": other}).statement()
+    arms = [
+        replace(arm, scores={"exact": replace(arm.scores["exact"], versions=("2",))})
+        for arm in (other.candidate, other.baseline)
+    ]
+    edited = compare(*arms, grounds=other.grounds)
+    found = over_tasks({"a": first, "b": edited})
+    assert found.notes[-1] == "The tasks were scored by 2 versions of exact."

@@ -184,3 +184,41 @@ def test_examples_are_parameters_of_a_test(tmp_path: Path) -> None:
     assert [
         (param.id, param.values) for param in changed(compare(rows, baseline="a", candidate="b"))
     ] == [("x2", (-1.0,))]
+
+
+def test_several_tables_are_tasks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A row per table, biggest loss first, then the sentences; as JSON; as tags of one table; and
+    options that do not go with tasks.
+    """
+    both, right = [["topic", "q", "a", "b", "gold"]], {"sums": 20, "dates": 15, "irony": 3}
+    for task, count in right.items():
+        lines = [
+            [task, f"{task} {i}", "yes" if i < 8 else "no", "yes" if i < count else "no", "yes"]
+            for i in range(24)
+        ]
+        both += lines
+        with (tmp_path / f"{task}.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([both[0], *lines])
+    with (tmp_path / "all.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(both)
+    asked = ("--baseline", "a", "--candidate", "b", "--expected", "gold")
+    tables = [str(tmp_path / f"{task}.csv") for task in right]
+    assert run("compare", *tables, *asked) == 0
+    out = capsys.readouterr().out
+    first = out.splitlines()
+    assert [line.split("\t")[0] for line in first[:4]] == ["task", "irony", "dates", "sums"]
+    assert first[4] == "b wins on 2 of 3 tasks, loses on 1."
+    assert "  - sums: Scored by" in out
+    assert run("compare", *tables, *asked, "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [(row["task"], row["wins"], row["losses"]) for row in document["tasks"]] == [
+        ("irony", 0, 5),
+        ("dates", 7, 0),
+        ("sums", 12, 0),
+    ]
+    one = str(tmp_path / "all.csv")
+    assert run("compare", one, *asked, "--tags", "topic", "--tasks") == 0
+    assert capsys.readouterr().out.splitlines()[:5] == first[:5]
+    for wrong in ([one, "--tasks"], [*tables, "--tasks"], [*tables, "--markdown"]):
+        assert run("compare", *wrong, *asked) == 2
+    assert "leave it out for tasks" in capsys.readouterr().err

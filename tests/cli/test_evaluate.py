@@ -328,3 +328,23 @@ def test_exit_3_where_batches_are_handed_in_and_the_same_command_collects_them(
         assert run(*command) == 0
     assert run("evaluate", written(tmp_path), "--wait", "2h") == 2
     assert "add --batch" in capsys.readouterr().err
+
+
+def test_a_study_over_several_datasets(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A map of datasets is a task each: the table per task comes first, then the verdict over
+    tasks.
+    """
+    lines = (project / "rows.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    for task in range(3):
+        text = "".join(lines[20 * task : 20 * task + 20])
+        (project / f"part{task}.jsonl").write_text(text, encoding="utf-8")
+    study = written(project, more='[policy]\nestimand = "tasks"')
+    text = Path(study).read_text(encoding="utf-8")
+    tasks = '{one = "part0.jsonl", two = "part1.jsonl", three = "part2.jsonl"}'
+    Path(study).write_text(text.replace('"rows.jsonl"', tasks), encoding="utf-8")
+    assert run("evaluate", study) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].split("\t")[:2] == ["task", "n"]
+    assert sorted(line.split("\t")[0] for line in out[1:4]) == ["one", "three", "two"]
+    assert out[4].startswith("better holds: ")
+    assert "Over 3 tasks: " in "".join(out[5:])

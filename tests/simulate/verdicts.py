@@ -24,7 +24,7 @@ from promptops.analysis.clustered import clustered_mean
 from promptops.analysis.compare import compare
 from promptops.analysis.decide import decide
 from promptops.analysis.interaction import interaction
-from promptops.analysis.tasks import combine
+from promptops.analysis.random_effects import combine
 from promptops.analysis.tried import Judgement, Tried
 
 SEED = 20261129
