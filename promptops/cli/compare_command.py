@@ -99,11 +99,14 @@ def compare(
     }
     if several:
         _tell_tasks({_task(path, tables): compare_table(path, **asked) for path in tables}, options)
-        return
-    found = compare_table(*tables, **asked)
-    if options["tasks"]:
-        _show_tasks(found.tasks(), options["as_json"])
-        return
+    elif options["tasks"]:
+        _show_tasks(compare_table(*tables, **asked).tasks(), options["as_json"])
+    else:
+        _show(compare_table(*tables, **asked), options)
+
+
+def _show(found: TableComparison, options: dict[str, Any]) -> None:
+    """One comparison, in the form that was asked for."""
     if options["as_json"]:
         _as_json(found)
     elif options["markdown"]:
@@ -137,7 +140,7 @@ def _task(path: Path, among: tuple[Path, ...]) -> str:
 
 def _tell_tasks(found: Mapping[str, TableComparison], options: dict[str, Any]) -> None:
     """Tables as tasks, and what was guessed at reading each."""
-    from ..lab.task_table import over_tasks
+    from ..lab.several_tasks import over_tasks
     from ..markup import plain
 
     _show_tasks(over_tasks(found), options["as_json"])

@@ -19,8 +19,8 @@ from .comparison import Comparison
 from .judge_report import JudgeReport, keep_labels
 from .lab import Lab
 from .measured_judge import measure_judge
+from .several_tasks import over_tasks
 from .study import Study
-from .task_table import over_tasks
 
 __all__ = [
     "Comparison",

@@ -16,13 +16,13 @@ from ..policy import Policy
 from ..study.compared import Compared
 from . import show
 from .model_grid import ModelGrid
+from .task_table import Tasks
 
 if TYPE_CHECKING:
     from ..analysis.correction import Corrected
     from ..analysis.slices import Slices
     from ..study.project import Project
     from ..study.recorded_study import RecordedStudy
-    from .task_table import Tasks
 
 __all__ = ["Comparison"]
 
@@ -106,7 +106,6 @@ class Comparison(Facts):
             StatisticsError: no example has such a tag, or the measure has no scale from 0 to 1.
         """
         from ..analysis.tasks import over_tags
-        from .task_table import Tasks
 
         return Tasks.shown(over_tags(self, tags, name=name))
 
