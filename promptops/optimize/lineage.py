@@ -92,9 +92,8 @@ class Lineage:
     proposals: list[Proposal] = field(default_factory=list)
 
     def begin(self, row: Mapping[str, object]) -> None:
-        """Record the search, once."""
-        if not self.store.rows("select 1 from optimizations where id = ?", [self.id]):
-            self.store.append("optimizations", [{"id": self.id, **row, "created_at": utc()}])
+        """Record the search; one that is run again stays as it was first recorded."""
+        self.store.append("optimizations", [{"id": self.id, **row, "created_at": utc()}])
 
     def add(
         self,

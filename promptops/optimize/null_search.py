@@ -53,12 +53,13 @@ def null(searches: int, right: float = 0.6, test: int = TEST, *, fresh: bool = T
     better, points, promoted = 0, 0.0, 0
     for _ in range(searches):
         answers = rng.random((CANDIDATES + 1, VAL)) < right
-        left = list(range(1, CANDIDATES + 1))
+        right_by = answers.cumsum(axis=1)  # [version, row]: of the rows up to this one
+        left = np.arange(1, CANDIDATES + 1)
         seen = 0
         for seen in rungs(VAL, CANDIDATES):
-            left.sort(key=lambda each: -answers[each, :seen].sum())
-            left = left[: max(1, (len(left) + 1) // 2)]
-        gain = answers[left[0], :seen].mean() - answers[0, :seen].mean()
+            ranked = left[np.argsort(-right_by[left, seen - 1], kind="stable")]
+            left = ranked[: max(1, (len(left) + 1) // 2)]
+        gain = float(right_by[left[0], seen - 1] - right_by[0, seen - 1]) / seen
         points += gain
         if gain > 0:  # else the seed stays, and nothing is confirmed
             better += 1

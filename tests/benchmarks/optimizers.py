@@ -37,6 +37,9 @@ from promptops.optimize.operators import definitions, labelled
 from promptops.scorers import equals
 from promptops.version import PromptVersion
 
+sys.path.insert(0, str(Path(__file__).parent))
+from ticket_prompts import BY_HAND, HEAD
+
 ROOT = Path(__file__).resolve().parents[2]
 DRIVER = Path(__file__).with_name("rival_optimizer.py")
 RIVALS = {
@@ -44,18 +47,6 @@ RIVALS = {
     "dspy MIPROv2": ("MIPROv2", ("dspy", "optuna")),
     "gepa, its own adapter": ("gepa", ("gepa",)),
 }
-HEAD = (
-    "Classify the support ticket. Answer with one label and nothing else: one of billing, bug,"
-    " how_to, account, shipping, feedback."
-)
-MEANINGS = """Labels:
-- billing: money: charged, payment, refund, invoice, receipt, price, discount, renewal, tax
-- bug: something does not work: error, crash, freeze, broken, wrong, stopped, empty, lost, update
-- how_to: how do I, where do I find, can I, is it possible, is there a way, setting, export
-- account: sign in, login, password, code, two-factor, locked out, profile, email address, delete
-- shipping: parcel, delivery, courier, tracking, arrived, damaged box, address, customs, warehouse
-- feedback: thank, love, great, suggestion, idea, wish, would be nice, please add, disappointed"""
-BY_HAND = (f"{HEAD}\n\n{MEANINGS}", f"{HEAD} Be careful.")
 OURS: Mapping[str, Callable[[], Any]] = {
     "few_shot": lambda: FewShot(),
     "few_shot, k=48": lambda: FewShot(k=48),

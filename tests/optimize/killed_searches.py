@@ -1,12 +1,14 @@
 """A search that is killed again and again: `python killed_searches.py FOLDER BUDGET KILLS`.
 
-Each life is a fork of this process and ends by `os._exit` in a model's call or before a row is
-appended, at a place that its number draws; the last one lives. Also what its tests search.
+Each life is a fork of this process, which has imported all that a search needs, and ends by
+`os._exit` in a model's call or before a row is appended, at a place that its number draws; the last
+one lives. Also what its tests search.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import sys
@@ -28,6 +30,15 @@ BUDGETS: Mapping[str, Mapping[str, int]] = {
     "tokens": {"budget_tokens": 8_000},
 }
 KILLED = 9
+NEEDED = (
+    "duckdb",
+    "pyarrow.compute",
+    "pyarrow.json",
+    "re2",
+    "scipy.special",
+    "promptops.lab.optimization",
+    "promptops.scale.membership",
+)
 
 
 def data() -> Dataset:
@@ -116,6 +127,8 @@ def kill(folder: Path, budget: str, number: int, most: int) -> int:
 
 def main(folder: Path, budget: str, kills: int) -> None:
     """Kill, let it end, and compare with a search that was never killed."""
+    for module in NEEDED:  # once, not in each life
+        importlib.import_module(module)
     ends = [kill(folder / "killed", budget, number, 3 + 80 // kills) for number in range(kills)]
     assert ends == [KILLED] * kills, ends
     lab, found, paid = life(folder / "killed", budget, lambda kind: None)

@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -76,11 +75,13 @@ def story(search: Any) -> dict[str, Any]:
 
 def test_it_beats_the_seed_and_leads_to_a_confirmed_version(seeded: Callable[..., Any]) -> None:
     """From the seed to evidence in a few lines. It leaves no study until it is confirmed; where
-    candidates and the saved version come from is recorded.
+    candidates and the saved version come from is recorded. The same search in another process
+    replays what is recorded, to the same end.
     """
-    lab, v1, _ = seeded()
+    lab, v1, asked = seeded()
     search = lab.optimize(v1, data(), [equals()], budget_calls=500)
     assert search.status == "finished"
+    assert len(asked.calls) > 100
     assert search.search.best.score > search.candidates[0].score
     assert len(lab.studies) == 0
     [line] = lab.studies.searches.itertuples()
@@ -90,6 +91,13 @@ def test_it_beats_the_seed_and_leads_to_a_confirmed_version(seeded: Callable[...
     assert counts["optimizations"] == 1
     assert counts["candidates"] == len(search.candidates)
     assert counts["candidate_events"] == len(search.search.lineage.events)
+    begun = lab.store.rows("select id, created_at from optimizations")
+    later, v1_later, asked_later = seeded()
+    again = later.optimize(v1_later, data(), [equals()], budget_calls=500)
+    assert asked_later.calls == []
+    assert story(again) == story(search)
+    assert later.store.stats()["rows"] == counts
+    assert later.store.rows("select id, created_at from optimizations") == begun
     v2 = search.save(note="found")
     assert v2.id == search.best.id
     assert search.save().number == v2.number
@@ -130,20 +138,6 @@ def test_a_method_cannot_ask_for_a_test_row(seeded: Callable[..., Any]) -> None:
 
     with pytest.raises(StudyError, match="not of train or val"):
         lab.optimize(v1, data(), [equals()], method=Thief(), budget_calls=50)
-
-
-def test_it_runs_again_for_nothing(seeded: Callable[..., Any], tmp_path: Path) -> None:
-    """The same search in another process replays what is recorded, to the same end."""
-    lab, v1, asked = seeded()
-    first = lab.optimize(v1, data(), [equals()], budget_calls=200)
-    count = len(asked.calls)
-    later, v1_later, asked_later = seeded()
-    again = later.optimize(v1_later, data(), [equals()], budget_calls=200)
-    assert asked_later.calls == []
-    assert count > 100
-    assert story(again) == story(first)
-    rows = later.store.stats()["rows"]
-    assert rows["candidate_events"] == len(first.search.lineage.events)
 
 
 def test_a_stop_ends_a_proposal(seeded: Callable[..., Any]) -> None:

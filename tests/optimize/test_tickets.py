@@ -4,6 +4,7 @@ that the search never saw, and the gate agrees.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
@@ -15,18 +16,10 @@ from promptops.dataset import Dataset
 from promptops.optimize import FewShot, Instructions
 from promptops.scorers import equals
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+from ticket_prompts import BY_HAND, HEAD
+
 TICKETS = Path(__file__).resolve().parents[2] / "data" / "support_tickets.jsonl"
-HEAD = (
-    "Classify the support ticket. Answer with one label and nothing else: one of billing, bug,"
-    " how_to, account, shipping, feedback."
-)
-MEANINGS = """Labels:
-- billing: money: charged, payment, refund, invoice, receipt, price, discount, renewal, tax
-- bug: something does not work: error, crash, freeze, broken, wrong, stopped, empty, lost, update
-- how_to: how do I, where do I find, can I, is it possible, is there a way, setting, export
-- account: sign in, login, password, code, two-factor, locked out, profile, email address, delete
-- shipping: parcel, delivery, courier, tracking, arrived, damaged box, address, customs, warehouse
-- feedback: thank, love, great, suggestion, idea, wish, would be nice, please add, disappointed"""
 
 
 def gain(lab: Any, method: Any, seed: int) -> tuple[float, str]:
@@ -55,8 +48,7 @@ def test_a_pool_of_instructions_is_promoted(
     """
     lab = make_lab()
     for seed in seeds:
-        method = Instructions(texts=[f"{HEAD}\n\n{MEANINGS}", f"{HEAD} Be careful."])
-        found, decision = gain(lab, method, seed)
+        found, decision = gain(lab, Instructions(texts=BY_HAND), seed)
         assert decision == "promote", seed
         assert found >= 0.2, seed
 
