@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StudyError
 from ..optimize.methods import method_with
 from ..scorers.grammar import scorer_from
+from .declared_shapes import check_shapes
 from .study_file import ROLES, Declared, check_format, document_of, version_named
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class DeclaredSearch:
                     " dataset, scorers and the table [optimize]."
                 )
         check_format(path, document)
+        check_shapes(path, document)
         columns, table = document.get("columns", {}), dict(document["optimize"])
         if wrong := sorted(set(columns) - set(ROLES)):
             raise StudyError(

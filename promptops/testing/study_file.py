@@ -17,6 +17,7 @@ from xml.etree import ElementTree as Xml
 from ..errors import StudyError
 from ..policy import Policy
 from ..scorers.grammar import FORM, scorer_from
+from .declared_shapes import check_shapes
 
 if TYPE_CHECKING:
     from ..lab import Dataset, Lab, Study
@@ -99,13 +100,9 @@ class Declared:
                     " dataset and scorers."
                 )
         check_format(path, document)
+        check_shapes(path, document)
         _only(path, document, "columns", ROLES)
         _only(path, document, "options", _OPTIONS)
-        if not isinstance(document["scorers"], list):
-            raise StudyError(
-                f"{path.name}: scorers is {document['scorers']!r}; expected a list, the first of"
-                " which decides."
-            )
         plain = {key: str(document[key]) for key in ("prompt", "candidate", "baseline")}
         tasks = document["dataset"]
         data = {k: str(v) for k, v in tasks.items()} if isinstance(tasks, dict) else str(tasks)
@@ -202,9 +199,7 @@ def check_format(path: Path, document: Mapping[str, object]) -> None:
 
 
 def _only(path: Path, document: Mapping[str, object], table: str, known: Sequence[str]) -> None:
-    found = document.get(table, {})
-    unknown = sorted(set(found) - set(known)) if isinstance(found, dict) else [str(found)]
-    if unknown:
+    if unknown := sorted(set(document.get(table, {})) - set(known)):
         raise StudyError(f"{path.name}: [{table}] has {unknown[0]!r}; it takes {', '.join(known)}.")
 
 

@@ -1,6 +1,6 @@
 """Processes that evaluate studies over one folder, started fast, so that many can be killed: one
 process imports the lab once and forks a child for each life. Every call of a model is one line of a
-file, written before it is answered.
+file, written before it is answered, or a request to the endpoint at `url`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import promptops.lab.live_view, promptops.lab.optimization, promptops.scale.memb
 import promptops.study.ask_cells, promptops.views.faces, promptops.views.progress_view
 from promptops.lab import Dataset, Lab
 from promptops.study.study_run import StudyRun
+from promptops.models.endpoint import EndpointModel
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals
 from promptops.redact import Redactor
@@ -50,7 +51,10 @@ def live(job):
     def answer(request):
         os.write(calls, f"{job['life']} {request['messages'][-1]['content']}\\n".encode())
         return "ok"
-    lab = Lab(job["root"], models={"m": ScriptedModel(answer, latency_ms=15, remote=True)})
+    model = ScriptedModel(answer, latency_ms=15, remote=True)
+    if job["url"]:
+        model = EndpointModel(base_url=job["url"], label="the endpoint")
+    lab = Lab(job["root"], models={"m": model})
     prompt = lab.prompt(job["study"])
     versions = [prompt.save(f"{job['study']}, {name}: {{{{x}}}}", model="m") for name in ("first", "second")]
     data = Dataset.read([{"id": str(n), "x": f"question {n}", "expected": "ok"} for n in range(job["examples"])])
@@ -80,10 +84,13 @@ for line in sys.stdin:
 
 
 class Mother:
-    """Starts one life after another; `with Mother(root) as mother`."""
+    """Starts one life after another; `with Mother(root) as mother`.
 
-    def __init__(self, root: Path, examples: int) -> None:
-        self._root, self._examples = root, examples
+    url: of the endpoint that the lives ask; "" for a model of their own process.
+    """
+
+    def __init__(self, root: Path, examples: int, *, width: int = WIDTH, url: str = "") -> None:
+        self._root, self._examples, self._width, self._url = root, examples, width, url
 
     def __enter__(self) -> Mother:
         log = (self._root / f"stderr-{id(self)}.txt").open("w")
@@ -101,16 +108,25 @@ class Mother:
     def __exit__(self, *_: object) -> None:
         self._process.communicate(timeout=60)
 
-    def start(self, study: str, life: str, *, dies_at: int = 0, forgets: bool = False) -> int:
-        """Its process id. dies_at: it kills itself behind that many records written, 0: never;
+    def start(
+        self,
+        study: str,
+        life: str,
+        *,
+        dies_at: int = 0,
+        forgets: bool = False,
+        root: Path | None = None,
+    ) -> int:
+        """Its process id. root: of its lab, the mother's by default; dies_at: it kills itself behind that many records written, 0: never;
         forgets: broken on purpose, it does not score what an earlier life left without a score.
         """
         job = {
-            "root": str(self._root),
+            "root": str(root or self._root),
             "study": study,
             "life": life,
             "examples": self._examples,
-            "width": WIDTH,
+            "width": self._width,
+            "url": self._url,
         }
         job |= {"dies_at": dies_at, "forgets": forgets}
         assert self._process.stdin is not None
