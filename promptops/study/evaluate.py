@@ -109,8 +109,9 @@ def draw(
             "fresh=True asks again at every run, so that a batch of it would never be collected;"
             " leave one of fresh and batch out."
         )
-    if not isinstance(options.name, str | None):
-        raise StudyError(f"name is {options.name!r}; expected a text, as in name='tone'.")
+    named: object = options.name  # a notebook or a study file may say anything
+    if named is not None and not isinstance(named, str):
+        raise StudyError(f"name is {named!r}; expected a text, as in name='tone'.")
     versions = versions if isinstance(versions, (list, tuple)) else [versions]
     if isinstance(models, str):
         raise StudyError(

@@ -198,7 +198,7 @@ def check_format(path: Path, document: Mapping[str, object]) -> None:
         )
 
 
-def _only(path: Path, document: Mapping[str, object], table: str, known: Sequence[str]) -> None:
+def _only(path: Path, document: Mapping[str, Any], table: str, known: Sequence[str]) -> None:
     if unknown := sorted(set(document.get(table, {})) - set(known)):
         raise StudyError(f"{path.name}: [{table}] has {unknown[0]!r}; it takes {', '.join(known)}.")
 
