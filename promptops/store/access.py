@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -19,6 +19,7 @@ from ..errors import StoreError
 from ..spool.segment import raise_schema, schema_of
 from .connect import MEMORY, WRITERS, Busy, Connection, Damaged, attach
 from .database import Database, Outdated, create, one_at_a_time
+from .key_hashes import KeyHashes
 from .merge_segments import Sources, merge, sources_of
 from .read import Deployments, show_deployments
 from .recent_runs import RecentRuns
@@ -52,6 +53,7 @@ class Access:
         self.folder = folder
         self.main = Database(folder / FILE)
         self.recent = RecentRuns()
+        self._hashes = KeyHashes()
         self._spool = spool
         self._deployments = deployments
         self._scratch: Database | None = None
@@ -106,6 +108,32 @@ class Access:
             if private or not query or "deployments" in query.lower():
                 show_deployments(con, query, self._deployments)
             yield con
+
+    def surely_lacks(self, keys: Iterable[str]) -> bool:
+        """Whether surely no run with one of these keys is recorded, by us (beyond `recent`) or by
+        others. False says nothing: the database knows.
+        """
+        with one_at_a_time():
+            sources = self.sources()
+            state = self.main.state()
+            if state is None or self._lacks(sources, "others") or self.newer():
+                return False
+            try:
+                return self._hashes.lack(keys, state, self._count, self._keys)
+            except (OSError, Busy, Damaged):
+                return False
+
+    def _count(self) -> int:
+        return int(self._read("SELECT count(*) FROM runs")[0][0])
+
+    def _keys(self) -> list[tuple[str]]:
+        return self._read("SELECT key FROM runs")
+
+    def _read(self, sql: str) -> list[Any]:
+        """Rows of the file as it is."""
+        with self.main.reading() as con:
+            found: list[Any] = con.execute(sql).fetchall()
+        return found
 
     def newer(self) -> bool:
         """Whether a newer release wrote the store; reported once."""

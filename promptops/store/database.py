@@ -103,6 +103,11 @@ class Database:
                 self._private()
             self._seen = self._identity()
 
+    def state(self) -> tuple[int, ...] | None:
+        """What changes with the file; None if it is not as it was when `covered` was read."""
+        identity = self._identity()
+        return identity if identity == self._seen else None
+
     @contextmanager
     def reading(self, *, private: bool = False) -> Iterator[Connection]:
         """A read-only connection; `covered` is what it holds. private: its settings may be changed,
@@ -199,10 +204,9 @@ class Database:
             return self._checked()
         except Damaged as damage:
             if self._wal.exists():
-                moved = self._moved(self._wal)
                 say(
-                    f"{damage}; its WAL was set aside as {moved}, and what it held is merged from"
-                    " the segments again."
+                    f"{damage}; its WAL was set aside as {self._moved(self._wal)}, and what it held"
+                    " is merged from the segments again."
                 )
                 try:
                     return self._checked()
@@ -243,10 +247,8 @@ class Database:
 
     def _moved(self, path: Path) -> Path:
         folder = own_folder(self.path.parent / ASIDE)
-        target = (
-            folder
-            / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(3).hex()}-{path.name}"
-        )
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        target = folder / f"{stamp}-{os.urandom(3).hex()}-{path.name}"
         os.replace(path, target)
         return target
 

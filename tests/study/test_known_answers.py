@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from promptops.run import Run, new_id, utc
-from promptops.store import Store, recent_runs
+from promptops.store import Store, key_hashes, recent_runs
 from promptops.store.database import Database
 from promptops.study.records import find_runs, keep_runs, known_runs
 
@@ -102,3 +102,51 @@ def test_a_purged_answer_is_not_known(tmp_path: Path) -> None:
     other = "import sys; from promptops.store import Store; Store(sys.argv[1]).purge(['3'])"
     subprocess.run([sys.executable, "-W", "ignore", "-c", other, str(store.folder)], check=True)
     assert set(known_runs(store, ["k1:b", "k1:c", "k1:d"])) == {"k1:b", "k1:d"}
+
+
+def test_a_new_question_opens_the_file_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once its keys are read, until it changes: what others record or merge, and what falls out of
+    this process's memory, is found all the same.
+    """
+    monkeypatch.setattr(recent_runs, "MOST", 4)
+    opened, real = list[int](), Database.reading
+
+    def reading(self: Database, **options: Any) -> Any:
+        opened.append(1)
+        return real(self, **options)
+
+    monkeypatch.setattr(Database, "reading", reading)
+    others, store = Store(tmp_path / "s"), Store(tmp_path / "s")
+    keep_runs(others, [run(f"k1:old{n}") for n in range(50)], [])
+    others.close()
+
+    def counted(*keys: str) -> tuple[int, set[str]]:
+        """(times that the file was opened, keys that were found)."""
+        before = len(opened)
+        found = set(find_runs(store, keys))
+        return len(opened) - before, found
+
+    def read() -> None:
+        for turn in range(6):
+            assert counted(f"k1:none{turn}")[1] == set()
+        assert counted("k1:never") == (0, set())
+
+    read()
+    assert counted("k1:never", "k1:old7") == (1, {"k1:old7"})
+    keep_runs(others, [run("k1:theirs")], [])
+    assert counted("k1:theirs")[1] == {"k1:theirs"}
+    read()
+    keep_runs(others, [run("k1:merged")], [])
+    others.merge()
+    assert counted("k1:merged")[1] == {"k1:merged"}
+    read()
+    keep_runs(store, [run(f"k1:mine{n}") for n in range(9)], [])
+    assert counted("k1:mine0")[1] == {"k1:mine0"}
+    read()
+    monkeypatch.setattr(key_hashes, "MOST", 3)
+    keep_runs(others, [run("k1:last")], [])
+    for turn in range(9):
+        assert counted(f"k1:few{turn}")[1] == set()
+    assert counted("k1:few")[0] == 1
