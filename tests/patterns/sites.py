@@ -17,6 +17,7 @@ from typing import Any
 import promptops
 
 PACKAGE = Path(promptops.__file__).parent
+_MADE = re.compile(r"\bre\.(?:search|match|fullmatch|finditer|findall|sub|subn|split|compile)\b")
 USES = ("search", "match", "fullmatch", "finditer", "findall", "sub", "subn", "split")
 _UNKNOWN = (
     "search",
@@ -59,15 +60,32 @@ def sites() -> list[Site]:
     """All of them; raises where a pattern cannot be worked out, so that none is left out
     silently.
     """
-    trees = {
-        path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))
-    }
+    trees = _trees()
     applied = _applied(trees)
     return [
         site
-        for path, tree in trees.items()
-        for site in (*_of(path, tree, applied), *_kept(path, applied))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for site in (*_of(path, trees.get(path), applied), *_kept(path, applied))
     ]
+
+
+def _trees() -> dict[Path, ast.Module]:
+    """The files that make a pattern or name one. Of the others, two in three, no tree is made:
+    every worker of the suite collects these sites, and the trees were most of the time.
+    """
+    sources = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+    trees = {path: ast.parse(source) for path, source in sources.items() if _MADE.search(source)}
+    names = {
+        name
+        for path in sources
+        for name, value in vars(_module(path)).items()
+        if name != "__builtins__" and next(_inside(value), None)
+    }
+    named = re.compile(rf"\b(?:{'|'.join(sorted(names))})\b")
+    for path, source in sources.items():
+        if path not in trees and named.search(source):
+            trees[path] = ast.parse(source)
+    return trees
 
 
 def _kept(path: Path, applied: Mapping[tuple[Path, str], set[str]]) -> Iterator[Site]:
@@ -133,8 +151,10 @@ def _taken(node: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def _of(
-    path: Path, tree: ast.Module, applied: Mapping[tuple[Path, str], set[str]]
+    path: Path, tree: ast.Module | None, applied: Mapping[tuple[Path, str], set[str]]
 ) -> Iterator[Site]:
+    if tree is None:
+        return
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     module: Any = None
     for node in ast.walk(tree):
