@@ -10,8 +10,9 @@ import pytest
 
 from promptops.registry import loading
 
-# Files of few tests that take long, the longest first. Two workers take whole files in this order:
-# a long file that came last would leave one of them idle.
+# Files of few tests that take long, the longest first. Workers take whole files in this order:
+# a long file that came last would leave the others idle. They are three for two cores, since one in
+# seven seconds of a worker is spent in waiting: for a process, a lock, a socket or the disk.
 LONG = (
     "tests/faults/test_lab_vanish.py",
     "tests/lab/test_run_all.py",
