@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..canonical import canonical
@@ -64,6 +64,14 @@ class Example:
         if name in RESERVED:
             return getattr(self, name)
         raise KeyError(name)
+
+    def beside(self, columns: Mapping[str, Any]) -> Example:
+        """The same example as it is judged beside one answer, with that answer's own columns among
+        its inputs. Its fingerprint stays.
+        """
+        found = replace(self, inputs={**self.inputs, **columns})
+        object.__setattr__(found, "_print", self.fingerprint)
+        return found
 
     def values(self, names: frozenset[str] | set[str]) -> dict[str, Any]:
         """The inputs that a version takes: those of `names`, and history where there is one and it

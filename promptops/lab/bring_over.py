@@ -32,7 +32,8 @@ def import_runs(
     asked.
 
     Columns tokens_in, tokens_out, cost_usd, latency_ms, model and failure are kept; several models
-    under one label are an arm each.
+    under one label are an arm each. Every other column is kept beside its answer: scorers read it
+    as a column of the example (`example.inputs["grade"]`, `equals(column="grade")`).
 
     Args:
         table: a DataFrame or list of dicts, one row per output.

@@ -21,6 +21,7 @@ from ..analysis.copies import collapse
 from ..engine.needs import check_needs
 from ..errors import StudyError
 from ..exchange.compare_runs import compared_runs
+from ..models.recorded import COLUMNS
 from ..policy import Policy
 from ..scorers.case import Scorer
 from ..signatures import explained
@@ -90,10 +91,15 @@ class TableComparison(Comparison):
                 "version": label,
                 "output": output,
                 "failure": "internal" if output is None else None,
+                **{
+                    name: value
+                    for name, value in self.table.columns_of(label, example, repeat).items()
+                    if name not in COLUMNS
+                },
             }
             for label, cells in self.table.cells.items()
             for example, outputs in cells.items()
-            for output in map(cell_text, outputs)
+            for repeat, output in enumerate(map(cell_text, outputs))
         ]
         return lab.import_runs(
             rows, self.table.dataset, list(self.scorers_used), prompt=prompt, name=name
@@ -192,7 +198,7 @@ def compare(
         }
     else:
         chosen = chosen_scorers(scorer, held, notes)
-        notes += [*check_needs(chosen, held.dataset), *check_texts(chosen, held.dataset)]
+        notes += [*check_needs(chosen, held.as_judged()), *check_texts(chosen, held.dataset)]
         golden = golden_labels(held.dataset)
         arms = {label: _arm(label, held, chosen, golden) for label in (a, b)}
     if expected is None and scores is None:

@@ -14,9 +14,9 @@ from ..errors import CallError, SetupError
 from ..failure_classes import FAILURES
 from .protocol import Call, Reply
 
-__all__ = ["RecordedModel", "columns_of", "sample_numbers"]
+__all__ = ["COLUMNS", "RecordedModel", "columns_of", "plain_cell", "sample_numbers"]
 
-_COLUMNS = (
+COLUMNS = (
     "example",
     "version",
     "sample",
@@ -188,7 +188,7 @@ def columns_of(table: object) -> dict[str, list[Any]]:
     """The known columns as lists of plain values, missing cells None."""
     if hasattr(table, "columns") and hasattr(table, "__getitem__"):
         present = [str(name) for name in table.columns]
-        columns = {name: _plain(table[name]) for name in _COLUMNS if name in present}
+        columns = {name: _plain(table[name]) for name in COLUMNS if name in present}
     elif isinstance(table, Iterable) and not isinstance(table, (str, bytes, Mapping)):
         rows = list(table)
         if not all(isinstance(row, Mapping) for row in rows):
@@ -197,7 +197,7 @@ def columns_of(table: object) -> dict[str, list[Any]]:
             )
         present = list(dict.fromkeys(key for row in rows for key in row))
         columns = {
-            name: [_known(row.get(name)) for row in rows] for name in _COLUMNS if name in present
+            name: [plain_cell(row.get(name)) for row in rows] for name in COLUMNS if name in present
         }
         if not rows:
             return {"example": [], "output": []}
@@ -216,11 +216,13 @@ def columns_of(table: object) -> dict[str, list[Any]]:
 
 def _plain(column: Any) -> list[Any]:
     values = column.tolist() if hasattr(column, "tolist") else column.to_list()
-    return [_known(value) for value in values]
+    return [plain_cell(value) for value in values]
 
 
-def _known(value: object) -> Any:
-    """None for what pandas writes into an empty cell: NaN, NaT and NA do not equal themselves."""
+def plain_cell(value: object) -> Any:
+    """The value, as Python's own where it is numpy's; None for what pandas writes into an empty
+    cell: NaN, NaT and NA do not equal themselves.
+    """
     if value is None or isinstance(value, str):
         return value
     try:

@@ -4,6 +4,7 @@ scorer.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -13,7 +14,9 @@ from ..run import Run
 from ..score import Score
 from ..version import PromptVersion
 
-__all__ = ["Ask", "BatchScorer", "Case", "Scorer"]
+__all__ = ["Ask", "BatchScorer", "Case", "Scorer", "columns_of_answer", "request_of_columns"]
+
+_COLUMNS = "imported_columns"
 
 # asks a model on the scorer's behalf: (version, values, repeat) -> the recorded, reused, budgeted
 # run
@@ -26,7 +29,8 @@ class Case:
 
     Args:
         output: the run's text, "" if the model gave none.
-        example: what was asked, with its golden answer.
+        example: what was asked, with its golden answer; of an answer from a table, with the columns
+            of its own row.
         run: the recorded call.
         reference: the run of another version on the same example and repeat, for scorers that
             compare with one.
@@ -39,9 +43,27 @@ class Case:
     reference: Run | None = None
     ask: Ask | None = None
 
+    def __post_init__(self) -> None:
+        columns = columns_of_answer(self.run.request)
+        if columns:
+            object.__setattr__(self, "example", self.example.beside(columns))
+
     @property
     def expected(self) -> Any:
         return self.example.expected
+
+
+def request_of_columns(columns: Mapping[str, Any]) -> str:
+    """What an imported run keeps in the place of a request: the columns of its row."""
+    return json.dumps({_COLUMNS: columns}, ensure_ascii=False, default=str) if columns else "{}"
+
+
+def columns_of_answer(request: str) -> dict[str, Any]:
+    """The columns that `request_of_columns` wrote; {} for any other request."""
+    if not request.startswith(f'{{"{_COLUMNS}": '):
+        return {}
+    found = json.loads(request)[_COLUMNS]
+    return found if isinstance(found, dict) else {}
 
 
 @runtime_checkable

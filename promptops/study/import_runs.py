@@ -17,17 +17,21 @@ from ..canonical import tagged
 from ..engine.needs import check_needs
 from ..errors import StudyError
 from ..failure_classes import FAILURES
-from ..models.recorded import columns_of, sample_numbers
+from ..models.recorded import COLUMNS, columns_of, sample_numbers
 from ..run import utc
 from ..store.recorder import outside
 from ..version import PromptVersion
+from .answer_columns import answer_columns, as_judged
 from .design import as_version, split_of
 from .import_table import (
     by_model,
     checked_amounts,
+    content_digest,
+    failure_of,
     odd_rows,
     of_examples,
     score_cells,
+    score_columns,
     score_scorers,
     with_answers,
 )
@@ -98,7 +102,7 @@ def import_runs(
     rows = table if hasattr(table, "columns") else [dict(row) for row in table]
     scores = score_cells(rows, where.scores)
     rows = with_answers(rows, where.output) if scores else rows
-    cells, versions = by_model(columns_of(_renamed(rows, where)), where.versions)
+    cells, versions = by_model(_cells(rows, where, dataset), where.versions)
     checked_amounts(cells)
     if where.plan is not None:
         dataset, scorers, _ = where.plan.follow(dataset, scorers, 1)
@@ -107,10 +111,11 @@ def import_runs(
     places = _places(cells, arms, dataset)
     given = score_scorers(scores, places, {label: arm.id for label, arm in arms.items()})
     checked = [*checked_scorers(scorers), *given]
-    for sentence in filter(None, (*odd_rows(cells), *check_needs(checked, dataset))):
+    lacking = check_needs(checked, as_judged(dataset, cells))
+    for sentence in filter(None, (*odd_rows(cells), *lacking)):
         warnings.warn(sentence, stacklevel=outside())
     content = {
-        "imported": _content(cells),
+        "imported": content_digest(cells),
         "dataset": dataset.fingerprint,
         "scorers": [[s.name, s.version] for s in checked],
         "prompt": where.prompt,
@@ -147,6 +152,14 @@ def import_runs(
     study = find_study(project, identity)
     score_study(study, dataset, checked)
     return study
+
+
+def _cells(rows: Any, where: Columns, dataset: Dataset) -> dict[str, list[Any]]:
+    """The known columns of the table, and "columns": what else each row holds, if anything."""
+    cells = columns_of(_renamed(rows, where))
+    known = {where.example, where.version, where.output, where.sample, *COLUMNS}
+    known |= set(score_columns(where.scores).values())
+    return cells | answer_columns(rows, dataset, cells["example"], known)
 
 
 def _renamed(table: Any, where: Columns) -> Any:
@@ -292,14 +305,15 @@ def _run(
 
     output = cell("output")
     text = None if output is None else str(output)
-    failure = cell("failure") or _failure(text)
+    failure = cell("failure") or failure_of(text)
     if failure is not None and failure not in FAILURES:
         raise StudyError(
             f"row {row} has the failure {failure!r}, which is not a failure class; the"
             f" classes are {', '.join(FAILURES)}."
         )
     kept = [cell(name) for name in _KEPT]  # all that is kept: other figures are another run
-    body = f"{arm.id}\0{example}\0{fingerprint}\0{repeat}\0{text}\0{kept!r}"
+    columns = cell("columns") or ""
+    body = f"{arm.id}\0{example}\0{fingerprint}\0{repeat}\0{text}\0{kept!r}{columns}"
     digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
     return {
         "id": f"r-i{digest[:31]}",
@@ -312,7 +326,7 @@ def _run(
         "example_id": example,
         "example_fingerprint": fingerprint,
         "repeat": repeat,
-        "request": "{}",
+        "request": columns or "{}",
         "output": text,
         "finish_reason": cell("finish_reason"),
         "failure": failure,
@@ -325,26 +339,9 @@ def _run(
     }
 
 
-def _failure(text: str | None) -> str | None:
-    """An answer that nobody has is unknown; one without a word is the model's own failure."""
-    if text is None:
-        return "internal"
-    return None if text.strip() else "empty_output"
-
-
 def _model(arm: _Arm) -> str | None:
     return arm.version.model if arm.version is not None else None
 
 
 def _whole(value: Any) -> int | None:
     return None if value is None else int(value)
-
-
-def _content(cells: Mapping[str, list[object]]) -> str:
-    """A digest of all that the table says."""
-    total = hashlib.sha256()
-    for name in sorted(cells):
-        total.update(name.encode())
-        for value in cells[name]:
-            total.update(repr(value).encode("utf-8", "surrogatepass") + b"\0")
-    return total.hexdigest()

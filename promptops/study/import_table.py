@@ -4,6 +4,7 @@ one label, and a note on rows that repeat each other.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 __all__ = [
     "by_model",
     "checked_amounts",
+    "content_digest",
+    "failure_of",
     "odd_rows",
     "of_examples",
     "score_cells",
+    "score_columns",
     "score_scorers",
     "with_answers",
 ]
@@ -126,7 +130,7 @@ def score_cells(table: Any, names: Mapping[str, str] | Sequence[str]) -> dict[st
     Raises:
         StudyError: a column is not there.
     """
-    wanted = dict(names) if isinstance(names, Mapping) else {name: name for name in _listed(names)}
+    wanted = score_columns(names)
     framed = hasattr(table, "columns")
     named = table.columns if framed else (key for row in table for key in row)
     present = list(dict.fromkeys(map(str, named)))
@@ -191,8 +195,11 @@ def of_examples(
     return taken[0], taken[1]
 
 
-def _listed(names: Sequence[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
+def score_columns(names: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
+    """Name of a score -> its column."""
+    if isinstance(names, Mapping):
+        return dict(names)
+    return {name: name for name in ([names] if isinstance(names, str) else names)}
 
 
 def _score(value: object, row: int, column: str) -> float | None:
@@ -217,3 +224,20 @@ def _score(value: object, row: int, column: str) -> float | None:
             " it first."
         )
     return min(max(float(value), 0.0), 1.0)
+
+
+def content_digest(cells: Mapping[str, Sequence[object]]) -> str:
+    """A digest of all that the table says."""
+    total = hashlib.sha256()
+    for name in sorted(cells):
+        total.update(name.encode())
+        for value in cells[name]:
+            total.update(repr(value).encode("utf-8", "surrogatepass") + b"\0")
+    return total.hexdigest()
+
+
+def failure_of(text: str | None) -> str | None:
+    """An answer that nobody has is unknown; one without a word is the model's own failure."""
+    if text is None:
+        return "internal"
+    return None if text.strip() else "empty_output"

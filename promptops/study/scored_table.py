@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..analysis import words
 from ..run import Run
-from ..scorers.case import Case, Scorer
+from ..scorers.case import Case, Scorer, request_of_columns
 from ..scoring.score_phase import ScorePhase
 from .guess_scorer import as_scores, guessed
 from .preflight import checked_scorers
@@ -79,7 +79,7 @@ def scored_cells(
     for example, outputs in cells.items():
         for repeat, output in enumerate(map(cell_text, outputs)):
             if output is not None:
-                run = _run(label, example, output, repeat)
+                run = _run(label, example, output, repeat, held.columns_of(label, example, repeat))
                 where[run.id] = (example, repeat)
                 cases.append(Case(output, examples[example], run))
     phase = ScorePhase(scorers)
@@ -110,7 +110,7 @@ def cell_text(cell: object) -> str | None:
     )
 
 
-def _run(label: str, example: str, output: str, repeat: int) -> Run:
+def _run(label: str, example: str, output: str, repeat: int, columns: Mapping[str, Any]) -> Run:
     failure = None if output.strip() else "empty_output"
     return Run(
         f"{label}\0{example}\0{repeat}",
@@ -123,7 +123,7 @@ def _run(label: str, example: str, output: str, repeat: int) -> Run:
         example,
         None,
         repeat,
-        "{}",
+        request_of_columns(columns),
         output,
         failure=failure,
     )

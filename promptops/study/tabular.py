@@ -7,15 +7,16 @@ be guessed are named.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..dataset import Dataset
+from ..dataset import Dataset, Example
 from ..dataset.example import RESERVED
 from ..dataset.opening import open_source
 from ..errors import StudyError
+from .answer_columns import varying
 
 __all__ = ["Cells", "Table", "read_table"]
 
@@ -34,11 +35,26 @@ _VERSIONS = ("version", "model", "prompt", "variant", "arm", "system")
 @dataclass(frozen=True, slots=True)
 class Table:
     """dataset: the examples; cells: what each arm answered, an example that an arm was not asked
-    being absent there.
+    being absent there; columns: likewise, the columns that belong to the answers of a long table.
     """
 
     dataset: Dataset
     cells: Cells
+    columns: Cells = field(default_factory=dict)
+
+    def columns_of(self, arm: str, example: str, repeat: int) -> dict[str, Any]:
+        """What the table holds beside one answer."""
+        rows = self.columns.get(arm, {}).get(example, ())
+        return dict(rows[repeat]) if rows else {}
+
+    def as_judged(self) -> list[Example]:
+        """The examples with every column that some answer of theirs has, as scorers read them."""
+        found: dict[str, dict[str, Any]] = {}
+        for by_example in self.columns.values():
+            for example, rows in by_example.items():
+                for row in rows:
+                    found.setdefault(example, {}).update(row)
+        return [example.beside(found.get(example.id, {})) for example in self.dataset]
 
 
 def read_table(
@@ -147,17 +163,21 @@ def _long(
     output = columns.get("output") or _guess(names, _OUTPUTS, "output", notes)
     example = columns.get("id") or _guess(names, _IDS, "id", notes)
     cells: dict[str, dict[str, list[Any]]] = {a: {}, b: {}}
+    beside: dict[str, dict[str, list[Any]]] = {a: {}, b: {}}
     heads: dict[str, dict[str, Any]] = {}
+    taken = (version, output, example, expected, *columns.values())
+    own = _own([row for row in rows if str(row.get(version or "")) in cells], example, taken)
     for row in rows:
         label = str(row.get(version or ""))
         if label in cells:
             name = str(row.get(example))
             cells[label].setdefault(name, []).append(row.get(output))
-            heads.setdefault(
-                name,
-                {key: value for key, value in row.items() if key not in (version, output)}
-                | {example: name},
+            beside[label].setdefault(name, []).append(
+                {key: row[key] for key in own if row.get(key) is not None}
             )
+            gone = (version, output, *own)
+            head = {key: value for key, value in row.items() if key not in gone}
+            heads.setdefault(name, head | {example: name})
     for label, found in cells.items():
         if not found:
             seen = sorted({str(row.get(version or "")) for row in rows})
@@ -166,7 +186,22 @@ def _long(
                 f" {', '.join(map(repr, seen[:8]))}."
             )
     rest = {role: column for role, column in columns.items() if role != "output"} | {"id": example}
-    return Table(_dataset(list(heads.values()), expected, rest), cells)
+    return Table(_dataset(list(heads.values()), expected, rest), cells, beside if own else {})
+
+
+def _own(
+    rows: Sequence[Mapping[str, object]], example: str, taken: Collection[str | None]
+) -> list[str]:
+    """The columns that belong to the answers: some example has two values of each."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    ids = [row.get(example) for row in rows]
+    return [
+        name
+        for name in names
+        if name not in taken
+        and name.casefold() not in _TOLD
+        and varying(ids, [row.get(name) for row in rows])
+    ]
 
 
 def _guess(names: Sequence[str], likely: Sequence[str], role: str, notes: list[str]) -> str:

@@ -12,7 +12,7 @@ import pytest
 from promptops.errors import ScorerError, StudyError
 from promptops.lab import Dataset, Lab, compare
 from promptops.models.scripted import ScriptedModel
-from promptops.scorers import equals
+from promptops.scorers import equals, scorer
 
 MakeLab = Callable[..., Lab]
 DATA = Dataset.read([{"id": f"e{i}", "q": f"q{i}", "expected": "yes"} for i in range(12)])
@@ -185,3 +185,104 @@ def test_a_golden_column_is_not_an_input(lab: Lab) -> None:
         lab.evaluate([shown], rows, [equals(column="category")])
     hidden = lab.prompt("w").save("{{q}}", model="m")
     assert lab.evaluate([hidden], rows, [equals(column="category")]).status == "finished"
+
+
+def graded(n: int = 24) -> list[dict[str, Any]]:
+    """Two arms; "grade" is of each answer, "doc" of each example, "contexts" of each answer."""
+    return [
+        {
+            "example_id": f"e{i % 12}",
+            "version": "v2" if i < 12 else "v1",
+            "output": f"answer {i}",
+            "grade": "A" if (i if i < 12 else i - 8) % 4 else "B",
+            "seen": [f"d{i % 12}", "d99"] if i < 12 else ["d99", "d98"],
+            "note": None if i % 2 else "by hand",
+        }
+        for i in range(n)
+    ]
+
+
+def by_grade(output: str, example: Any) -> float:
+    return 1.0 if example.inputs["grade"] == "A" else 0.0
+
+
+def values(study: Any) -> dict[str, float]:
+    frame = study.scores()
+    return {str(arm): float(part["value"].mean()) for arm, part in frame.groupby("arm")}
+
+
+@pytest.mark.parametrize("framed", [True, False], ids=["DataFrame", "rows"])
+def test_a_scorer_reads_columns_of_the_answers_row(lab: Lab, framed: bool) -> None:
+    """A user's function, the catalogue's scorers and a rescored study read the row that the answer
+    is in, not the example's first; the example stays the one that was asked.
+    """
+    table: Any = pd.DataFrame(graded()) if framed else graded()
+    study = lab.import_runs(table, DATA, [by_grade, equals(column="grade")])
+    assert values(lab.import_runs(table, DATA, [by_grade])) == {"v2": 0.75, "v1": 0.75}
+    again = study.rescore([retrieved])
+    assert values(again) == {"v2": 1.0, "v1": 0.0}
+    prints = {row[0] for row in lab.store.rows("select distinct example_fingerprint from scores")}
+    assert prints == {example.fingerprint for example in DATA}
+    assert study.compare(candidate="v2", baseline="v1", primary="by_grade").primary.n == 12
+    lab.import_runs(table, DATA, [by_grade])  # once more: nothing new
+    assert lab.store.rows("select count(*) from runs") == [(24,)]
+
+
+def retrieved(output: str, example: Any) -> bool:
+    return f"d{example.id[1:]}" in example.column("seen")
+
+
+def test_other_columns_are_other_runs(lab: Lab) -> None:
+    """The same answers with other grades are imported beside the first, not mixed with them."""
+    first = lab.import_runs(graded(), DATA, [by_grade])
+    other = lab.import_runs([{**row, "grade": "B"} for row in graded()], DATA, [by_grade])
+    assert values(first) == {"v2": 0.75, "v1": 0.75}
+    assert values(other) == {"v2": 0.0, "v1": 0.0}
+
+
+def test_the_datasets_own_columns_stay_its_own(lab: Lab) -> None:
+    """A column that the dataset has, with one value per example in the table, is the dataset's; one
+    that differs between answers of an example is of the answers.
+    """
+    data = Dataset.read([{"id": f"e{i}", "q": f"q{i}", "topic": "new"} for i in range(12)])
+    rows = [{**row, "q": "of the answer" if i % 5 else "x", "topic": "old"}
+            for i, row in enumerate(graded())]  # fmt: skip
+    seen: list[tuple[str, str]] = []
+
+    def watching(output: str, example: Any) -> float:
+        seen.append((example.inputs["topic"], example.inputs["q"]))
+        return 1.0
+
+    lab.import_runs(rows, data, [watching])
+    assert {topic for topic, _ in seen} == {"new"}
+    assert {q for _, q in seen} == {"x", "of the answer"}
+
+
+def test_needs_count_the_tables_columns(lab: Lab) -> None:
+    """A column that only the table has is there; one that nobody has is named before anything is
+    kept; one that some rows lack is a warning.
+    """
+    lab.import_runs(graded(), DATA, [scorer(needs=["grade"], name="g")(by_grade)])
+    with pytest.raises(ScorerError, match="needs the column 'grade_'.*did you mean 'grade'"):
+        lab.import_runs(graded(), DATA, [scorer(needs=["grade_"], name="h")(by_grade)])
+    some = [
+        {**row, "grade": row["grade"] if i % 12 > 2 else None} for i, row in enumerate(graded())
+    ]
+    with pytest.warns(UserWarning, match="3 of 12 examples .*'grade'"):
+        lab.import_runs(some, DATA, [scorer(needs=["grade"], name="k")(lambda output: 1.0)])
+
+
+def test_a_long_table_is_compared_by_columns_of_its_rows(lab: Lab) -> None:
+    """`compare(table)`: the row of each answer, with repeats; the columns are no inputs of the
+    examples; `.keep` takes them along.
+    """
+    rows = [{**row, "id": row["example_id"], "q": f"q{row['example_id']}"} for row in graded()]
+    for row in rows:
+        del row["example_id"]
+    found = compare(rows, baseline="v1", candidate="v2", scorer=retrieved, version="version")
+    assert (found.primary.wins, found.primary.losses) == (12, 0)
+    assert "seen" not in found.table.dataset.columns
+    assert "q" in found.table.dataset.columns
+    kept = found.keep(lab)
+    assert values(kept) == {"v2": 1.0, "v1": 0.0}
+    assert values(kept.rescore([by_grade])) == {"v2": 0.75, "v1": 0.75}
