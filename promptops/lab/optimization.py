@@ -205,6 +205,8 @@ class Optimization:
         on_val = f"{shown}, {first} (chosen on it: expect less on test)"
         if best is seed:
             on_val = f"nothing better than the {first}"
+        if search.choice is not None and search.choice.why:
+            on_val = f"{on_val}; {search.choice.why.rstrip('.')}"
         return (
             f"<search {search.id[:9]} by {search.design.method.name}, {self.status}:"
             f" {count(len(self.candidates) - 1, 'candidate')}, {search.spending.spent_calls:,}"

@@ -6,17 +6,15 @@ are constraints: a candidate that loses more than five points on one of them is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from .guards import broken
 from .halving import mean_of
 from .lineage import Candidate, Lineage
-from .task import Result, Task
+from .task import Task
 
 __all__ = ["Choice", "front_of", "winner_of"]
-
-_TOLERANCE = 0.05  # that a guardrail may lose on val, whose few rows are noisy
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +45,10 @@ def winner_of(lineage: Lineage, task: Task, goal: Literal["better", "cheaper"]) 
         good.sort(key=lambda each: (-each[0], _tokens(task, each[1]), each[1].number))
     why = ""
     for _, candidate, beside in good:
-        broken = _broken(beside, task.on_val(candidate.version))
-        if not broken:
+        lost = broken(beside, task.on_val(candidate.version))
+        if not lost:
             return Choice(candidate, why)
-        why = why or f"{candidate.label} leads, and loses on the guardrail {broken}."
+        why = why or f"{candidate.label} leads, and loses on the guardrail {lost}."
     return Choice(seed, why)
 
 
@@ -78,21 +76,3 @@ def _compared(lineage: Lineage, task: Task) -> list[Candidate]:
 def _tokens(task: Task, candidate: Candidate) -> float:
     results = task.on_val(candidate.version)
     return sum(r.tokens for r in results) / len(results) if results else 0.0
-
-
-def _broken(seed: Sequence[Result], found: Sequence[Result]) -> str:
-    """The guardrail on which a candidate loses too much; "" if there is none."""
-    before, now = _guards(seed), _guards(found)
-    for name, mean in before.items():
-        if now.get(name, 0.0) < mean - _TOLERANCE:
-            return name
-    return ""
-
-
-def _guards(results: Sequence[Result]) -> Mapping[str, float]:
-    values: dict[str, list[float]] = {}
-    for result in results:
-        for name, value in result.guards.items():
-            if value is not None:
-                values.setdefault(name, []).append(value)
-    return {name: sum(found) / len(found) for name, found in values.items()}

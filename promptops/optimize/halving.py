@@ -1,8 +1,9 @@
 """A race on val: all candidates on few rows, the better half on twice as many, and so on.
 
-The seed is never raced out, so that there is always something to compare with. Each rung is one
-sweep over all that are left. A race that ends on few rows flatters its winner: where val has them,
-the last rung has at least 32.
+The seed is never raced out, so that there is always something to compare with. Who breaks a
+guardrail stands behind all that keep them, however good. Each rung is one sweep over all that are
+left. A race that ends on few rows flatters its winner: where val has them, the last rung has at
+least 32.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 from ..version import PromptVersion
+from .guards import broken
 from .task import Result, Task
 
 __all__ = ["cost_of", "first_of", "mean_of", "race", "rungs"]
@@ -71,7 +73,8 @@ async def race(
         await task.ask([task.seed, *left], order[:seen])
         for version in (task.seed, *left):
             task.note(version, "kept")
-        left.sort(key=lambda version: -mean_of(task.on_val(version)))  # stable: the order decides
+        seeds = task.on_val(task.seed)
+        left.sort(key=lambda each: _place(seeds, task.on_val(each)))  # stable: the order decides
         if task.over:
             break
         keep = max(1, (len(left) + 1) // 2)
@@ -79,3 +82,10 @@ async def race(
             task.note(version, "raced_out", f"not among the better {keep} of {len(left)}")
         left = left[:keep]
     return left[0] if left else task.seed
+
+
+def _place(seed: Sequence[Result], found: Sequence[Result]) -> tuple[bool, float]:
+    """What a candidate is ranked by, the smallest first."""
+    asked = {result.example.id for result in found}
+    beside = [result for result in seed if result.example.id in asked]
+    return bool(broken(beside, found, spared=1)), -mean_of(found)

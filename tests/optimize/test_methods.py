@@ -18,6 +18,7 @@ from promptops.optimize.operators import Labelled, definitions, labelled, shorte
 from promptops.optimize.texts import instructions_of, with_demonstrations, with_instructions
 from promptops.optimize.veto import Vetoes, golden_columns
 from promptops.scorers import equals
+from promptops.scorers.function import scorer
 from promptops.version import PromptVersion
 
 LABELS = ("red", "green", "blue")
@@ -167,6 +168,44 @@ def test_a_race_begins_with_the_rows_that_the_budget_allows(
     assert min(found, rows) == first
     if left and found > 8:
         assert cost_of(rows, candidates, found) <= left
+
+
+def test_who_breaks_a_guardrail_is_raced_behind_all_others(make_lab: Callable[..., Any]) -> None:
+    """However good, and also where it would have sent home all that keep them; and if all break
+    one, the seed stays and is told why.
+    """
+
+    def bold(request: Mapping[str, Any]) -> str:
+        said = json.dumps(request["messages"])
+        known = {"rose": "red", "leaf": "green", "ocean": "blue"}
+        right = next(value for word, value in known.items() if word in said)
+        if "bold" in said:
+            return f"{right}!"
+        return right if "kind" in said and len(said) % 3 else "grey"
+
+    @scorer
+    def near(output: str, example: Any) -> bool:
+        return output.rstrip("!") == example.expected
+
+    @scorer
+    def calm(output: str) -> bool:
+        return "!" not in output
+
+    lab = make_lab(models={"m": ScriptedModel(bold)})
+    v1 = lab.prompt("colour").save("Name the colour.\n\nItem: {{item}}", model="m")
+    texts = [f"Be bold {n}." for n in range(6)]
+    found = {}
+    for pool in (["Be kind.", *texts], texts):
+        found[len(pool)] = lab.optimize(
+            v1,
+            Dataset.read(ROWS, inputs=["item"]),
+            [near, calm],
+            method=Instructions(texts=pool, operators=False),
+            budget_calls=150,
+        )
+    assert instructions_of(found[7].best) == "Be kind."
+    assert found[6].best.id == v1.id
+    assert "loses on the guardrail calm" in repr(found[6])
 
 
 def test_detectable_gains_shrink_with_rows() -> None:
