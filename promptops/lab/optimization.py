@@ -201,10 +201,14 @@ class Optimization:
         search = self.search
         seed, best = search.lineage.candidates[search.design.seed.id], search.best
         shown = f"{best.label} {percent(best.score)}" if best.score is not None else best.label
+        if 0 < best.n < seed.n:
+            shown = f"{shown} of only {count(best.n, 'row')}"
         first = f"seed {percent(seed.score)}" if seed.score is not None else "seed –"
         on_val = f"{shown}, {first} (chosen on it: expect less on test)"
         if best is seed:
-            on_val = f"nothing better than the {first}"
+            on_val = f"nothing better than the {first}" if best.n else "nothing was answered"
+            if ended := search.stopping or search.spending.exhausted:
+                on_val = f"{on_val}; {ended.rstrip('.')}"
         if search.choice is not None and search.choice.why:
             on_val = f"{on_val}; {search.choice.why.rstrip('.')}"
         return (

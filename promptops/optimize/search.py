@@ -13,6 +13,7 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -274,9 +275,12 @@ def begin(project: Project, design: SearchDesign) -> Search:
     lineage.begin(row)
     lineage.add(design.seed)
     limits = Limits(concurrency=design.concurrency, prices=project.prices)  # its ledger is apart
-    asker = CellAsker(project, design.scorers, prompt=design.prompt, limits=limits)
-    proposer = Asker(project, limits, where=project.provenance(), role="propose")
     spending, (train, val) = Spending(design.allowance), design.splits
+    judged = partial(spending.pay, role="judge") if spending.metered else None
+    asker = CellAsker(
+        project, design.scorers, prompt=design.prompt, limits=limits, on_judged=judged
+    )
+    proposer = Asker(project, limits, where=project.provenance(), role="propose")
     golden = golden_columns(design.scorers)
     vetoes = Vetoes(design.seed, train, golden, design.context_tokens)
     task = Task(

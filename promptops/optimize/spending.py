@@ -14,7 +14,9 @@ from ..engine.budget import CHARACTERS_PER_TOKEN
 from ..errors import StudyError
 from ..run import Run
 
-__all__ = ["Allowance", "Spending", "tokens_of"]
+__all__ = ["Allowance", "Cost", "Spending", "tokens_of"]
+
+Cost = tuple[float, float]  # tokens, USD
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class Spending:
     began: float | None = None
     counted: set[tuple[str, str, int]] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
-    dearest: dict[str, int] = field(default_factory=dict)  # version -> most tokens of an answer
+    dearest: dict[str, Cost] = field(default_factory=dict)  # version -> most that an answer took
+    judging: Cost = (0.0, 0.0)  # the most that one call of a judge took
 
     @property
     def spent_calls(self) -> int:
@@ -93,20 +96,40 @@ class Spending:
         return None if most is None else max(0, most - self.spent_calls)
 
     @property
-    def tokens_left(self) -> int | None:
-        """Tokens that may still be spent; None if they are not limited."""
-        most = self.allowance.tokens
-        return None if most is None else max(0, most - self.tokens)
+    def metered(self) -> bool:
+        """Whether tokens or money are limited."""
+        return self.allowance.tokens is not None or self.allowance.usd is not None
 
-    def likely_tokens(self, version: str) -> int:
-        """Of one more answer of a version: the most that one of it took, or of any other."""
-        return self.dearest.get(version) or max(self.dearest.values(), default=0)
+    def likely(self, version: str, characters: int, judges: int) -> Cost:
+        """Of one more answer of a version and its judges: the most that one of it took. If there
+        is none yet, by the characters of the request, and no less than the most of any other.
+        """
+        tokens, usd = self.dearest.get(version) or self._dearest_after(characters)
+        return tokens + judges * self.judging[0], usd + judges * self.judging[1]
 
-    def exhaust_tokens(self, step: float) -> None:
-        """The next step is likely to take more tokens than there are."""
+    def _dearest_after(self, characters: int) -> Cost:
+        known = [*self.dearest.values()]
+        most = max((tokens for tokens, _ in known), default=0.0)
+        rate = max((usd / tokens for tokens, usd in known if tokens), default=0.0)
+        tokens = max(most, characters / CHARACTERS_PER_TOKEN)
+        return tokens, tokens * rate
+
+    def fits(self, cost: Cost) -> bool:
+        """Whether so much more is within the limits of tokens and money."""
+        most = self.allowance
+        return (most.tokens is None or self.tokens + cost[0] <= most.tokens) and (
+            most.usd is None or self.usd + cost[1] <= most.usd
+        )
+
+    def exhaust(self, step: Cost) -> None:
+        """The next step is likely to take more than there is."""
+        most = self.allowance
+        if most.tokens is not None and self.tokens + step[0] > most.tokens:
+            wording = f"{self.tokens:,} of {most.tokens:,} tokens", f"{step[0]:,.0f}"
+        else:
+            wording = f"{self.usd:.4g} of {most.usd:g} USD", f"{step[1]:.2g}"
         self.exhausted = self.exhausted or (
-            f"{self.tokens:,} of {self.allowance.tokens:,} tokens are spent, and the next step is"
-            f" likely to take {step:,.0f}."
+            f"{wording[0]} are spent, and the next step is likely to take {wording[1]}."
         )
 
     def may(self, calls: int) -> bool:
@@ -119,10 +142,10 @@ class Spending:
         return not self.look()
 
     def count(self, role: str, calls: int = 1) -> None:
-        """So many calls of a role are made."""
+        """So many calls of a role are made; fewer than 0 take back what was not asked."""
         self.calls[role] = self.calls.get(role, 0) + calls
 
-    def pay(self, run: Run, asked: int = 0) -> None:
+    def pay(self, run: Run, asked: int = 0, role: str = "task") -> None:
         """What a run took: once for each run, replayed or not. asked: characters of the request,
         which replace the usage of a model that reports none: a limit counts it all the same.
         """
@@ -131,8 +154,12 @@ class Spending:
         self.runs.add(run.id)
         tokens = tokens_of(run, asked)
         self.tokens += tokens
-        self.dearest[run.version_id] = max(tokens, self.dearest.get(run.version_id, 0))
-        self.usd += run.cost_usd or 0.0
+        usd = run.cost_usd or 0.0
+        self.usd += usd
+        if role == "task":
+            self.dearest[run.version_id] = _most(self.dearest.get(run.version_id), tokens, usd)
+        elif role == "judge":
+            self.judging = _most(self.judging, tokens, usd)
 
     @property
     def seconds_left(self) -> float | None:
@@ -150,7 +177,12 @@ class Spending:
         if most.tokens is not None and self.tokens >= most.tokens:
             self.exhausted = f"{self.tokens:,} of {most.tokens:,} tokens are spent."
         elif most.usd is not None and self.usd >= most.usd:
-            self.exhausted = f"{self.usd:.4f} of {most.usd:g} USD are spent."
+            self.exhausted = f"{self.usd:.4g} of {most.usd:g} USD are spent."
         elif most.seconds is not None and now - self.began >= most.seconds:
             self.exhausted = f"the {most.seconds:g} seconds are over."
         return self.exhausted
+
+
+def _most(before: Cost | None, tokens: float, usd: float) -> Cost:
+    known = before or (0.0, 0.0)
+    return max(known[0], tokens), max(known[1], usd)

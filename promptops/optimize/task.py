@@ -156,10 +156,12 @@ class Task:
         while rest:
             wave = self._wave(versions, rest, repeat)
             cells = self._affordable(versions, rest[:wave], repeat)
-            for outcome in await self._asker.ask(cells, self._limits()) if cells else ():
-                self._spending.pay(outcome.run, self._characters(outcome.cell))
-                result = self._result(outcome)
-                found[outcome.cell.version.id].append(result)
+            outcomes = await self._asker.ask(cells, self._limits()) if cells else []
+            for outcome in outcomes:
+                asked = self._characters(outcome.cell.version, outcome.cell.example)
+                self._spending.pay(outcome.run, asked)
+                found[outcome.cell.version.id].append(self._result(outcome, asked))
+            self._take_back(cells, outcomes)
             if len(cells) < wave * len(versions):
                 break
             rest = rest[wave:]
@@ -178,21 +180,29 @@ class Task:
     def _wave(
         self, versions: Sequence[PromptVersion], examples: Sequence[Example], repeat: int
     ) -> int:
-        """How many of the examples are asked together: all, or as many as the tokens that are left
-        are likely to answer. Only recorded answers decide that, so that neither the pace of a
-        search nor a replay changes its path.
+        """How many of the examples are asked together: all, or as many as the tokens and the money
+        that are left are likely to answer; just one while a version has answered nothing, since a
+        candidate may be many times as long as the seed. Only recorded answers decide that, so that
+        neither the pace of a search nor a replay changes its path.
         """
-        spent, fitting = self._spending, 0.0
-        left = spent.tokens_left
-        if left is None:
+        spent = self._spending
+        if not spent.metered:
             return len(examples)
+        tokens = usd = 0.0
         for number, example in enumerate(examples):
-            new = [v.id for v in versions if (v.id, example.id, repeat) not in spent.counted]
-            fitting += sum(map(spent.likely_tokens, new))
-            if fitting > left or (new and not spent.dearest):
-                if number == 0 and fitting > left:
-                    spent.exhaust_tokens(fitting)
+            new = [v for v in versions if (v.id, example.id, repeat) not in spent.counted]
+            unknown = any(version.id not in spent.dearest for version in new)
+            if unknown and number:
+                return number
+            for version in new:
+                more = spent.likely(version.id, self._characters(version, example), self._judges)
+                tokens, usd = tokens + more[0], usd + more[1]
+            if not spent.fits((tokens, usd)):
+                if number == 0:
+                    spent.exhaust((tokens, usd))
                 return max(number, 1)
+            if unknown:
+                return 1
         return len(examples)
 
     def _affordable(
@@ -216,13 +226,27 @@ class Task:
         return cells
 
     def _limits(self) -> Limits | None:
-        """What the next calls may take of money; tokens are kept by `_wave`."""
-        most, spent = self._spending.allowance, self._spending
-        if most.usd is None:
+        """What the first calls may take of money; later `_wave` knows what an answer takes."""
+        spent = self._spending
+        if spent.allowance.usd is None or spent.dearest:
             return None
-        return self._asker.within(usd=max(most.usd - spent.usd, 0.0), tokens=None)
+        return self._asker.within(usd=max(spent.allowance.usd - spent.usd, 0.0), tokens=None)
 
-    def _result(self, outcome: Outcome) -> Result:
+    def _take_back(self, cells: Sequence[Cell], outcomes: Sequence[Outcome]) -> None:
+        """Cells that were not asked, since somebody stopped the search or its money did not do,
+        took nothing of the budget.
+        """
+        spent = self._spending
+        answered = {_place(outcome.cell) for outcome in outcomes}
+        for place in {_place(cell) for cell in cells} - answered:
+            spent.counted.discard(place)
+            spent.count("task", -1)
+            if self._judges:
+                spent.count("judge", -self._judges)
+        if self._asker.stopped:
+            spent.exhausted = spent.exhausted or self._asker.stopped
+
+    def _result(self, outcome: Outcome, asked: int) -> Result:
         score = outcome.scores.get(self.primary)
         guards = {
             name: outcome.scores[name].outcome for name in self._guards if name in outcome.scores
@@ -234,16 +258,16 @@ class Task:
             (score.reason or score.unscored or "") if score is not None else "",
             guards,
             outcome.run,
-            tokens_of(outcome.run, self._characters(outcome.cell)),
+            tokens_of(outcome.run, asked),
         )
 
-    def _characters(self, cell: Cell) -> int:
+    def _characters(self, version: PromptVersion, example: Example) -> int:
         """What a request says, about: an estimate for models that report no usage."""
-        fixed = self._fixed.get(cell.version.id)
+        fixed = self._fixed.get(version.id)
         if fixed is None:  # a version's template is a copy each time
-            fixed = sum(len(str(message.get("content"))) for message in cell.version.template)
-            self._fixed[cell.version.id] = fixed
-        return fixed + sum(len(str(value)) for value in cell.example.inputs.values())
+            fixed = sum(len(str(message.get("content"))) for message in version.template)
+            self._fixed[version.id] = fixed
+        return fixed + sum(len(str(value)) for value in example.inputs.values())
 
     def _remember(self, found: Mapping[str, Sequence[Result]], repeat: int) -> None:
         val = {example.id for example in self.val}
@@ -313,8 +337,12 @@ class Task:
         except CallError as error:
             self._lineage.propose(Proposal(number, how, ids, "", refused=str(error)))
             return ""
-        self._spending.pay(run)
+        self._spending.pay(run, len(text), role="propose")
         output = (run.output or "").strip() if run.answered else ""
         refused = "" if output else f"no text came back ({run.failure or 'empty'})."
         self._lineage.propose(Proposal(number, how, ids, output, run.id, refused=refused))
         return output
+
+
+def _place(cell: Cell) -> tuple[str, str, int]:
+    return cell.version.id, cell.example.id, cell.repeat

@@ -8,7 +8,7 @@ an earlier process, is not asked again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -76,7 +76,11 @@ class CellAsker:
         prompt: str = "",
         role: str = "",
         limits: Limits | None = None,
+        on_judged: Callable[[Run, int], object] | None = None,
     ) -> None:
+        """on_judged: is given each run of a judge with the characters that it was asked, also those
+        that are on record already, so that a budget counts the same whenever it is asked.
+        """
         for scorer in scorers:
             if scorer.against is not None:
                 raise ScorerError(
@@ -88,7 +92,9 @@ class CellAsker:
         self._limits = limits or Limits(prices=project.prices)
         self._where = project.provenance()
         self._judges = Asker(project, self._limits, where=self._where)
-        self._phase = ScorePhase(self._scorers, ask=self._judges.ask)
+        self._on_judged = on_judged
+        self._judged: set[tuple[str, str]] = set()  # (run, fingerprint) that judges were asked here
+        self._phase = ScorePhase(self._scorers, ask=self._ask_judge)
         self._runs: dict[str, Run] = {}  # key -> its answer
         self._scores: dict[tuple[str, str], Scores] = {}  # (run, example's fingerprint) -> scores
         self._arms: dict[str, ArmDesign] = {}  # by the version's id
@@ -218,10 +224,29 @@ class CellAsker:
         if self._phase.remote:
             self._keep([found async for found in self._phase.score_async(lacking)])
 
+        if self._on_judged is not None:
+            self._judged.update((case.run.id, case.example.fingerprint) for case in lacking)
+
+    async def _ask_judge(
+        self, version: PromptVersion, values: Mapping[str, object], repeat: int
+    ) -> Run:
+        run = await self._judges.ask(version, values, repeat)
+        if self._on_judged is not None:
+            fixed = sum(len(str(message.get("content"))) for message in version.template)
+            self._on_judged(run, fixed + sum(len(str(value)) for value in values.values()))
+        return run
+
     def _lacks(self, run: Run, example: Example, scorers: Sequence[Scorer]) -> bool:
-        have = self._scores.get((run.id, example.fingerprint), {})
+        place = run.id, example.fingerprint
+        have = self._scores.get(place, {})
+        # the calls of a judge that are on record have to be counted all the same
+        uncounted = self._on_judged is not None and place not in self._judged
         return any(
-            scorer.name not in have and not any(name.startswith(f"{scorer.name}/") for name in have)
+            (uncounted and scorer.kind == "judge")
+            or (
+                scorer.name not in have
+                and not any(name.startswith(f"{scorer.name}/") for name in have)
+            )
             for scorer in scorers
         )
 

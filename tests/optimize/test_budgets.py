@@ -1,0 +1,100 @@
+"""Tokens and money of a search: candidates many times as long as the seed keep to them, and so do
+judges; what was not asked is not counted, and what ended a search is said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from promptops.dataset import Dataset
+from promptops.models.protocol import Reply
+from promptops.models.scripted import ScriptedModel
+from promptops.optimize import FewShot
+from promptops.scorers import equals, rubric
+
+LABELS = ("red", "green", "blue")
+ROWS = [
+    {"id": f"r{n}", "item": f"thing {n} {'of some kind ' * 9}", "expected": LABELS[n % 3]}
+    for n in range(60)
+]
+
+
+class Paid(ScriptedModel):
+    """Reports what a call took."""
+
+    def taken(self) -> int:
+        """Tokens of all calls."""
+        return sum(len(json.dumps(call.chat["messages"])) // 4 + 1 for call in self.calls)
+
+
+def answer(request: Mapping[str, Any]) -> Reply:
+    """Right if it saw demonstrations, with its usage."""
+    asked = json.dumps(request["messages"])
+    number = int(asked.rpartition("thing ")[2].split()[0])
+    text = LABELS[number % 3] if len(request["messages"]) > 2 else "mauve"
+    return Reply(text=text, finish_reason="stop", tokens_in=len(asked) // 4, tokens_out=1)
+
+
+Searched = Callable[..., tuple[Any, Paid]]
+
+
+@pytest.fixture
+def searched(make_lab: Callable[..., Any]) -> Searched:
+    """(search with a budget, the model that it asked); its prices are 10 and 10 USD a million."""
+
+    def made(*scorers: object, folder: str = "project", **budget: Any) -> tuple[Any, Paid]:
+        asked, verdict = Paid(answer, remote=True), json.dumps({"reason": "fine", "score": 5})
+        judge = ScriptedModel(lambda request: verdict, label="j")
+        lab = make_lab(folder, models={"m": asked, "j": judge}, prices={"m": (10.0, 10.0)})
+        v1 = lab.prompt("colour").save("Name the colour.\n\nItem: {{item}}", model="m")
+        data, method = Dataset.read(ROWS, inputs=["item"]), FewShot(k=6, candidates=4)
+        return lab.optimize(v1, data, [equals(), *scorers], method=method, **budget), asked
+
+    return made
+
+
+@pytest.mark.parametrize(
+    "budget", [{"budget_tokens": 6_000}, {"budget_usd": 0.06}], ids=["tokens", "usd"]
+)
+def test_long_candidates_keep_the_budget(searched: Searched, budget: Mapping[str, Any]) -> None:
+    """Six demonstrations make a request ten times as long as the seed's, which is all that is
+    known at first: one row of each shows it.
+    """
+    found, asked = searched(**budget)
+    spending = found.search.spending
+    assert 3_000 < asked.taken() <= 6_200
+    assert spending.tokens == asked.taken()
+    assert spending.usd == pytest.approx(asked.taken() * 1e-5)
+    assert "the next step is likely to take" in spending.exhausted
+    assert len({each.n for each in found.candidates[1:]}) == 1  # each has answered the same rows
+    assert found.search.best.n > 0
+    assert "of only" in repr(found)
+
+
+@pytest.mark.parametrize("budget", [{"budget_tokens": 5}, {"budget_usd": 1e-6}])
+def test_too_little_for_one_call_is_said(searched: Searched, budget: Mapping[str, Any]) -> None:
+    """Nothing is asked, nothing is counted, and the seed stays."""
+    found, asked = searched(**budget)
+    assert asked.calls == []
+    assert sum(found.calls.values()) == 0
+    assert found.search.best.number == 0
+    assert "nothing was answered" in repr(found)
+    assert "next" in repr(found)
+
+
+def test_judges_are_paid_from_the_same_budget(searched: Searched) -> None:
+    """Their tokens count, also those on record when the search is run again: the same end."""
+    polite = rubric("Is it polite?", judge="j", name="polite")
+    first, asked = searched(polite, budget_tokens=12_000)
+    spent = first.search.spending
+    assert asked.taken() + 20 * first.calls["judge"] < spent.tokens <= 12_600
+    again, none = searched(polite, budget_tokens=12_000)
+    assert none.calls == []
+    assert again.search.spending.tokens == spent.tokens
+    assert [(e.version, e.n) for e in again.search.lineage.events] == [
+        (e.version, e.n) for e in first.search.lineage.events
+    ]
