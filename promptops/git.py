@@ -82,7 +82,7 @@ def changed(folder: str) -> bool | None:
 
 
 def blob(folder: str, revision: str, name: str) -> bytes | None:
-    """The file `name` of `folder` as it was in a revision; None if there is none.
+    """The file `name` of `folder` as it was in a revision, or None.
 
     Raises OSError if git cannot be asked.
     """

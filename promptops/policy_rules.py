@@ -24,8 +24,7 @@ JUST = 1e-12  # a mean of 0.6 reaches a minimum of 0.6, whatever the last bit of
 
 
 def must_pass_status(candidate: float | None, baseline: float | None, *, first: bool) -> Status:
-    """Whether a must-pass example holds; scores are means over the repeats, None if there is
-    none.
+    """Whether a must-pass example holds; scores are means over the repeats, or None.
 
     A first deployment has to pass it; a later one may not fail it where the baseline passes. A
     score that is missing on either side proves nothing.

@@ -134,7 +134,7 @@ def folded(value: object) -> str:
 
 def read_label(output: str | None, labels: Iterable[str]) -> str:
     """The label that an answer gives: the whole answer, or the only label that occurs in it as
-    words; OTHER if there is none, or more than one.
+    words; OTHER if no label or more than one occurs.
     """
     text = folded(output or "")
     known = set(labels)

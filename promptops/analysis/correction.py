@@ -104,7 +104,7 @@ def rogan_gladen(rate: float, sensitivity: float, specificity: float) -> float:
 
 def sensitivity_specificity(human: object, judge: object) -> tuple[float | None, float | None]:
     """Share of true passes that the judge passes, and of true failures that it fails; None if
-    there is none of them. 0/1 labels.
+    there are no such labels. 0/1 labels.
     """
     y, f = finite(human, "human"), finite(judge, "judge")
     if len(y) != len(f):

@@ -1,10 +1,10 @@
 """Has the same question become worse answered? Two e-detectors over daily probes, half the stake
 each.
 
-The evidence E of a monitor is compared with a bar of B days. Without drift the mean of E after t
-days is at most t, so that a monitor alarms falsely once in B days on average, whatever the number
-of examples, the noise of the model, or the day on which it began. A project that keeps m monitors
-gives each the bar 365 m (`bar`): one false alarm per year in all.
+The evidence E of a monitor is compared with a threshold of B days. Without drift the mean of E
+after t days is at most t, so that a monitor alarms falsely once in B days on average, whatever the
+number of examples, the noise of the model, or the day on which it began. A project that keeps m
+monitors gives each the threshold 365 m (`threshold`): one false alarm per year in all.
 
 Every function takes leading axes, so that a thousand monitors are simulated by the code that runs
 one: an anchor is (..., repeats, examples), a day's scores are (..., examples).
@@ -29,7 +29,7 @@ __all__ = [
     "MAX_UNSCORED",
     "Anchor",
     "Detector",
-    "bar",
+    "threshold",
     "changed_since",
     "tie_break",
 ]
@@ -166,11 +166,11 @@ class Detector:
 
     @property
     def e(self) -> Floats:
-        """The mean of both, which is compared with the bar."""
+        """The mean of both, which is compared with the threshold."""
         return (self.conformal + self.betting) / 2
 
 
-def bar(monitors: int, days: float = DAYS_PER_FALSE_ALARM) -> float:
+def threshold(monitors: int, days: float = DAYS_PER_FALSE_ALARM) -> float:
     """The evidence at which a monitor alarms, in a project that keeps so many monitors and accepts
     one false alarm in `days` days over all of them.
 
@@ -179,8 +179,8 @@ def bar(monitors: int, days: float = DAYS_PER_FALSE_ALARM) -> float:
     """
     if monitors < 1 or not days > 0:
         raise StatisticsError(
-            f"{monitors} monitors and {days:g} days per false alarm give no bar; expected at least"
-            " one monitor and a positive number of days."
+            f"{monitors} monitors and {days:g} days per false alarm give no threshold; expected at"
+            " least one monitor and a positive number of days."
         )
     return days * monitors
 

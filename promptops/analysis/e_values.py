@@ -31,8 +31,9 @@ _NODES = 128
 
 
 def e_value(d: object) -> float:
-    """Evidence that the mean of d is above 0; 1 if there is none yet. d: differences in [-1, 1],
-    one an independent unit.
+    """Evidence that the mean of d is above 0; 1 before the first difference.
+
+    d: differences in [-1, 1], one per independent unit.
 
     Ties change nothing. Raises StatisticsError for NaN, or a difference outside [-1, 1].
     """

@@ -84,7 +84,7 @@ class LiveDetector:
 
     @property
     def e(self) -> float:
-        """The mean over the stakes, which is compared with the bar."""
+        """The mean over the stakes, which is compared with the threshold."""
         return sum(self.states) / len(self.states)
 
 

@@ -105,7 +105,7 @@ class Tried:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any] | None) -> Tried:
-        """What `document()` gave; nothing tried if there is none."""
+        """What `document()` gave; nothing was tried if it is absent."""
         if not document:
             return cls()
         rows: Sequence[Mapping[str, Any]] = document["judgements"]

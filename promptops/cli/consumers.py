@@ -81,7 +81,7 @@ def require(
 def _stated(target: str, consumer: str) -> list[Need]:
     """What a loader of the application's own code was given.
 
-    Raises RegistryError if there is none.
+    Raises RegistryError if it does not exist.
     """
     from ..registry.needs import Need
 

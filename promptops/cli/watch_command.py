@@ -88,7 +88,7 @@ def run(webhook: str | None, only: str | None, day: str, root: Path | None) -> N
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @_root
 def list_(as_json: bool, root: Path | None) -> None:
-    """List the monitors with the evidence of their last day, its bar, and the open alarms."""
+    """List the monitors with the evidence of their last day, its threshold, and the open alarms."""
     from ..monitor.drift_rows import monitor_rows
 
     project = _project(root)

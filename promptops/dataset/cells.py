@@ -31,7 +31,7 @@ _HISTORY = [{"role": "history"}]
 
 
 def as_text(value: object) -> str | None:
-    """An id or cluster: text as it is, whole numbers as their digits; None if there is none."""
+    """An id or cluster: text as it is, whole numbers as their digits, or None."""
     if value is None or value == "":
         return None
     if isinstance(value, float) and value.is_integer():
@@ -45,7 +45,7 @@ def as_text(value: object) -> str | None:
 
 
 def as_split(value: object) -> str | None:
-    """ "train", "val" or "test" (also by their usual other names); None if there is none."""
+    """ "train", "val" or "test" (also by their usual other names), or None."""
     if value is None or value == "":
         return None
     split = _SPLIT_WORDS.get(str(value).strip().casefold())

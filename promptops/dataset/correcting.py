@@ -171,7 +171,7 @@ def _value(expected: object, file: _File, id: str) -> Any:
 
 
 def _row(file: _File, example: Example) -> int:
-    """The number of the row of an example. Raises DatasetError if there is none."""
+    """The number of the row of an example. Raises DatasetError if it does not exist."""
     for number, other in enumerate(file.reading.examples):
         if other.id == example.id:
             return number

@@ -171,7 +171,7 @@ class Dataset:
         return [parts.cell_of(example, key) for example in self.examples]
 
     def get(self, id: str) -> Example:
-        """The example of an id. Raises DatasetError if there is none."""
+        """The example of an id. Raises DatasetError if it does not exist."""
         return self.examples[parts.position_of(id, self._index(), self.name)]
 
     @property

@@ -133,7 +133,7 @@ class HandOver:
                 f"a batch of {len(intent.keys):,} may have been handed in, and {intent.endpoint} "
                 f"does not list its batches ({found.detail}); look it up in the provider's "
                 f"console, then run `promptops batches adopt {intent.id} ID`, or `promptops "
-                f"batches forget {intent.id}` where there is none."
+                f"batches forget {intent.id}` if it lists none."
             )
         elif found.state == "absent" and self.clock.wall() - intent.at > self.pace.settled_s:
             await asyncio.to_thread(self.ledger.closed, intent, "never made")

@@ -113,7 +113,7 @@ class _Reading:
         self.open: list[int] = []
 
     def document(self) -> Any:
-        """The value of the one document; None if there is none."""
+        """The value of the one document, or None."""
         value, one = None, False
         while type(event := self._next()).__name__ != "StreamEndEvent":
             if type(event).__name__ != "DocumentStartEvent":

@@ -115,7 +115,7 @@ class Lab:
             name: its name, its id or the beginning of its id; a number counts from the newest, 0.
 
         Raises:
-            StudyError: there is no such study; the sentence names what is near.
+            StudyError: if no study matches; the message lists similar names.
         """
         return self.studies.named(name)
 

@@ -131,7 +131,7 @@ class Monitor:
         return pd.DataFrame(day_rows(self.file))
 
     def figure(self) -> Any:
-        """The evidence over the days against its bar, with deployments marked (plotly)."""
+        """The evidence over the days against its threshold, with deployments marked (plotly)."""
         return show.evidence_figure(self)
 
     def __repr__(self) -> str:

@@ -147,7 +147,7 @@ class Study:
             version: the version that is followed.
 
         Raises:
-            StudyError: if there is none.
+            StudyError: if no earlier study has other answers of this version.
         """
         before = earlier.recorded if earlier is not None else None
         found = over_time.since(self.wait().recorded, before, version)

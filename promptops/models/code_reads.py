@@ -93,7 +93,7 @@ def reads_of(code: types.CodeType, look: Look) -> CodeReads:
 
     Args:
         code: of a function.
-        look: the value of a global or enclosed name, MISSING if there is none.
+        look: the value of a global or enclosed name, or MISSING.
     """
     found = CodeReads()
     writes: dict[str, list[bool]] = {}

@@ -95,7 +95,7 @@ def reply_of(
 def _choice(body: Any, headers: Mapping[str, str]) -> dict[str, Any] | None:
     """The first choice; None if the prompt was filtered before there was one.
 
-    Raises CallError if there is none for another reason.
+    Raises CallError if it is missing for another reason.
     """
     choices = body.get("choices", _MISSING) if isinstance(body, dict) else _MISSING
     choice = choices[0] if isinstance(choices, list) and choices else None

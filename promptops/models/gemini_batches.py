@@ -80,7 +80,7 @@ class GeminiBatches:
         return Sought("found", name) if name else Sought("absent")
 
     def _named(self, intent: str, since: float) -> str:
-        """The name of the batch whose display name is the intent; "" if there is none."""
+        """The name of the batch whose display name is the intent, or ""."""
         for batch in self._batches.list(config={"page_size": _PAGE}):
             if batch.display_name == intent:
                 return str(batch.name)

@@ -263,9 +263,7 @@ def _strings(parts: list[object]) -> Iterable[str]:
 
 
 def kept(reasoning: str | None) -> str | None:
-    """Reasoning as a run keeps it: storable, of at most `REASONING_KEPT` characters; None if
-    there is none.
-    """
+    """Reasoning as a run keeps it: storable, of at most `REASONING_KEPT` characters, or None."""
     return clean(reasoning)[:REASONING_KEPT] if reasoning else None
 
 

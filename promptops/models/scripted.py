@@ -180,9 +180,7 @@ def _as_reply(answer: object, call: Call) -> Reply:
 
 
 def _question(request: Mapping[str, Any]) -> str:
-    """The text of the last user message, text parts joined by a line break; "" if there is
-    none.
-    """
+    """The text of the last user message, text parts joined by a line break, or ""."""
     for message in reversed(request.get("messages") or []):
         if message.get("role") == "user":
             content = message.get("content") or ""

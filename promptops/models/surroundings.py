@@ -182,7 +182,7 @@ def _starts_programs(value: object) -> bool:
 
 
 def _content(path: Path) -> str:
-    """A digest of a file; of its size and time if it is large; "" if there is none."""
+    """A digest of a file; of its size and time if it is large, or ""."""
     try:
         if not path.is_file():
             return ""

@@ -18,7 +18,7 @@ __all__ = ["alarm_counts", "alarm_rows", "alarm_state", "day_rows", "monitor_row
 
 
 def monitor_rows(project: Project) -> list[dict[str, Any]]:
-    """One row per monitored scorer: the last day, its mean and evidence, the bar, open alarms."""
+    """One row per monitored scorer: its last day, mean, evidence, threshold and open alarms."""
     threshold = thresholds(project)
     rows: list[dict[str, Any]] = []
     for path in every(project):
@@ -44,7 +44,7 @@ def monitor_rows(project: Project) -> list[dict[str, Any]]:
                     last_day=last.day if last else None,
                     mean=last.total / size if last else None,
                     evidence=last.evidence if last else None,
-                    bar=threshold,
+                    threshold=threshold,
                     days=len(series.days),
                     alarms=", ".join(alarms) or None,
                 )
@@ -156,7 +156,10 @@ def _quiet(file: MonitorFile) -> str:
 
 
 def _row(monitor: str, **known: object) -> dict[str, Any]:
-    names = ("scorer", "version", "anchor", "last_day", "mean", "evidence", "bar", "days", "alarms")
+    names = (
+        *("scorer", "version", "anchor", "last_day", "mean", "evidence", "threshold"),
+        *("days", "alarms"),
+    )
     return {
         "monitor": monitor,
         **{name: known.get(name) for name in names},

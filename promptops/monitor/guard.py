@@ -99,7 +99,7 @@ class GuardReport:
                 "canary_users": each.canary.users,
                 "stable_users": each.stable.users,
                 "evidence": each.evidence,
-                "bar": each.threshold,
+                "threshold": each.threshold,
                 "aborts": each.aborts,
             }
             for each in self.measures
@@ -241,7 +241,7 @@ def _line(each: MeasureEvidence) -> str:
     return (
         f"  {each.name}: {each.canary.mean:.1%} over {each.canary.users:,} canary users, "
         f"{each.stable.mean:.1%} over {each.stable.users:,} others (evidence {each.evidence:,.2f},"
-        f" bar {each.threshold:,.0f}): {mark}"
+        f" threshold {each.threshold:,.0f}): {mark}"
     )
 
 

@@ -36,7 +36,7 @@ def cause_of_live(
 
     Args:
         since: the first day that the evidence counts to the fall, UTC.
-        probe: the drift monitor of the same prompt and environment, None if there is none.
+        probe: the drift monitor of the same prompt and environment, or None.
         deployments: what the environment served, oldest first.
         mix: the groups of the inputs before and since; None if nothing groups them.
     """

@@ -52,7 +52,7 @@ def example_of(row: Mapping[str, Any]) -> Example | None:
 
 
 def to_dataset(rows: Sequence[Mapping[str, object]], path: Path) -> tuple[Dataset, int, int]:
-    """Add the rows to a .jsonl file of examples, which is made if there is none.
+    """Add the rows to a .jsonl file of examples, which is created if it is missing.
 
     Returns the dataset, how many examples are new, and how many rows had no content. A row whose
     inputs the file has already adds nothing but the correction that it lacks; what the

@@ -1,8 +1,8 @@
 """Monitors of live quality: each complete day's sampled scores against the whole weeks before.
 
-A monitor of this kind is a file as a probe's is, so that alarms, acknowledgements, the bar and the
-webhook are the same; its one "example" is the mean of live calls. A day counts once, from its own
-calls, on whichever machine has them; a day that was missed is counted by the next run.
+A monitor of this kind is a file as a probe's is, so that alarms, acknowledgements, the threshold
+and the webhook are the same; its one "example" is the mean of live calls. A day counts once, from
+its own calls, on whichever machine has them; a day that was missed is counted by the next run.
 """
 
 from __future__ import annotations

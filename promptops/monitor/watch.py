@@ -2,8 +2,8 @@
 acknowledged or accepted.
 
 A project promises one false alarm per year over all its monitors, or as many as its promptops.toml
-accepts: the bar of each is their number times 365 days. What could not be found out is reported,
-and is never taken for quiet.
+accepts: the threshold of each is their number times 365 days. What could not be found out is
+reported, and is never taken for quiet.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.drift import DAYS_PER_FALSE_ALARM, bar
+from ..analysis.drift import DAYS_PER_FALSE_ALARM, threshold
 from ..dataset import Dataset
 from ..errors import PromptOpsError, StudyError
 from ..registry.history import SavedEntry
@@ -208,7 +208,7 @@ def thresholds(project: Project) -> float:
         except PromptOpsError:  # it is reported when it is run; it still counts as one
             count += 1
     rate = project.location.file.false_alarms_per_year
-    return bar(max(count, 1), DAYS_PER_FALSE_ALARM / rate)
+    return threshold(max(count, 1), DAYS_PER_FALSE_ALARM / rate)
 
 
 def _asked(

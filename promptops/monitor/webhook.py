@@ -35,7 +35,7 @@ def alarm_text(alarm: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{prompt} in {env}: {alarm['scorer']} {verb} from {100 * alarm['before']:.1f} % to"
         f" {100 * alarm['now']:.1f} % since {alarm['since']} (evidence {alarm['evidence']:,.0f},"
-        f" bar {alarm['threshold']:,.0f}; alarm {alarm['id']} of {alarm['day']})",
+        f" threshold {alarm['threshold']:,.0f}; alarm {alarm['id']} of {alarm['day']})",
         f"cause: {alarm['cause']['sentence']}",
     ]
     if alarm["cause"]["command"]:

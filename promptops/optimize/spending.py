@@ -163,7 +163,7 @@ class Spending:
 
     @property
     def seconds_left(self) -> float | None:
-        """Of the limit, which begins with the first look at it; None if there is none."""
+        """Of the limit, which begins with the first look at it, or None."""
         most, now = self.allowance.seconds, self.clock()
         self.began = now if self.began is None else self.began
         return None if most is None else max(0.0, most - (now - self.began))

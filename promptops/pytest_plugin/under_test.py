@@ -31,7 +31,7 @@ class PromptUnderTest:
     @classmethod
     def of(cls, node: pytest.Item, lab: Lab, *, alone: bool = False) -> PromptUnderTest:
         """The nearest mark of a test. alone: without one, the only prompt of the registry is meant.
-        Raises UsageError if there is none, or a wrong one.
+        Raises UsageError if it is missing or wrong.
         """
         mark = node.get_closest_marker("prompt")
         if mark is None and alone and len(names := lab.project.registry.names()) == 1:

@@ -35,7 +35,7 @@ def in_canary(prompt: str, version: str, percent: float, key: object) -> bool:
 
 
 def key_text(key: object) -> str | None:
-    """What of a key is hashed; None if there is none, which NaN is too: a missing id in a
+    """What of a key is hashed, or None, which NaN is too: a missing id in a
     table.
     """
     if isinstance(key, str):

@@ -52,7 +52,7 @@ class Loader:
             reading one.
 
     Raises:
-        RegistryNotFound: if path is None and there is none to be found.
+        RegistryNotFound: if path is None and no registry file is found.
     """
 
     def __init__(

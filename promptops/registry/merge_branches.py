@@ -38,9 +38,7 @@ class Merged:
 
 
 def merge(base: Document, ours: Document, theirs: Document) -> Merged:
-    """Three-way merge of documents; `base` is their common ancestor, an empty document where there
-    is none.
-    """
+    """Three-way merge of documents; `base` is their common ancestor, or an empty document."""
     notes: list[str] = []
     conflicts: list[str] = []
     if any("exported" in side for side in (base, ours, theirs)):

@@ -53,7 +53,7 @@ def following(before: View, path: str, *, monotonic: bool, copies: bool, cold: b
 
 
 def saved_copy(path: str) -> View | None:
-    """The view of the saved copy, None if there is none to trust."""
+    """The view of the saved copy, or None if it is missing or not to be trusted."""
     from .saved_copy import saved
 
     return saved(path)

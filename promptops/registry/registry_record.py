@@ -75,9 +75,7 @@ class RegistryRecord:
         return list(history.deployments(prompt_of(self._file.read(), name), name, env))
 
     def serving(self, name: str, env: str, *, at: datetime | None = None) -> Deployment | None:
-        """The deployment that serves an environment now, or served at a moment; None if there is
-        none.
-        """
+        """The deployment that serves an environment now, or served at a moment, or None."""
         links = self.history(name, env)
         if at is not None:
             links = [

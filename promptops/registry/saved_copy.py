@@ -47,8 +47,8 @@ def save(path: str, data: bytes) -> None:
 
 
 def saved(path: str, unlike: bytes | None = None) -> View | None:
-    """The view of the saved copy, its `since` set by the time it was written; None if there is
-    none to trust.
+    """The view of the saved copy, its `since` set by the time it was written; None if it is
+    missing or not to be trusted.
 
     unlike: None too where the copy holds just these bytes.
     """

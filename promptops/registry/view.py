@@ -89,7 +89,7 @@ class Content(Fixed):
 
     def build(self, name: str, env: str, known: dict[str, Any]) -> tuple[Served | Split, str]:
         """What the environment serves, verified, and why its canary does not ("" if it does, or
-        there is none).
+        if no canary runs).
 
         known: id -> verified (entry, version) to take where nothing changed; what was verified here
             is added.

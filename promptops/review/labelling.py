@@ -46,7 +46,7 @@ class Task:
 @dataclass(frozen=True, slots=True)
 class RaterAgreement:
     """raters: who; items: labelled by two or more; equal: share of pairs of answers that are the
-    same, None if there is none.
+    same, or None.
     """
 
     raters: tuple[str, ...]

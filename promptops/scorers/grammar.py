@@ -76,7 +76,7 @@ def scorer_from(document: Mapping[str, Any] | str, *, form: int = FORM) -> Score
 def text_of(scorer: Scorer) -> str | None:
     """A text from which `scorer_of` builds an equal scorer, of the same name and version.
 
-    None if there is none, as for a function of the user's or a judge with a model of its own.
+    None if it cannot be written so, as for a user's function or a judge with its own model.
     """
     try:
         tree = ast.parse(getattr(scorer, "spec", "") or scorer.name, mode="eval").body
@@ -96,7 +96,7 @@ def text_of(scorer: Scorer) -> str | None:
 
 
 def _spelled(node: ast.expr, golden: bool, form: int) -> ast.expr:
-    """A scorer's own spelling as a call: bare words are texts, a bar is `at_least`.
+    """A scorer's own spelling as a call: bare words are texts, a threshold is `at_least`.
 
     golden: leave out the word "expected", which is what a scorer without arguments means; form: 1
         if the first text of a scorer in `COLUMN_FIRST` is its column.

@@ -185,7 +185,7 @@ async def consult(
     judge: JudgeModel,
     sample: int = 0,
 ) -> Mapping[str, Any] | Unread:
-    """A verdict on the parts, or why there is none after all tries. check: a verdict -> "" or what
+    """A verdict on the parts, or why every try failed. check: a verdict -> "" or what
     is wrong with it.
     """
     if case.ask is None:

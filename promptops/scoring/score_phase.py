@@ -1,5 +1,5 @@
 """The score phase: every case meets every scorer, and each pair ends in a score or in the reason
-why there is none.
+why it is missing.
 
 Scoring never calls a model but through `Case.ask`, and can be repeated over recorded runs at any
 time. Built-in rules run inline. Users' functions run in threads of their own under a watchdog: one

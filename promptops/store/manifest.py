@@ -67,7 +67,7 @@ def checksum_of(value: object) -> str:
 def read_json(path: Path, most: int = _MOST) -> Any:
     """The value of a small JSON file of our own.
 
-    Raises Unreadable, or FileNotFoundError if there is none.
+    Raises Unreadable, or FileNotFoundError.
     """
     try:
         with path.open("rb") as file:

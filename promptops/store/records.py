@@ -158,7 +158,7 @@ def _time(value: Any) -> str | None:
 
 class _Field(NamedTuple):
     """What a column holds. sure: the types whose every value `check` returns as it is; cap:
-    characters, 0 if there is none.
+    characters, 0 for no limit.
     """
 
     name: str

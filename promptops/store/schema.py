@@ -90,7 +90,7 @@ _SCORES = table_of(
     scorer text the scorer's name
     scorer_version text the scorer's version; another one is another score
     value float in [0, 1], higher is better; null if unscored
-    passed bool whether it met the scorer's threshold; null if there is none
+    passed bool whether it met the scorer's threshold; null if it has no threshold
     raw_value float the figure behind the value, in its own unit
     unit text unit of raw_value
     reason text one sentence for people

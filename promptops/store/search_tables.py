@@ -48,7 +48,7 @@ CANDIDATE_EVENTS = table_of(
     version_id text the candidate
     status text proposed, vetoed, raced_out, kept or best
     n int val examples that it had answered
-    score float mean of the primary on them; null if there is none
+    score float mean of the primary on them; null if nothing was scored
     detail text why, one sentence
     event_at time when it was first recorded
     """,

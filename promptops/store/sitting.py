@@ -74,7 +74,7 @@ class Keeper:
 
     @contextmanager
     def again(self, path: Path, identity: tuple[int, ...]) -> Iterator[Connection | None]:
-        """The connection that is kept for these very bytes; None if there is none, and then no
+        """The connection that is kept for these very bytes, or None, and then no
         other is kept either.
         """
         kept = self._kept

@@ -132,7 +132,7 @@ class Asker:
         prompt: str,
         label: str,
     ) -> list[Run | None]:
-        """The recorded answers to these questions, by one look-up; None if there is none. Raises
+        """The recorded answers to these questions, by one look-up, or None. Raises
         as `call` does for a question that cannot be asked.
         """
         arm = ArmDesign(label, version, self._project.model(version.model, version.api), prompt)

@@ -134,7 +134,7 @@ def find_batch(store: Store, id: str) -> Intent:
     """An open batch by its id or the beginning of it.
 
     Raises:
-        StudyError: there is none, or several.
+        StudyError: if no open batch matches, or several do.
     """
     found = [intent for intent, _ in open_batches(store) if intent.id.startswith(id)]
     if len(found) == 1:

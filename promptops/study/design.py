@@ -214,6 +214,6 @@ def _distinct_labels(arms: list[ArmDesign]) -> None:
 
 
 def split_of(dataset: Dataset) -> str | None:
-    """The one split that all examples are of; None if there is none or several."""
+    """The one split that all examples are of; None if they have none or several."""
     found = {example.split for example in dataset}
     return found.pop() if len(found) == 1 else None

@@ -91,7 +91,7 @@ def _models_alike(cells: Mapping[str, Sequence[object]]) -> str:
 
 def _repeated_rows(cells: Mapping[str, Sequence[object]]) -> str:
     """A sentence on rows of an example and a version that came before, without a column of
-    samples; "" if there is none.
+    samples, or "".
     """
     if "sample" in cells:
         return ""

@@ -101,7 +101,7 @@ def find_study(project: Project, name: str | int) -> RecordedStudy:
     """A study by name, id, the beginning of its id (six characters or more), or place (0: newest).
 
     Raises:
-        StudyError: there is none, or `name` is of another type; the sentence names what is near.
+        StudyError: if no study matches, or `name` is of another type; similar names are listed.
     """
     if isinstance(name, int) and not isinstance(name, bool):
         rows = studies.all_heads(project.store)

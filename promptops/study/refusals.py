@@ -55,8 +55,8 @@ class Request:
 
 
 def standing(project: Project, request: Request) -> str:
-    """The earlier refusal that still applies to a request, as a sentence with its next step; ""
-    if there is none.
+    """The earlier refusal that still applies to a request, as a sentence with its next step, or
+    "".
     """
     recorded = [
         before for before in _recorded(project, request.saved, request.env) if "spent" not in before
@@ -113,7 +113,7 @@ def spend(project: Project, saved: Saved, env: str, word: str) -> None:
 
 
 def spent(project: Project, saved: Saved, env: str, word: str) -> str:
-    """Why an override counts no more, as a sentence; "" if it does, or if there is none."""
+    """Why an override counts no more, as a sentence; "" if it counts, or if none was given."""
     if not word or all(before.get("spent") != word for before in _recorded(project, saved, env)):
         return ""
     return (

@@ -161,7 +161,7 @@ class StudyRecord:
 
     @property
     def primary(self) -> str:
-        """The name of the first scorer; "" if there is none."""
+        """The name of the first scorer, or ""."""
         return self.scorers[0].name if self.scorers else ""
 
     @property

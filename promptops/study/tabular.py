@@ -117,7 +117,7 @@ def _need(names: Sequence[str], *wanted: str | None) -> None:
 def _version_column(
     rows: Sequence[Mapping[str, object]], names: Sequence[str], a: str, b: str, notes: list[str]
 ) -> str:
-    """The column of a long table that holds both labels. Raises StudyError if there is none."""
+    """The column of a long table that holds both labels. Raises StudyError if it does not exist."""
     holding = [name for name in names if {a, b} <= {str(row.get(name)) for row in rows}]
     found = next((name for name in _VERSIONS if name in holding), holding[0] if holding else None)
     if found is None:

@@ -117,7 +117,7 @@ class Declared:
         return Lab(self.home(start, named=named))
 
     def home(self, start: Path, *, named: bool) -> Path:
-        """The project's folder, as `lab` finds it. Raises StudyError if there is none."""
+        """The project's folder, as `lab` finds it. Raises StudyError if it does not exist."""
         folders = [start] if named else [start, *start.parents]
         home = next((folder for folder in folders if (folder / "promptops.json").is_file()), None)
         if home is None:

@@ -96,7 +96,7 @@ class Variable:
 
     @property
     def example(self) -> Any:
-        """A value that shows people what is meant, a copy; None if there is none."""
+        """A value that shows people what is meant, a copy, or None."""
         return json_copy(self._example)
 
     def content(self) -> dict[str, object]:

@@ -70,7 +70,7 @@ def cost_per_thousand(value: float | None) -> str:
 
 
 def _drawn(comparison: Comparison) -> str:
-    """The effect's interval to scale; "" if there is none."""
+    """The effect's interval to scale, or ""."""
     figures = comparison.primary
     if figures.low is None or figures.high is None or figures.name in MEASURES:
         return ""

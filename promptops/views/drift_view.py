@@ -1,5 +1,5 @@
-"""A drift monitor as people look at it: the evidence over its days against its bar, on a log scale,
-with what was deployed meanwhile, and its alarms as rows.
+"""A drift monitor as people look at it: the evidence over its days against its threshold, on a log
+scale, with what was deployed meanwhile, and its alarms as rows.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def monitor_parts(project: Project, prompt: str | None = None) -> str:
 
 
 def figure(monitor: Monitor) -> Figure:
-    """The same as a plotly figure: a line per scorer, the bar, and deployments as markers."""
+    """The same as a plotly figure: a line per scorer, the threshold, and deployments as markers."""
     import plotly.graph_objects as go
 
     file, threshold = monitor.file, monitor.threshold
@@ -92,7 +92,7 @@ def figure(monitor: Monitor) -> Figure:
         drawn.add_vline(x=day, line={"color": tint, "dash": "dot"})
         at = {"x": day, "y": 1, "yref": "paper", "yanchor": "bottom"}
         drawn.add_annotation(text=esc(label), showarrow=False, font={"color": tint}, **at)
-    drawn.update_yaxes(type="log", title={"text": f"evidence (bar {threshold:,.0f})"})
+    drawn.update_yaxes(type="log", title={"text": f"evidence (threshold {threshold:,.0f})"})
     return style_figure(drawn, title=_finding(file))
 
 
@@ -116,7 +116,7 @@ def evidence_picture(project: Project, file: MonitorFile, series: Series, thresh
         shown = not (power - powers[0]) % (1 + len(powers) // 8)  # at most eight numbers
         out.append(_FRAME.level(y(10.0**power), _power(power) if shown else ""))
     out.append(_FRAME.level(y(threshold), tint=BAD, dashed=True))
-    out.append(words(_FRAME.x(1), y(threshold) - 5, f"bar {threshold:,.0f}", "end"))
+    out.append(words(_FRAME.x(1), y(threshold) - 5, f"threshold {threshold:,.0f}", "end"))
     places = {day.day: at for at, day in enumerate(days)}
     for day, name in _deployed(project, file):
         at = next((places[known] for known in places if known >= day), None)
@@ -130,7 +130,8 @@ def evidence_picture(project: Project, file: MonitorFile, series: Series, thresh
     out += [dot(*point, PALETTE[0]) for point in points]
     out.append(_FRAME.ends(days[0].day, days[-1].day))
     last = days[-1]
-    title = f"{series.scorer}: evidence {last.evidence:,.2f} on {last.day}, bar {threshold:,.0f}"
+    seen = f"evidence {last.evidence:,.2f} on {last.day}"
+    title = f"{series.scorer}: {seen}, threshold {threshold:,.0f}"
     return svg.wrap("".join(out), _FRAME.width, _FRAME.height, title)
 
 

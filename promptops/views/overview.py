@@ -90,7 +90,7 @@ def studies_html(studies: Studies) -> str:
 
 
 def _searches(studies: Studies) -> str:
-    """A line for each optimisation; "" if there is none."""
+    """A line for each optimisation, or ""."""
     frame = studies.searches.head(50)
     rows = [
         (

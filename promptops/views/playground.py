@@ -143,7 +143,7 @@ class PlaygroundView(View):
         self._estimate()
 
     def _answer(self, example: Example, version: PromptVersion) -> Answer | str:
-        """The answer, or why there is none."""
+        """The answer, or why it is missing."""
         try:
             values = self._values(version, example)
             run, reused = Asker(self.lab.project).call(

@@ -48,7 +48,7 @@ def index_html(project: Project, studies: list[StudyRow], foot: str) -> str:
 
 
 def _alarms(project: Project) -> str:
-    """The open alarms, each with its cause; that there is none if something is watched."""
+    """The open alarms, each with its cause; or that none is open if something is watched."""
     files, parts = [], []
     for path in every(project):
         try:

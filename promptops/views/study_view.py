@@ -146,8 +146,8 @@ def _finding(primary: str, rows: list[dict[str, Any]]) -> str:
 
 
 def _compared(study: Study, *, texts: bool) -> tuple[str, str]:
-    """(the card that answers, everything below it) of the comparison that matters, or why there is
-    none.
+    """(the card that answers, everything below it) of the comparison that matters, or why it cannot
+    be made.
     """
     from .answer_card import answer_card
     from .comparison_view import details

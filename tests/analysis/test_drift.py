@@ -15,8 +15,8 @@ import pytest
 from promptops.analysis.drift import (
     Anchor,
     Detector,
-    bar,
     changed_since,
+    threshold,
     tie_break,
 )
 from promptops.analysis.drift_worlds import FLAKY, World, alarm_days, evidence
@@ -83,18 +83,18 @@ def test_the_mean_evidence_after_t_days_is_at_most_t() -> None:
 @pytest.mark.parametrize("world", list(FLAKY))
 def test_one_monitor_alarms_falsely_in_at_most_six_percent_of_120_days(world: str) -> None:
     found = evidence(World(100, FLAKY[world]), 800, 120, seed=11)
-    share = float(np.isfinite(alarm_days(found, bar(1))).mean())
+    share = float(np.isfinite(alarm_days(found, threshold(1))).mean())
     assert share <= 0.06 + 2 * math.sqrt(0.06 * 0.94 / 800)
 
 
 @pytest.mark.parametrize("monitors", [5, 20])
 def test_the_promise_is_the_projects_whatever_the_number_of_its_monitors(monitors: int) -> None:
     """120 of 365 days' false alarms at the most; and no alarm more often than a single monitor's
-    bar would give, times the number of monitors.
+    threshold would give, times the number of monitors.
     """
     found = evidence(World(50, FLAKY["steady"]), 1000, 120, seed=13)
-    split = float(np.isfinite(alarm_days(found, bar(monitors))).mean())
-    alone = float(np.isfinite(alarm_days(found, bar(1))).mean())
+    split = float(np.isfinite(alarm_days(found, threshold(monitors))).mean())
+    alone = float(np.isfinite(alarm_days(found, threshold(1))).mean())
     expected = monitors * split
     error = monitors * math.sqrt(max(split, 1e-3) / len(found))
     assert expected <= 120 / 365 + 2 * error
@@ -104,7 +104,7 @@ def test_the_promise_is_the_projects_whatever_the_number_of_its_monitors(monitor
 @pytest.mark.parametrize(("world", "most"), [("steady", 5), ("noisy", 8)])
 def test_a_drop_of_five_points_is_found_in_days(world: str, most: int) -> None:
     found = evidence(World(100, FLAKY[world], drop=0.05, quiet=30), 300, 90, seed=20261130)
-    assert float(np.median(alarm_days(found, bar(1), 30))) <= most
+    assert float(np.median(alarm_days(found, threshold(1), 30))) <= most
 
 
 def test_without_the_allowance_for_luck_a_monitor_alarms_several_times_as_often() -> None:
@@ -121,7 +121,7 @@ def test_without_the_allowance_for_luck_a_monitor_alarms_several_times_as_often(
         for _ in range(90):
             scores = (days.random(chance.shape) < chance).astype(float)
             detector = detector.after(anchor, scores, days.random(400))
-            over |= detector.e >= bar(1)
+            over |= detector.e >= threshold(1)
         alarmed[name] = float(over.mean())
     assert alarmed["fair"] <= 0.07
     assert alarmed["naive"] >= 0.15
@@ -195,5 +195,5 @@ def test_a_day_of_other_examples_and_a_bar_of_nothing_are_refused() -> None:
     with pytest.raises(StatisticsError, match="one score per example"):
         Detector.start(anchor).after(anchor, np.ones(5), 0.5)
     for monitors, days in ((0, 365.0), (1, 0.0), (1, math.nan)):
-        with pytest.raises(StatisticsError, match="no bar"):
-            bar(monitors, days)
+        with pytest.raises(StatisticsError, match="no threshold"):
+            threshold(monitors, days)

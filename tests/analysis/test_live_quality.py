@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from promptops.analysis.drift import bar
+from promptops.analysis.drift import threshold
 from promptops.analysis.live_quality import LiveDetector, Reference, mix_shift
 from promptops.errors import StatisticsError
 
@@ -20,7 +20,7 @@ def alarm_day(rng: np.random.Generator, scored: int, drop: float, days: int) -> 
     for day in range(days):
         right = rng.binomial(scored, level[28 + day] - (drop if day >= 14 else 0))
         detector = detector.after(reference, [1.0] * right + [0.0] * (scored - right))
-        if detector.e >= bar(1):
+        if detector.e >= threshold(1):
             return day - 13
     return math.inf
 

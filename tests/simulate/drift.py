@@ -2,7 +2,7 @@
 the same figures.
 
 False alarms: the share of projects of m monitors with at least one within 120 days without drift,
-from independent monitors: 1 - (1 - p)^m for the share p of single monitors over the bar 365 m.
+from independent monitors: 1 - (1 - p)^m for the share p of single monitors over 365 m.
 Delay: days from the drop, after 30 quiet days, to the alarm: median / 90th percentile.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from promptops.analysis.drift import bar
+from promptops.analysis.drift import threshold
 from promptops.analysis.drift_worlds import FLAKY, World, alarm_days, evidence
 
 PROJECTS, SIZES, DROPS = (1, 5, 20), (50, 100, 200), (0.03, 0.05, 0.10)
@@ -31,9 +31,9 @@ def rows(null: int, alternative: int) -> Iterator[tuple[str, ...]]:
                 for drop in DROPS
             ]
             for m in PROJECTS:
-                p = float(np.isfinite(alarm_days(calm, bar(m))).mean())
+                p = float(np.isfinite(alarm_days(calm, threshold(m))).mean())
                 error = m * (1 - p) ** (m - 1) * math.sqrt(p * (1 - p) / null)
-                cells = [delay(alarm_days(each, bar(m), QUIET)) for each in drops]
+                cells = [delay(alarm_days(each, threshold(m), QUIET)) for each in drops]
                 yield (
                     *(world, str(n), str(m)),
                     f"{100 * (1 - (1 - p) ** m):.1f} ± {200 * error:.1f} %",

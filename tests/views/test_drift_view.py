@@ -1,4 +1,4 @@
-"""A monitor in a cell: evidence against its bar, the alarm's row, and no markup of a name."""
+"""A monitor in a cell: evidence against its threshold, the alarm's row, and no markup of a name."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def watched(make_lab: Callable[..., Any]) -> Any:
 
 def test_a_cell_shows_the_evidence_its_bar_the_alarm_and_its_state(watched: Any) -> None:
     html = watched._repr_html_()
-    assert "bar 365" in html
+    assert "threshold 365" in html
     assert "since 2026-12-03" in html
     assert "changed the behaviour under the same name" in html
     assert "triage.prod: alarm" in html
@@ -65,7 +65,7 @@ def test_the_report_and_the_dashboard_show_it(watched: Any) -> None:
         shown = name == "triage"
         assert ("<h2>Drift monitors</h2>" in page) is shown
         assert ("since 2026-12-03" in page) is shown
-        assert ("bar 365" in page) is shown
+        assert ("threshold 365" in page) is shown
         assert "<script>alert" not in page
     assert "since 2026-12-03" in monitors_html(project)
     lab.project.close()
@@ -172,7 +172,7 @@ def test_the_dashboard_shows_every_monitor_and_one_that_cannot_be_read(watched: 
     assert board.open("Watch").static() == html
     assert "triage.prod: 100 to 25 % since 2026-12-03" in board.static()
     lab.project.close()
-    assert "bar 730" in html, "the one that cannot be read counts as a monitor"
+    assert "threshold 730" in html, "the one that cannot be read counts as a monitor"
     for path in (broken, Path(watched.path)):
         path.unlink()
     assert "Nothing is watched yet" in monitors_html(watched.project)

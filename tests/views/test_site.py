@@ -102,7 +102,7 @@ def test_what_serves_why_and_what_is_alarmed(files: Mapping[str, str]) -> None:
     assert "changed the behaviour under the same name" in first
     assert first.count("forced") == 1
     assert "20 more of 40 examples" in first
-    for text in ("History in prod", "serves now", "e-", "bar 365", "What changed from v1"):
+    for text in ("History in prod", "serves now", "e-", "threshold 365", "What changed from v1"):
         assert text in prompt, text
     assert re.search(r"▲ promote</b> <span class='dim'>v2 in prod", prompt)
 

@@ -56,7 +56,7 @@ def line_of(node: Any) -> int:
 
 
 def operator_of(node: Any) -> str:
-    """The operator between two sides; "" if there is none."""
+    """The operator between two sides, or ""."""
     return source_of(node.child_by_field_name("operator"))
 
 

@@ -214,7 +214,7 @@ class Baseline:
 
     @classmethod
     def read(cls, path: Path) -> Baseline:
-        """The baseline of a file; an empty one if there is none.
+        """The baseline of a file; an empty one if the file is missing.
 
         Raises DatasetError for a file that is not a baseline.
         """
