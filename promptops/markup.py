@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 __all__ = [
+    "UNTYPESET",
     "cell",
     "code",
     "esc",
@@ -24,6 +25,9 @@ __all__ = [
     "without_data",
 ]
 
+# MathJax reads the page, not the markup, so no escape keeps it from text between two dollars, which
+# may hold links; these classes of an element around it do (3, 2)
+UNTYPESET = "mathjax_ignore tex2jax_ignore"
 _HTML = {
     "&": "&amp;",
     "<": "&lt;",
@@ -99,11 +103,11 @@ def esc(text: object) -> str:
 
 def paragraph(face: object) -> str:
     """What a value says of itself, as a paragraph of a notebook's cell: its repr without the angle
-    brackets.
+    brackets. A notebook makes no mathematics of two prices in it.
     """
     shown = repr(face)
     inner = shown[1:-1] if shown.startswith("<") and shown.endswith(">") else shown
-    return f"<p>{esc(inner)}</p>"
+    return f"<div class='{UNTYPESET}'><p>{esc(inner)}</p></div>"
 
 
 def plain(text: object) -> str:

@@ -40,6 +40,20 @@ def test_committed_without_outputs(path: Path) -> None:
     assert len({cell["id"] for cell in cells}) == len(cells)
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_says_what_answers_and_ends_with_what_to_do_tomorrow(path: Path) -> None:
+    """The opening says that no LLM answers, the last cell is advice for one's own prompt, and no
+    line of code is wider than a cell of 1,280 pixels.
+    """
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    opening, last = "".join(cells[0]["source"]), cells[-1]
+    assert "not an LLM" in opening
+    assert last["cell_type"] == "markdown"
+    assert "## Tomorrow, with your own prompt" in "".join(last["source"])
+    code = [line for cell in cells if cell["cell_type"] == "code" for line in cell["source"]]
+    assert [line for line in code if len(line.rstrip("\n")) > 120] == []
+
+
 def test_the_quickstart_twice_makes_no_call_no_row_and_no_change(tmp_path: Path) -> None:
     """Run All a second time: 0 calls, 0 new rows, the registry byte-identical."""
     import nbformat

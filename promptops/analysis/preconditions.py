@@ -49,9 +49,11 @@ def must_pass(comparison: Comparison, policy: Policy) -> list[Check]:
                 f" {comparison.baseline.label} passes."
             )
             checks.append(Check("must_pass", "fail", text, f"Fix {example!r} first."))
-    return checks or [
-        Check("must_pass", "pass", f"All {len(policy.must_pass)} must-pass examples hold.")
-    ]
+    return checks or [Check("must_pass", "pass", _all_hold(len(policy.must_pass)))]
+
+
+def _all_hold(count: int) -> str:
+    return f"All {count} must-pass examples hold." if count > 1 else "The must-pass example holds."
 
 
 def first_must_pass(label: str, outcomes: Outcomes, policy: Policy) -> Iterator[Check]:

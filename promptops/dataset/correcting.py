@@ -18,7 +18,7 @@ from typing import Any
 
 from ..canonical import canonical
 from ..errors import DatasetError
-from ..markup import esc
+from ..markup import UNTYPESET, esc
 from . import corrections
 from .cells import fault_of
 from .example import Example
@@ -77,7 +77,7 @@ class Correction:
         return self.diff + why
 
     def _repr_html_(self) -> str:
-        return f"<pre>{esc(repr(self))}</pre>"  # a diff, line by line
+        return f"<pre class='{UNTYPESET}'>{esc(repr(self))}</pre>"  # a diff, line by line
 
 
 @dataclass(frozen=True, slots=True)

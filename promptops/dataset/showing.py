@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..canonical import canonical
 from ..errors import MissingExtra
-from ..markup import esc, plain, shorten
+from ..markup import UNTYPESET, esc, plain, shorten
 from .example import RESERVED
 from .split import SPLITS
 
@@ -68,7 +68,7 @@ def as_html(dataset: Dataset) -> str:
     notes = "".join(f"<li>{esc(shorten(sentence, 400))}</li>" for sentence in dataset.notes)
     notes = f"<ul style='margin:4px 0 4px 18px;padding:0;{_LINE}'>{notes}</ul>" if notes else ""
     return (
-        "<div class='mathjax_ignore tex2jax_ignore' style='font-family:system-ui,sans-serif'><p"
+        f"<div class='{UNTYPESET}' style='font-family:system-ui,sans-serif'><p"
         f" style='margin:2px 0'><b>{esc(shorten(dataset.name, 80))}</b> <span"
         f" style='{_LINE}'>{esc(' · '.join(fact for fact in facts if fact))}</span></p>"
         f"{_table(dataset)}{notes}</div>"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..optimize.headroom import Headroom
     from ..optimize.lineage import Candidate
     from ..optimize.task import Optimizer
+    from ..study.design import StudyDesign
     from ..study.project import Project
     from ..version import PromptVersion
 
@@ -190,12 +191,25 @@ class Optimization:
             options = evaluate.EvaluateOptions(
                 plan=search.plan, limits={"concurrency": design.concurrency}
             )
-            versions = [design.given, search.best.version]
-            drawn = evaluate.draw(self.project, versions, design.data, (), options)
+            drawn = self._confirming(search.best.version, options)
+            if saved := self._saved_best():
+                # a confirmation from before it was saved stays the one
+                known = {row[0] for row in self.project.store.rows("select id from studies")}
+                drawn = drawn if drawn.id in known else self._confirming(saved, options)
             self._study = Study(evaluate.start(self.project, drawn, options))
         if not in_kernel():
             self._study.wait()
         return self._study
+
+    def _confirming(self, best: object, options: evaluate.EvaluateOptions) -> StudyDesign:
+        versions = [self.search.design.given, best]
+        return evaluate.draw(self.project, versions, self.search.design.data, (), options)
+
+    def _saved_best(self) -> SavedVersion | None:
+        """The best under its number, if it was saved."""
+        name = self.search.design.prompt
+        saved = Prompt(self.project, name) if name else ()
+        return next((each for each in saved if each.id == self.search.best.version.id), None)
 
     def __repr__(self) -> str:
         search = self.search

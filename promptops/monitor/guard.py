@@ -46,8 +46,8 @@ class LiveOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Above which a call is slow or dear. None: the 95th percentile of the stable version's calls
-    before the canary began, where there are a hundred.
+    """Above which a call is slow or expensive. None: the 95th percentile of the stable version's
+    calls before the canary began, if there are a hundred.
     """
 
     latency_ms: float | None = None
@@ -129,7 +129,7 @@ def guard(
 
     Args:
         outcomes: live calls of the prompt in `env`, also from before the canary.
-        limits: above which a call is slow or dear.
+        limits: above which a call is slow or expensive.
 
     Raises:
         RegistryError: the prompt or the environment is unknown, or the file cannot be read.
@@ -216,8 +216,8 @@ def _seen(calls: Sequence[LiveOutcome], canary: str, limits: Limits) -> dict[str
     }
     if (slow := limits.latency_ms) is not None:
         found["latency"] = column(lambda each: below(each.latency_ms, slow))
-    if (dear := limits.cost_usd) is not None:
-        found["cost"] = column(lambda each: below(each.cost_usd, dear))
+    if (most := limits.cost_usd) is not None:
+        found["cost"] = column(lambda each: below(each.cost_usd, most))
     return {name: seen for name, seen in found.items() if len(seen.values)}
 
 
@@ -236,10 +236,19 @@ def _quantile(values: Sequence[float]) -> float | None:
     return sorted(values)[math.ceil(_SLOW * len(values)) - 1]
 
 
+# what the mean of a measure is the share of: 1 is good in each
+_FINE = {
+    "quality": "quality",
+    "failures": "calls that did not fail",
+    "latency": "calls that were not slow",
+    "cost": "calls that were not expensive",
+}
+
+
 def _line(each: MeasureEvidence) -> str:
-    mark = "worse" if each.aborts else "no evidence enough"
+    mark = "worse" if each.aborts else "not enough evidence"
     return (
-        f"  {each.name}: {each.canary.mean:.1%} over {each.canary.users:,} canary users, "
+        f"  {_FINE[each.name]}: {each.canary.mean:.1%} over {each.canary.users:,} canary users, "
         f"{each.stable.mean:.1%} over {each.stable.users:,} others (evidence {each.evidence:,.2f},"
         f" threshold {each.threshold:,.0f}): {mark}"
     )

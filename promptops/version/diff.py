@@ -8,7 +8,7 @@ import difflib
 import re
 
 from ..canonical import canonical
-from ..markup import code, esc, markdown, plain
+from ..markup import UNTYPESET, code, esc, markdown, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class VersionDiff:
             f" <ins>{esc(new or '(none)')}</ins></p>"
             for name, old, new in self.settings
         )
-        return f"<div class='mathjax_ignore tex2jax_ignore'>{rows or 'no difference'}</div>"
+        return f"<div class='{UNTYPESET}'>{rows or 'no difference'}</div>"
 
 
 _SIGNS = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}

@@ -95,7 +95,9 @@ def forest(comparison: Comparison) -> Figure:
                 line={"color": BAD, "dash": "dash", "width": 2},
             )
     figure.add_vline(x=0, line_width=1)
-    figure.update_xaxes(title="percentage points (measures: percent saved), 90 % interval")
+    figure.update_xaxes(
+        title="percentage points (cost, latency, tokens: percent saved), 90 % interval"
+    )
     b, a, decision = (
         comparison.candidate.label,
         comparison.baseline.label,

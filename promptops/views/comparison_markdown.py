@@ -32,7 +32,7 @@ def markdown(comparison: Comparison) -> str:
     lines += [
         "",
         (
-            f"| measure | {_md(comparison.candidate.label)} | {_md(comparison.baseline.label)} |"
+            f"| metric | {_md(comparison.baseline.label)} | {_md(comparison.candidate.label)} |"
             " difference (90 %) | improved : regressed | n |"
         ),
         "| --- | ---: | ---: | ---: | ---: | ---: |",
@@ -41,7 +41,7 @@ def markdown(comparison: Comparison) -> str:
         in_measures = figures.name in MEASURES
         means = [
             _level(figures, v) if in_measures else words.percent(v)
-            for v in (figures.candidate, figures.baseline)
+            for v in (figures.baseline, figures.candidate)
         ]
         gain = (
             _change(figures)

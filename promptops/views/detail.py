@@ -5,6 +5,7 @@ what their scorers say.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["detail_html"]
 
 _SHOWN = 4_000  # characters of an output that a cell holds
+_WORDS = re.compile(r"\w+")
+_WRONG = "<del class='po-wrong'>{}</del>"
 
 
 def detail_html(detail: SideBySide, study: Study, *, pinned: bool = False) -> str:
@@ -42,16 +45,23 @@ def detail_html(detail: SideBySide, study: Study, *, pinned: bool = False) -> st
         if example and example.expected is not None
         else ""
     )
-    sides = [side for side in (detail.new, detail.old) if side is not None]
-    pieces = word_diff(sides[1].output or "", sides[0].output or "") if len(sides) == 2 else None
-    shown = "".join(
-        f"<div>{_side(side, _marked(pieces, 'removed' if place == 0 else 'added') if pieces else _text(side.output), study)}</div>"
-        for place, side in enumerate(sides)
-    )
+    shown = "".join(f"<div>{_side(side, answer, study)}</div>" for side, answer in _answers(detail))
     return (
         f"<h3>{esc(detail.example_id)}{pin}{tags}</h3>{asked}{golden}<div"
         f" class='po-two'>{shown}</div>"
     )
+
+
+def _answers(detail: SideBySide) -> list[tuple[Side, str]]:
+    """The baseline's answer, then the candidate's, with the words that differ marked."""
+    sides = [side for side in (detail.old, detail.new) if side is not None]
+    if len(sides) < 2:
+        return [(side, _text(side.output)) for side in sides]
+    old, new = sides
+    pieces = word_diff(old.output or "", new.output or "")
+    expected = detail.example.expected if detail.example else None
+    right = None if expected is None else set(_WORDS.findall(_plainly(expected)))
+    return [(old, _marked(pieces, "added", right)), (new, _marked(pieces, "removed", right))]
 
 
 def _inputs(detail: SideBySide, study: Study) -> list[tuple[str, Any]]:
@@ -167,14 +177,21 @@ def _value(value: float | None, passed: bool | None) -> str:
     return esc(wording + words.number(value, 3))
 
 
-def _marked(pieces: list[tuple[str, str]], hidden: str) -> str:
-    """One side of a word diff: its own words marked, the other side's left out."""
+def _marked(pieces: list[tuple[str, str]], hidden: str, right: set[str] | None) -> str:
+    """One side of a word diff: its own words marked, the other side's left out.
+
+    right: the words of the golden answer, or None. What it holds is marked right and what it does
+    not hold is marked wrong, on either side; nothing of an answer is struck through then.
+    """
     marks = {"added": "<ins>{}</ins>", "removed": "<del>{}</del>", "same": "{}"}
     left, out = _SHOWN, []
     for tag, text in pieces:
         if tag == hidden:
             continue
-        out.append(marks[tag].format(esc(text[:left])))
+        mark = marks[tag]
+        if tag != "same" and right is not None:
+            mark = marks["added"] if right.issuperset(_WORDS.findall(text)) else _WRONG
+        out.append(mark.format(esc(text[:left])))
         left -= len(text)
         if left <= 0:
             out.append("<i> … cut here</i>")
@@ -182,10 +199,12 @@ def _marked(pieces: list[tuple[str, str]], hidden: str) -> str:
     return "".join(out)
 
 
+def _plainly(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+
+
 def _text(value: object) -> str:
     if value is None:
         return "<i>no answer</i>"
-    text = without_data(
-        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
-    )
+    text = without_data(_plainly(value))
     return esc(text[:_SHOWN]) + ("<i> … cut here</i>" if len(text) > _SHOWN else "")

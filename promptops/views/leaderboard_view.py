@@ -45,8 +45,9 @@ def html(board: Leaderboard) -> str:
     )
     notes = "".join(f"<li>{esc(note)}</li>" for note in board.notes)
     return page(
-        f"<p><b>{esc(board.statement())}</b></p>{picture}{_table(board, tints)}{_duels(board)}{_pareto(board, tints)}<ul"
-        f" class='dim'>{notes}</ul>"
+        f"<p><b>{esc(board.statement())}</b></p><div class='po-cols'><div>{picture}</div>"
+        f"<div>{_table(board, tints)}</div></div><div class='po-cols'><div>{_duels(board)}</div>"
+        f"<div>{_pareto(board, tints)}</div></div><ul class='dim'>{notes}</ul>"
     )
 
 
@@ -56,7 +57,7 @@ def _table(board: Leaderboard, tints: dict[str, str]) -> str:
         "version",
         Column("rank", number=True),
         Column(board.primary, number=True, shown=breaking(board.primary)),
-        Column("cost an example", number=True),
+        Column("cost per example", number=True),
         Column("latency", number=True),
         Column("n", number=True),
     ]

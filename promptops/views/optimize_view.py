@@ -42,9 +42,8 @@ def html(face: Optimization) -> str:
     return fitting(
         (
             page(_head(face)),
-            page(_strip(face)),
+            page(f"<div class='po-cols'><div>{_strip(face)}</div><div>{_front(face)}</div></div>"),
             page(_tree(face)),
-            page(_front(face)),
             page(_diffs(face)),
         )
     )

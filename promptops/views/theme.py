@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..markup import esc
+from ..markup import UNTYPESET, esc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +120,7 @@ STYLE = """<style>
 .po .po-grid td:not(.num){overflow-wrap:anywhere;min-width:58px}.po .po-grid td:first-child{min-width:76px;max-width:230px;overflow-wrap:break-word}.po .po-wide{display:table;width:100%}.po .po-whole{white-space:nowrap}.po th:last-child,.po td:last-child{padding-right:2px}
 .po pre,.po code{font:12px/1.45 ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace}
 .po pre{white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal!important;margin:4px 0;
-  padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa);border-radius:5px;max-height:340px;
+  padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa)!important;border-radius:5px;max-height:340px;
   overflow:auto}
 .po .ci{display:block;font-size:11.5px;color:var(--jp-ui-font-color2,#59636e)}
 .po .card{border:1px solid var(--jp-border-color2,#d8dee4);
@@ -132,7 +132,7 @@ STYLE = """<style>
 .po .po-facts>span{white-space:nowrap}
 .po h4{font-size:13px;margin:4px 0 2px;font-weight:600;color:var(--jp-ui-font-color2,#59636e)}
 .po .po-cols{display:grid;grid-template-columns:minmax(0,1fr);gap:0 28px}.po .po-cols>div{min-width:0}
-.po .po-figs{display:grid;align-items:start;grid-template-columns:repeat(auto-fill,minmax(min(230px,100%),1fr));gap:10px;
+.po .po-figs{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(190px,100%),1fr));gap:10px;
   margin:10px 0}.po .po-fig{container-type:inline-size;border:1px solid var(--jp-border-color2,#d8dee4);
   border-radius:6px;padding:4px 10px;min-width:0;max-height:200px;overflow:hidden}
 .po .po-fig:has(>input:checked){grid-column:1/-1;max-height:none;cursor:zoom-out}.po .po-fig>input{appearance:none;position:absolute;inset:0;margin:0;width:100%;height:100%;cursor:inherit}
@@ -142,11 +142,11 @@ STYLE = """<style>
 .po .po-pairs{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(150px,100%),1fr));gap:8px}.po .po-pairs>div{min-width:0}
 .po .po-split{display:inline-block;vertical-align:middle;width:64px;height:8px;border-radius:4px;
   overflow:hidden;background:#9aa4af66;margin-left:8px;text-align:left}
-.po .po-split i{display:inline-block;height:8px;vertical-align:top}.po ul{margin:4px 0 4px 18px;padding:0}
+.po .po-split i{display:inline-block;height:8px;vertical-align:top}.po ul{margin:4px 0 4px 18px!important;padding:0!important}
 .po .chip{display:inline-block;border-radius:9px;padding:0 8px;font-size:12px;line-height:18px;
   color:#fff;background:var(--po-accent,#6B7280);white-space:nowrap;max-width:100%;overflow:hidden;
   text-overflow:ellipsis;vertical-align:middle;margin:-2px 0}
-.po del{background:rgba(213,94,0,.2)}.po ins{background:rgba(0,158,115,.22);text-decoration:none}
+.po del{background:rgba(213,94,0,.2)}.po .po-wrong{text-decoration:none}.po ins{background:rgba(0,158,115,.22);text-decoration:none}
 .widget-html-content:has(>.po),.jupyter-widget-html-content:has(>.po){min-width:0;flex:1 1 0}
 .po .po-list td:first-child,.po .po-list th:first-child{padding-left:8px;width:1%}
 .po .po-list tr[aria-selected=true] td{background:rgba(0,114,178,.13)}
@@ -174,6 +174,7 @@ STYLE = """<style>
 .po .po-bar span{display:block;height:100%}
 @container (min-width:760px){.po .po-answer{grid-template-columns:minmax(0,3fr) minmax(0,2fr)}}
 @container (min-width:1000px){.po .po-cols{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}}
+@container (min-width:600px) and (max-width:989px){.po .po-figs:has(>:nth-child(5):last-child){grid-template-columns:repeat(3,minmax(0,1fr))}}
 @container (max-width:600px){.po svg text{font-size:15px}
 .po .po-grid:not(.po-few){display:block;overflow:visible}.po .po-grid:not(.po-few) :is(tbody,tr){display:block}.po .po-grid:not(.po-few) thead{display:block;position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .po .po-grid:not(.po-few) tr{padding:5px 0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)}
@@ -184,9 +185,7 @@ STYLE = """<style>
 </style>""".replace("FONT", FONT)
 STYLE = STYLE.replace("ON_LIGHT", declared(ON_LIGHT)).replace("ON_DARK", declared(ON_DARK))
 
-# MathJax reads the page, not the markup, so no escape keeps it from text between two dollars, which
-# may hold links; these classes do (3, 2)
-ROOT = "po mathjax_ignore tex2jax_ignore"
+ROOT = f"po {UNTYPESET}"
 
 
 def page(body: str) -> str:
@@ -211,6 +210,7 @@ def style_figure(
         "linecolor": grid,
         "ticks": "",
         "automargin": True,
+        "title_font": {"size": 13},
     }
     figure.update_layout(
         template="none",

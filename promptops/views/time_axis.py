@@ -75,6 +75,8 @@ def _moment(at: str) -> datetime:
 
 def _written(moment: datetime, span: float) -> str:
     """As exact as the span needs."""
+    if span < 600:  # minutes alone would recur
+        return f"{moment:%d %b %H:%M:%S}"
     if span < 172_800:  # two days
         return f"{moment:%d %b %H:%M}"
     return f"{moment:%d %b %Y}"

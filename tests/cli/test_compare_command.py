@@ -103,7 +103,7 @@ def test_json_markdown_and_a_named_scorer(
         2,
     ]
     assert run(*base, "--markdown") == 0
-    assert "| measure |" in capsys.readouterr().out
+    assert "| metric |" in capsys.readouterr().out
 
 
 def test_five_thousand_rows_within_ten_seconds(

@@ -76,7 +76,7 @@ def test_the_study_file_and_the_workflows_step_run(
     assert done.exit_code in (0, 1), done.output
     assert (project / "prompts.xml").read_text().startswith("<?xml")
     assert steps[1]["run"].startswith("cat prompts.md ")
-    assert "| measure |" in (project / "prompts.md").read_text(encoding="utf-8")
+    assert "| metric |" in (project / "prompts.md").read_text(encoding="utf-8")
 
 
 def test_the_project_file_is_read(tmp_path: Path) -> None:

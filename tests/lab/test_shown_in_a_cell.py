@@ -48,13 +48,25 @@ def test_a_paragraph_is_the_repr_without_its_brackets() -> None:
     """Escaped; a repr without brackets is shown whole."""
     checks = (Check("a", "fail", "Worse by <b>2</b>.", "Look."),)
     shown = Verdict("reject", "v2", "v1", checks, Policy())._repr_html_()
-    assert shown == (
+    assert shown == _untypeset(
         "<p>Verdict reject: v2 over v1. Worse by &lt;b&gt;2&lt;/b&gt;. Next: Look.</p>"
     )
-    assert paragraph(1) == "<p>1</p>"
+    assert paragraph(1) == _untypeset("<p>1</p>")
     needs = Needs(0.1, 0.2, 0.8, 90, 60, 2, 180, None)
-    assert needs._repr_html_().startswith("<p>Needs: a true gain of")
+    assert "<p>Needs: a true gain of" in needs._repr_html_()
     assert "PromptVersion(" in PromptVersion("Hello {{name}}")._repr_html_()
+
+
+def _untypeset(body: str) -> str:
+    return f"<div class='mathjax_ignore tex2jax_ignore'>{body}</div>"
+
+
+def test_two_prices_in_a_paragraph_are_not_mathematics() -> None:
+    """A notebook would typeset "$0.10 to $0.20" of an estimate, were the element not exempt."""
+    needs = Needs(0.1, 0.2, 0.8, 90, 60, 2, 180, (0.1, 0.2))
+    html = needs._repr_html_()
+    assert html.count("&#36;") == 2
+    assert html.startswith("<div class='mathjax_ignore tex2jax_ignore'>")
 
 
 def test_a_prompt_discards_what_never_served(make_lab: Callable[..., Any], tmp_path: Path) -> None:

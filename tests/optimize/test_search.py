@@ -106,7 +106,9 @@ def test_it_beats_the_seed_and_leads_to_a_confirmed_version(seeded: Callable[...
     )
     assert json.loads(parents) == [v1.id]
     assert made_by == f"few_shot {search.id}"
-    assert search.confirm().compare(candidate=v2, baseline=v1).primary.gain > 0.1
+    study = search.confirm()
+    assert [arm.label for arm in study.record.arms] == ["v1", "v2"]  # by its number, once saved
+    assert study.compare(candidate=v2, baseline=v1).primary.gain > 0.1
     assert len(lab.studies) == 1
 
 

@@ -208,7 +208,7 @@ def test_one_comment_that_the_next_push_edits(runner: Runner) -> None:
     assert code == 0, printed
     [comment] = runner.host.comments
     body = comment["body"]
-    for part in ("**▲ promote** v2 over v1", "| measure |", "**Gate of prod**: v2 ", "Cost: "):
+    for part in ("**▲ promote** v2 over v1", "| metric |", "**Gate of prod**: v2 ", "Cost: "):
         assert part in body
     assert "No example got worse." in body
     assert "## The registry\n\n### triage\n" in body

@@ -41,3 +41,29 @@ def test_every_attempt_is_shown_with_its_cost(make_lab: Callable[..., Lab]) -> N
         ("2", "connection", "unknown"),
         ("3", "answered", "$1.20"),
     ]
+
+
+def test_the_baseline_is_left_and_what_the_golden_answer_holds_is_marked_right(
+    make_lab: Callable[..., Lab],
+) -> None:
+    """On either side: the baseline's "low" is right, the candidate's "high" is not, and nothing is
+    struck through. Without a golden answer the candidate's words are new and the baseline's gone.
+    """
+
+    def answer(request: dict[str, Any]) -> str:
+        text = request["messages"][-1]["content"]
+        return "billing, high" if text.startswith("Well") else "billing, low"
+
+    lab = make_lab(models={"m": ScriptedModel(answer, label="m")})
+    prompt = lab.prompt("p")
+    versions = [prompt.save("{{what}}", model="m"), prompt.save("Well: {{what}}", model="m")]
+    golden = [{"id": "e1", "what": "all", "expected": "shipping, low"}]
+    study = lab.evaluate(versions, golden, [])
+    html = detail_html(study.review.examples().detail("e1"), study)
+    assert html.index(">v1</span>") < html.index(">v2</span>")
+    assert "billing, <ins>low</ins>" in html
+    assert "billing, <del class='po-wrong'>high</del>" in html
+    bare = lab.evaluate(versions, [{"id": "e2", "what": "all"}], [])
+    html = detail_html(bare.review.examples().detail("e2"), bare)
+    assert "billing, <del>low</del>" in html
+    assert "billing, <ins>high</ins>" in html
