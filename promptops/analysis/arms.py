@@ -194,7 +194,7 @@ def why_unscored(arms: Sequence[Arm]) -> str:
         all_ = " and ".join(f"all {arm.facts['calls']:,} calls of {arm.label}" for arm in dead)
         return (
             f"{all_} failed, most often with {worst} ({count:,}); read their failures in"
-            " study.runs(), mend it, and run the cell again."
+            " study.runs(), fix it, and run the cell again."
         )
     if silent:
         names = " and ".join(arm.label for arm in silent)

@@ -86,8 +86,8 @@ def _level(
         f"{label} scores {words.percent(mean)} on {name} over {words.count(len(known), 'example')};"
         f" a first deployment needs {words.percent(policy.min_score)}."
     )
-    mend = "" if good else f"Improve {label}, or lower min_score in the policy by review."
-    yield Check("first", "pass" if good else "fail", text, mend)
+    fix = "" if good else f"Improve {label}, or lower min_score in the policy by review."
+    yield Check("first", "pass" if good else "fail", text, fix)
     least_mean = float(known.sum()) / len(outcomes.examples)
     if good and rules >= 2 and not reaches_min_score(least_mean, policy):
         text = f"With every missing example at 0, {label} scores {words.percent(least_mean)}."

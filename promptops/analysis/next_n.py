@@ -15,7 +15,7 @@ def next_margin(figures: Difference, margin: float, alpha: float) -> str:
     loss = max(-figures.gain, 0.0) if figures.n else 0.0
     if not margin > loss:
         return (
-            f"No number of examples like these would show {figures.name} inside the margin: mend"
+            f"No number of examples like these would show {figures.name} inside the margin: fix"
             " what got worse."
         )
     need = max(_n_for_margin(figures, margin, margin - loss, alpha) - figures.n, 1)

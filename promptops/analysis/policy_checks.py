@@ -193,8 +193,8 @@ def _unmeasured(comparison: Comparison, name: str) -> Check:
         f"The guardrail {name} cannot be held, since the {name} of the runs is unknown; known are"
         f" {known}."
     )
-    mend = _PRICED if name == "cost" else f"Evaluate with a model that reports its {name}"
-    return Check(name, "unproven", text, f"{mend}, or take the guardrail out of the policy.")
+    fix = _PRICED if name == "cost" else f"Evaluate with a model that reports its {name}"
+    return Check(name, "unproven", text, f"{fix}, or take the guardrail out of the policy.")
 
 
 def _held(
@@ -224,7 +224,7 @@ def _held(
         )
     if worse:
         text = f"{shown}, and it is significantly worse ({words.p_value(figures.p_worse)})."
-        return Check(figures.name, "fail", text, "Mend what got worse before promoting.")
+        return Check(figures.name, "fail", text, "Fix what got worse before promoting.")
     text = f"{shown}: {words.count(figures.n, 'example')} cannot show that it holds."
     return Check(figures.name, "unproven", text, next_margin(figures, margin, alpha))
 

@@ -62,6 +62,6 @@ def _losing(comparison: Comparison, policy: Policy, declared: set[str | None]) -
             f"But {text} ({words.p_value(float(p))}, Holm over"
             f" {words.count(len(tags), 'tag')} of {LEAST} examples or more)."
         )
-        mend = f"Mend {tag}, or give the policy the reason in accept_slices={{{tag!r}: ...}}."
-        checks.append(Check("slice", "unproven", text, mend))
+        fix = f"Fix {tag}, or give the policy the reason in accept_slices={{{tag!r}: ...}}."
+        checks.append(Check("slice", "unproven", text, fix))
     return checks

@@ -128,8 +128,8 @@ def _better(name: str, found: Combined, policy: Policy, rule: Rule, evidence: fl
         return Check(name, "fail", f"It is worse: {wording}", "Look at the tasks that lost first.")
     if settled:
         text = f"{wording} That is below the least effect of {words.points(policy.min_effect)}."
-        mend = "Find a larger gain, or lower min_effect by review."
-        return Check(name, "unproven", text, mend)
+        fix = "Find a larger gain, or lower min_effect by review."
+        return Check(name, "unproven", text, fix)
     if wanted is not None:
         text = (
             f"Not settled: {wording} E over tasks = {words.number(evidence)},"

@@ -49,8 +49,8 @@ def unknown_weights(comparison: Comparison, policy: Policy) -> Check | None:
     ):
         return None
     text = f"The policy weighs examples by {policy.weights!r}, and this comparison does not."
-    mend = f"Compare with weights={policy.weights!r}, a column of the dataset."
-    return Check("weights", "unproven", text, mend)
+    fix = f"Compare with weights={policy.weights!r}, a column of the dataset."
+    return Check("weights", "unproven", text, fix)
 
 
 def weighed_figures(comparison: Comparison) -> dict[str, Any]:

@@ -12,7 +12,7 @@ __all__ = ["audit"]
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--scorer", help="The score to judge by; each pair's first shared one without it.")
+@click.option("--scorer", help="The score to judge by [default: the first that both runs have].")
 @click.option("--alpha", default=0.05, show_default=True, help="Error rate over the whole history.")
 @click.option(
     "-o",

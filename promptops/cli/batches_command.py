@@ -17,7 +17,7 @@ __all__ = ["batches"]
 _ROOT = click.option(
     "--root",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The project's folder (default: found upwards from here).",
+    help="Project folder [default: found upwards from here].",
 )
 
 
@@ -63,7 +63,7 @@ def adopt(batch: str, provider_id: str, root: Path | None) -> None:
 @click.argument("batch")
 @_ROOT
 def forget(batch: str, root: Path | None) -> None:
-    """Give BATCH up: its questions are asked, and paid for, again."""
+    """Give BATCH up: its questions are asked and paid for again."""
     from ..study.batch_records import StoredBatches, find_batch
 
     project = _project(root)

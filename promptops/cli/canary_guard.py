@@ -23,7 +23,7 @@ __all__ = ["guarding", "run_guard"]
 def guarding(run: Callable[..., Any]) -> Callable[..., Any]:
     """The options of `canary guard`: `abort`, `record`, `latency_ms`, `cost_usd` and `by`."""
     options = (
-        click.option("--abort", is_flag=True, help="guard: end the canary where it is worse."),
+        click.option("--abort", is_flag=True, help="guard: end the canary if it is worse."),
         click.option(
             "--record",
             type=click.Path(path_type=Path),  # whether it is there matters to a guard alone
@@ -31,8 +31,12 @@ def guarding(run: Callable[..., Any]) -> Callable[..., Any]:
             help="guard: folder or log of live calls [default: $PROMPTOPS_RECORD].",
         ),
         click.option("--latency-ms", type=float, help="guard: slower calls count as slow."),
-        click.option("--cost-usd", type=float, help="guard: dearer calls count as dear."),
-        click.option("--by", metavar="SCORER", help="guard: whose scores are the quality."),
+        click.option(
+            "--cost-usd", type=float, help="guard: calls that cost more count as expensive."
+        ),
+        click.option(
+            "--by", metavar="SCORER", help="guard: the scorer whose scores are the quality."
+        ),
     )
     for option in reversed(options):
         run = option(run)

@@ -20,7 +20,12 @@ __all__ = ["comment"]
 @click.option(
     "--token-env", default="GITHUB_TOKEN", show_default=True, help="Variable of the token."
 )
-@click.option("--name", default="promptops", show_default=True, help="Tells comments apart.")
+@click.option(
+    "--name",
+    default="promptops",
+    show_default=True,
+    help="Name by which an earlier comment is found.",
+)
 def comment(file: Path, repository: str, number: int, api: str, token_env: str, name: str) -> None:
     """Write FILE as a pull request's comment.
 

@@ -28,7 +28,7 @@ __all__ = ["require"]
 @click.argument("target", required=False)
 @click.option(
     "--env",
-    help="Check what this environment serves; all of them without it.",
+    help="Check what this environment serves [default: all].",
     shell_complete=environments,
 )
 @click.option(
@@ -37,7 +37,7 @@ __all__ = ["require"]
     type=click.Path(dir_okay=False),
     help="Write TARGET's statement to this file in promptops.consumers/.",
 )
-@click.option("--consumer", default="", help="The application's name; the file's without it.")
+@click.option("--consumer", default="", help="The application's name [default: the file's].")
 @registry
 @dry_run
 @as_json

@@ -26,7 +26,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 @click.option(
     "--root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The project's folder (default: found from here).",
+    help="Project folder [default: found upwards from here].",
 )
 @click.option(
     "--ip",
@@ -39,7 +39,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
     "--writes", is_flag=True, help="Also label, pin, save, promote and roll back from the page."
 )
 @click.option(
-    "--token", envvar="PROMPTOPS_DASHBOARD_TOKEN", help="The token (default: a fresh one, printed)."
+    "--token", envvar="PROMPTOPS_DASHBOARD_TOKEN", help="The token [default: a new one, printed]."
 )
 @click.option(
     "--base-url",

@@ -54,7 +54,7 @@ print(f"v{prompt.number} from {prompt.source}, {len(request['messages'])} messag
 @click.command()
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
 def demo(folder: Path | None) -> None:
-    """Run the whole story into FOLDER (default: a new promptops-demo)."""
+    """Run the whole story in FOLDER [default: a new promptops-demo]."""
     from ..lab import Dataset, Lab
 
     began = time.perf_counter()

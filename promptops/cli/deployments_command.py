@@ -36,7 +36,7 @@ _reason = click.option("--reason", default="", help="Why; it stays in the histor
 
 @click.command(epilog=EXITS)
 @click.argument("name", shell_complete=prompts)
-@click.option("--env", help="One environment; all of them without it.", shell_complete=environments)
+@click.option("--env", help="One environment [default: all].", shell_complete=environments)
 @registry
 @as_json
 def history(name: str, env: str | None, path: str, as_json: bool) -> None:
@@ -91,7 +91,7 @@ def history(name: str, env: str | None, path: str, as_json: bool) -> None:
     "--override",
     default="",
     metavar="REASON",
-    help="Why what was rolled back, replaced or refused is asked for once more.",
+    help="Why to promote what was rolled back, replaced or refused before.",
 )
 @click.option("--percent", type=float, help="As a canary, for this share of the keys.")
 @acting
@@ -108,7 +108,7 @@ def promote(
     as_json: bool,
     **step: Any,
 ) -> None:
-    """Make ENV serve VERSION of NAME, if the registry's policy lets it.
+    """Make ENV serve VERSION of NAME, if the registry's policy allows it.
 
     Evidence comes from --study; an ungated environment needs none. Promoting what serves already
     changes nothing; what was rolled back, replaced or refused on the same measurements needs
@@ -138,7 +138,7 @@ def promote(
 @_env
 @click.option(
     "--to",
-    help="The version to go back to (3, v3 or an id); the last good one without it.",
+    help="The version to go back to: 3, v3 or an id [default: the last good one].",
     shell_complete=versions,
 )
 @click.option("--if-serving", help="Act only while this version serves.")
@@ -148,7 +148,7 @@ def promote(
 @dry_run
 @as_json
 def rollback(name: str, env: str, path: str, dry_run: bool, as_json: bool, **step: Any) -> None:
-    """Make ENV serve an earlier version of NAME at once. Nothing is asked; everything is logged."""
+    """Make ENV serve an earlier version of NAME at once. It needs no evidence, and is recorded."""
     from ..registry.editor import Editor
 
     step["author"] = who(step["author"], path)

@@ -1,5 +1,5 @@
 """`promptops doctor`: every stored id, count and checksum looked at again, one line per finding;
-`--repair` mends what can be.
+`--repair` repairs what can be repaired.
 """
 
 from __future__ import annotations

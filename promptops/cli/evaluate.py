@@ -43,11 +43,11 @@ _file = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--root",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The project's folder (default: found upwards from STUDY).",
+    help="Project folder [default: found upwards from STUDY].",
 )
 @click.option("--batch", is_flag=True, help="Ask by the providers' batches, at half price.")
 @click.option(
-    "--wait", "wait_", metavar="TIME", help="With --batch: wait so long, as in 2h or 90m."
+    "--wait", "wait_", metavar="TIME", help="With --batch: wait up to this long, as in 2h or 90m."
 )
 @click.option("--offline", is_flag=True, help="Ask nothing: recorded answers only, or exit 3.")
 @click.option("--dry-run", is_flag=True, help="Check the file and say what would be asked.")

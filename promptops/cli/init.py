@@ -35,9 +35,9 @@ _CELLS = (
 @click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Say what would be written.")
 def init(folder: Path, dry_run: bool) -> None:
-    """Set up FOLDER (default: here): ignore file, starter notebook, CI job.
+    """Set up FOLDER [default: here]: ignore file, starter notebook, CI job.
 
-    What exists is left alone.
+    Existing files are left unchanged.
     """
     wanted = {
         "prompts.ipynb": json.dumps(_notebook(), indent=1, ensure_ascii=False) + "\n",

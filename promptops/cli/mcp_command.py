@@ -11,7 +11,9 @@ __all__ = ["mcp"]
 
 @click.command()
 @click.option("--agent", required=True, help="The agent's name, such as claude.")
-@click.option("--for", "person", default="", help="For whom it works [default: git user.name].")
+@click.option(
+    "--for", "person", default="", help="The person for whom it works [default: git user.name]."
+)
 @click.option(
     "--budget-calls",
     type=click.IntRange(0),

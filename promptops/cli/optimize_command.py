@@ -18,13 +18,13 @@ __all__ = ["optimize"]
 
 @click.command()
 @click.argument("study", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--save", is_flag=True, help="Number the winner (printed otherwise).")
+@click.option("--save", is_flag=True, help="Save the winner as a version [default: print it].")
 @click.option("--note", default="", help="Note of the saved version.")
 @click.option("--dry-run", is_flag=True, help="Check the file and print calls, tokens and cost.")
 @click.option(
     "--root",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The project's folder [default: found upwards from STUDY].",
+    help="Project folder [default: found upwards from STUDY].",
 )
 def optimize(study: Path, save: bool, note: str, dry_run: bool, root: Path | None) -> None:
     """Search for a better version of a prompt by what STUDY (a TOML file) declares, and confirm it

@@ -59,7 +59,7 @@ def list_(path: str, as_json: bool) -> None:
 def show(name: str, version: str | None, path: str, as_json: bool, edit: bool, note: str) -> None:
     """Show the versions of NAME, or the whole of VERSION (3, v3, or the beginning of an id).
 
-    With --edit, VERSION (the latest where none is named) opens as Markdown, and what is saved there
+    With --edit, VERSION (default: the latest) opens as Markdown, and what is saved there
     becomes the next version.
     """
     from ..registry.editor import Editor

@@ -32,7 +32,7 @@ def registry() -> None:
 _annotate = click.option(
     "--annotate",
     is_flag=True,
-    help="Print remarks at the file's lines, as a workflow of GitHub reads them.",
+    help="Print remarks at the file's lines, in the form of a GitHub workflow.",
 )
 
 
@@ -42,15 +42,15 @@ _annotate = click.option(
     "--all",
     "every",
     is_flag=True,
-    help="Recompute the evidence of past deployments too, not of what serves alone.",
+    help="Recompute the evidence of past deployments too, not only of what serves.",
 )
 @registry_option
 @as_json
 def check(every: bool, annotate: bool, path: str, as_json: bool) -> None:
     """Verify every version, chain and promoted figure of the file.
 
-    For CI: exit code 1 if anything is wrong. Says, too, which loader a version needs that names
-    its request form, and which version its provider takes through Responses only.
+    For CI: exit code 1 if anything is wrong. It also says which loader a version needs that names
+    its request form, and which versions their provider accepts only through Responses.
     """
     from ..registry import document
     from ..registry.form_notes import form_notes
@@ -140,8 +140,8 @@ def diff(old: str, new: str | None, annotate: bool, path: str, as_json: bool) ->
     """Show what changed from OLD to NEW as Markdown for a pull request: words, settings, verdicts,
     what they cost.
 
-    OLD and NEW are files, or git revisions of the registry (main, HEAD~1); NEW is the file as it is
-    without one.
+    OLD and NEW are files, or git revisions of the registry (main, HEAD~1); NEW is the file as it
+    is, unless named.
 
     \b
     promptops registry diff origin/main

@@ -18,7 +18,7 @@ __all__ = ["report"]
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to write (default: STUDY.html here).",
+    help="Where to write [default: STUDY.html here].",
 )
 @click.option("--markdown", is_flag=True, help="Print the comparison as Markdown instead.")
 def report(study: str, output: Path | None, markdown: bool) -> None:

@@ -20,7 +20,11 @@ __all__ = ["scan"]
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--write", is_flag=True, help="Save version 1 of each; print its replacement.")
 @click.option("--env", help="With --write: the environment that serves each as the code has it.")
-@click.option("--check", is_flag=True, help="Exit 1 for prompts that the baseline lacks.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Exit with 1 if there are prompts that the baseline does not know.",
+)
 @click.option("--write-baseline", is_flag=True, help="Record what was found as known.")
 @click.option(
     "--baseline",
@@ -40,7 +44,7 @@ def scan(
     """Find the prompts in Python, TypeScript and JavaScript source.
 
     A line, or the line above, with `promptops: not-a-prompt` is left out. Nothing is executed.
-    Exit codes: 0 done; 1 with --check, where there are prompts that the baseline does not know; 2
+    Exit codes: 0 done; 1 with --check, if there are prompts that the baseline does not know; 2
     misuse.
     """
     from ..exchange.scan import BASELINE, Baseline

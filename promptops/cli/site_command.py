@@ -27,7 +27,8 @@ def site(folder: Path, most: int, path: str) -> None:
     and scores over time. Reading them needs no server and no script.
 
     FOLDER is empty or an earlier site; anything else is refused. The same project gives the same
-    bytes. Answers of the shown studies are on the pages: publish them where the dataset may be.
+    bytes. The pages contain answers of the studies: publish them only where the dataset may be
+    published.
     """
     from ..study.project import Project
     from ..views.site import site_files

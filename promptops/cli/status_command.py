@@ -17,7 +17,7 @@ __all__ = ["status"]
 @click.command(
     epilog="Exit codes: 0 no open alarm; 1 an alarm is open that nobody acknowledged; 2 misuse."
 )
-@click.option("--env", help="One environment; all of them without it.", shell_complete=environments)
+@click.option("--env", help="One environment [default: all].", shell_complete=environments)
 @registry
 @as_json
 def status(env: str | None, path: str, as_json: bool) -> None:

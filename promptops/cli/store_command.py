@@ -27,7 +27,7 @@ def store() -> None:
     """
 
 
-@store.command(epilog=EXITS, short_help="Join or found the team's store at an address.")
+@store.command(epilog=EXITS, short_help="Join or create the team's store.")
 @click.argument("address")
 @click.option("--keep-days", type=float, help="Purge runs older than this for every member.")
 def share(address: str, keep_days: float | None) -> None:
@@ -46,7 +46,7 @@ def share(address: str, keep_days: float | None) -> None:
 
 @store.command(epilog=EXITS, short_help="Exchange new rows with the team.")
 def sync() -> None:
-    """Fetch the team's new rows, and hand over what was recorded here."""
+    """Fetch the team's new rows, and send what was recorded here."""
     team = _team(None)
     team.sync()
     _tell(team)
@@ -72,13 +72,13 @@ def status(as_json: bool) -> None:
     )
 
 
-@store.command(epilog=EXITS, short_help="Hand over an application's live rows.")
+@store.command(epilog=EXITS, short_help="Send an application's live rows.")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("address")
 def ship(folder: Path, address: str) -> None:
-    """Hand over the live rows that an application recorded in FOLDER; fetch nothing.
+    """Send the live rows that an application recorded in FOLDER to the team; fetch nothing.
 
-    It may run as often as needed: rows are handed over once.
+    It may run as often as needed: each row is sent once.
     """
     from ..scale.team_store import join_team
     from ..store import Store

@@ -34,7 +34,7 @@ def sync(
     """Make DEST hold the registry at SOURCE, an https address or a file: fetched if it changed,
     verified, put in place whole.
 
-    Whatever goes wrong leaves DEST as it was. The ETag is kept beside it, so that an unchanged
+    If anything goes wrong, DEST stays as it was. The ETag is kept beside it, so that an unchanged
     registry is not sent again.
     """
     from ..registry.sync import sync as bring

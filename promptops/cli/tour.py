@@ -49,7 +49,7 @@ def copy_tour(folder: Path) -> Path:
 )
 @click.option("--no-open", is_flag=True, help="Copy the notebooks, and say how to open them.")
 def lab(folder: Path, no_open: bool) -> None:
-    """Open JupyterLab on a copy of the tour in FOLDER (default: promptops-tour)."""
+    """Open JupyterLab on a copy of the tour in FOLDER [default: promptops-tour]."""
     copy_tour(folder)
     first = folder / "notebooks" / "01_quickstart.ipynb"
     click.echo(f"The tour is in {folder}; begin with {first}.")

@@ -46,12 +46,12 @@ def watch() -> None:
     envvar="PROMPTOPS_WEBHOOK",
     help="Post each new alarm there, once [also: $PROMPTOPS_WEBHOOK].",
 )
-@click.option("--only", metavar="PROMPT.ENV", help="One monitor; all of them without it.")
+@click.option("--only", metavar="PROMPT.ENV", help="One monitor [default: all].")
 @click.option("--day", metavar="YYYY-MM-DD", default="", help="UTC date [default: today].")
 @_root
 def run(webhook: str | None, only: str | None, day: str, root: Path | None) -> None:
-    """Ask the probe of each monitor for today, and score yesterday's live calls where their quality
-    is watched; say what it came to. A day counts once.
+    """Ask the probe of each monitor for today, and score yesterday's live calls if their quality is
+    watched, and report the result. A day counts once.
 
     Exit codes: 0 quiet, or every alarm is acknowledged; 1 alarm; 2 could not find out, which is
     never taken for quiet.
@@ -88,7 +88,7 @@ def run(webhook: str | None, only: str | None, day: str, root: Path | None) -> N
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @_root
 def list_(as_json: bool, root: Path | None) -> None:
-    """List the monitors with the evidence of their last day, its threshold, and the open alarms."""
+    """List the monitors with the evidence of their last day, its threshold and the open alarms."""
     from ..monitor.drift_rows import monitor_rows
 
     project = _project(root)

@@ -108,7 +108,7 @@ def _draft(place: int, row: dict[str, object], roles: Roles, source: Source) -> 
             return reader(row.get(column)) if column is not None else reader(None)
         except ValueError as error:
             raise DatasetError(
-                f"{where(place)}: the column {column!r}, read as {role}: {error}; mend the row."
+                f"{where(place)}: the column {column!r}, read as {role}: {error}; fix the row."
             ) from None
 
     inputs = {name: row[column] for name, column in roles.inputs.items() if column in row}

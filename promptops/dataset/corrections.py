@@ -117,7 +117,7 @@ def _entry(line: str, where: str) -> Entry:
     try:
         entry = strict.parse(line)
     except ValueError as error:
-        raise DatasetError(f"{where}: {error}; mend or remove the line.") from None
+        raise DatasetError(f"{where}: {error}; fix or remove the line.") from None
     if (
         not isinstance(entry, dict)
         or not isinstance(entry.get("id"), str)
@@ -125,6 +125,6 @@ def _entry(line: str, where: str) -> Entry:
     ):
         raise DatasetError(
             f'{where} is not a correction; expected {{"id": ..., "was": ..., "expected": ...}}:'
-            " mend or remove the line."
+            " fix or remove the line."
         )
     return entry

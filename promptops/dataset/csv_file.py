@@ -199,7 +199,7 @@ def _records(
         except StopIteration:
             return
         except csv.Error as error:
-            raise DatasetError(f"{path.name}:{begin}: {_fault(error)}; mend the row.") from None
+            raise DatasetError(f"{path.name}:{begin}: {_fault(error)}; fix the row.") from None
         if cells and any(cells):
             yield begin, cells
         begin = skipped + reader.line_num + 1

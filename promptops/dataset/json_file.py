@@ -93,7 +93,7 @@ def items_of(text: str, path: File, notes: list[str]) -> Iterator[tuple[int, int
         if mark not in (",", "]"):
             raise DatasetError(
                 f"{path.name}:{line + text.count(chr(10), seen, position)}: a comma or the list's"
-                " end was expected; mend the file there."
+                " end was expected; fix the file there."
             )
         position += mark == ","
 
@@ -137,7 +137,7 @@ def _object(read: Any, path: File, line: int) -> dict[str, Any]:
     try:
         value = read()
     except ValueError as error:
-        raise DatasetError(f"{path.name}:{line}: {error}; mend or remove the row.") from None
+        raise DatasetError(f"{path.name}:{line}: {error}; fix or remove the row.") from None
     if not isinstance(value, dict):
         raise DatasetError(
             f'{path.name}:{line} is a {_kind(value)}; expected an object such as {{"ticket": ...,'

@@ -67,7 +67,7 @@ def _chats(rows: list[Row], source: Source) -> list[Row]:
         if not _is_chat(row.get("messages")):
             raise DatasetError(
                 f"{where} has no list of {{'role', 'content'}} under 'messages', as other rows"
-                " have; mend or remove the row."
+                " have; fix or remove the row."
             )
         turn = _turn(row["messages"], where)
         if turn.pop("system"):

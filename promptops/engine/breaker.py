@@ -47,7 +47,7 @@ class Breaker:
     """Counts of one endpoint.
 
     `open` holds the reason once it opened, one sentence; it never closes again. judging: whether it
-    is judges that are asked, whose settings are mended elsewhere than a version's.
+    is judges that are asked, whose settings are fixed elsewhere than a version's.
     """
 
     def __init__(self, label: str, *, judging: bool = False) -> None:

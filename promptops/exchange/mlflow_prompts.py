@@ -72,7 +72,7 @@ def _read(found: Any, address: str) -> Imported:
         )
     except (TemplateError, VersionError) as error:
         gathered.leave(
-            f"{label} of {name!r}", str(error).rstrip("."), "mend it there, and import that"
+            f"{label} of {name!r}", str(error).rstrip("."), "fix it there, and import that"
         )
         return Imported("MLflow prompt", name, left=tuple(gathered.left))
     aliases = tuple(str(alias) for alias in getattr(found, "aliases", None) or ())

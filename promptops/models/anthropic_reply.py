@@ -59,7 +59,7 @@ def _call(block: Mapping[str, object]) -> Mapping[str, Any]:
 
 
 def _tier(usage: Mapping[str, object]) -> str | None:
-    """The tier that served the message; a fast one is dearer than any."""
+    """The tier that served the message; a fast one costs more than any other."""
     speed = usage.get("speed")
     return "fast" if speed == "fast" else name(usage.get("service_tier"))
 

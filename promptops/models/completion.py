@@ -22,7 +22,7 @@ _MISSING = object()
 
 def read_body(content: bytes, headers: Mapping[str, str], status: int = 200) -> Any:
     """The JSON of a body. Raises CallError if it is not JSON: a web page is not an endpoint,
-    which trying again does not mend; half a body, one that is too deep or no text, is a server
+    which trying again does not fix; half a body, one that is too deep or no text, is a server
     error.
     """
     try:

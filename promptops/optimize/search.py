@@ -234,7 +234,7 @@ class Search:
         except Exception as error:
             raise StudyError(
                 f"the method {method.name!r} broke: {type(error).__name__}: {error}; what was asked"
-                " is recorded, so mend the method, and the same search goes on from there."
+                " is recorded, so fix the method, and the same search goes on from there."
             ) from error
 
     def _time_over(self) -> None:

@@ -51,13 +51,13 @@ def merge(base: Document, ours: Document, theirs: Document) -> Merged:
         for side in sides:
             fault = document.prompt_fault(name, side)
             if fault:
-                raise RegistryCorrupt(f"{fault}; mend that side first.")
+                raise RegistryCorrupt(f"{fault}; fix that side first.")
         try:
             prompts[name] = _prompt(name, sides[0], sides[1], sides[2], notes, conflicts)
         except (TypeError, AttributeError, LookupError) as error:
             raise RegistryCorrupt(
                 f"{name} cannot be merged: a version or deployment of one side does not have its"
-                f" form ({type(error).__name__}); `promptops registry check` names it: mend that"
+                f" form ({type(error).__name__}); `promptops registry check` names it: fix that"
                 " side first."
             ) from None
     merged: Document = {
@@ -82,7 +82,7 @@ def merge_files(base: str, ours: str, theirs: str) -> Merged:
     except UnicodeEncodeError:
         raise RegistryCorrupt(
             f"{ours} and {theirs} cannot be merged: a text holds half of a surrogate pair, which no"
-            " file can; `promptops registry check` names it: mend that side first."
+            " file can; `promptops registry check` names it: fix that side first."
         ) from None
     replace(ours, text)
     return merged

@@ -218,7 +218,7 @@ if hasattr(os, "register_at_fork"):
 
 def fault_of(error: Exception, path: Path | str) -> Exception:
     """The cause of an error: another process, the file, or something that setting the file aside
-    would not mend.
+    would not fix.
     """
     import duckdb
 

@@ -1,4 +1,4 @@
-"""The doctor: says what is wrong, and mends it without losing a row that is recorded anywhere.
+"""The doctor: says what is wrong, and repairs it without losing a row that is recorded anywhere.
 
 Where the file disagrees with sound segments and archive, they are right, and it is built again.
 Where they are damaged themselves, rows that only the file still holds are recorded once more first.
@@ -82,7 +82,7 @@ def repair_store(
     except Busy as busy:
         done.append(f"{database.path} is in use by {busy}; close it there, then repair again")
     except OSError as error:
-        done.append(f"{database.path} cannot be mended: {error}")
+        done.append(f"{database.path} cannot be repaired: {error}")
     except Damaged as damage:
         done += _begun_again(folder, database, sources, damage)
     return done
@@ -109,7 +109,7 @@ def _begun_again(
         with database.writing() as con:
             merge(con, sources())
     except (Busy, OSError, Damaged) as error:
-        return [f"{database.path} cannot be mended: {error}"]
+        return [f"{database.path} cannot be repaired: {error}"]
     return [
         *(f"set aside {path}" for path in aside_of(folder) if path not in before),
         f"rebuilt {database.path} from segments and archive",
@@ -146,7 +146,7 @@ def rescued(
 
 def _mourned(folder: Path, sources: Callable[[], Sources]) -> list[str]:
     """Report the segments that were cut or lost after their writers ended, for the last time:
-    nothing more can be mended.
+    nothing more can be repaired.
     """
     ends, listed = ends_of(folder), sources()
     sizes = listed.sizes()

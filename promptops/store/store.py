@@ -222,7 +222,7 @@ class Store:
         )
 
     def repair(self) -> list[str]:
-        """Mend what can be: set a damaged file aside and rebuild it.
+        """Repair what can be repaired: set a damaged file aside and rebuild it.
 
         One line for each thing done, and for what stays wrong.
         """

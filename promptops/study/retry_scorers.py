@@ -1,5 +1,5 @@
 """Scorers asked again where they failed: a network that was down, a helper that was broken and is
-mended.
+fixed.
 
 A row of the store is never changed, so what was judged well is carried over to a further version of
 the scorer ("s-1a2b3c4d+1"), under which only the rest is judged. Where nothing failed the version

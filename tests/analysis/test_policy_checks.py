@@ -259,7 +259,7 @@ def test_a_guardrail_fails_at_alpha(p: float, status: str) -> None:
     assert check.status == status
     if status == "fail":
         assert "and it is significantly worse (p = 0.05, one-sided" in check.text
-        assert check.next == "Mend what got worse before promoting."
+        assert check.next == "Fix what got worse before promoting."
     else:
         assert check.text.endswith("100 examples cannot show that it holds.")
         assert check.next == next_margin(figures(), 0.02, 0.05)

@@ -19,7 +19,7 @@ BEGIN, END = "<!-- generated: {} -->", "<!-- end of {} -->"
 
 
 def command_line() -> str:
-    """Every command with its help, as the terminal prints it."""
+    """Every command with its help, as the terminal prints it; nested ones below their group."""
     main = group()
     parts = [
         "# Command line\n\nEvery command has `--help`; tables on a terminal are tab-separated in a "
@@ -36,14 +36,21 @@ def command_line() -> str:
         for name in COMMANDS:
             command = main.get_command(context, name)
             assert command is not None, name
-            parts.append(f"## promptops {name}\n\n```text\n{_help(command, name, context)}\n```\n")
+            parts.append(f"## promptops {name}\n\n{_help(command, name, context)}\n")
+            if isinstance(command, click.Group):
+                below = click.Context(command, info_name=name, parent=context)
+                for nested, found in sorted(command.commands.items()):
+                    parts.append(
+                        f"### promptops {name} {nested}\n\n{_help(found, nested, below)}\n"
+                    )
     return "\n".join(parts)
 
 
 def _help(command: click.Command, name: str, parent: click.Context) -> str:
     context = click.Context(command, info_name=name, parent=parent, max_content_width=88)
     context.terminal_width = 88
-    return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    lines = (line.rstrip() for line in command.get_help(context).splitlines())
+    return "\n".join(["```text", *lines, "```"])
 
 
 def scorer_table() -> str:
@@ -85,7 +92,7 @@ def llms() -> str:
         "# promptops",
         "",
         "> Prompts as source code: immutable versions, paired statistics, evidence-bound promotion,"
-        " one registry file. `pip install 'promptops-toolkit[lab]'`; the import is `promptops`.",
+        " one registry file. The distribution is `promptops-toolkit`; the import is `promptops`.",
         "",
         "Each page is printed by `promptops help NAME`, offline.",
         "",

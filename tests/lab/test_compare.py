@@ -430,7 +430,7 @@ def test_where_every_call_failed_it_is_said(make_lab: MakeLab, ask: Any, other: 
         StudyError,
         match=(
             r"all 120 calls of v1 .*failed, most often with rate_limit \(\d+\); read their failures"
-            r" in study\.runs\(\), mend it, and run the cell again"
+            r" in study\.runs\(\), fix it, and run the cell again"
         ),
     ):
         ask(study)

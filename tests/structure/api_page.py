@@ -18,8 +18,8 @@ DOORS = ("promptops", "promptops.lab", "promptops.scorers")
 _HEAD = """\
 # API
 
-Every public name of the three doors, from its docstring. Written by
-`python -m tests.structure.api_page`; a test compares it with the code.
+Every public name of `promptops`, `promptops.lab` and `promptops.scorers`, from its docstring.
+Written by `python -m tests.structure.api_page`; a test compares it with the code.
 """
 
 
@@ -37,13 +37,15 @@ def page() -> str:
 def _entry(name: str, value: Any) -> Iterator[str]:
     if inspect.ismodule(value):  # a package that is called as the function of its name
         value = vars(value)[name]
-    yield f"\n### `{name}{_signature(value)}`\n"
+    yield f"\n### `{name}`\n"
+    yield from _call(name, value)
     yield _text(value)
     if inspect.isclass(value) and not issubclass(value, Exception):
         for method, found in sorted(vars(value).items()):
             if not method.startswith("_") and _documented(found):
                 bound = getattr(found, "__func__", found)
-                yield f"\n#### `{name}.{method}{_signature(bound)}`\n"
+                yield f"\n#### `{name}.{method}`\n"
+                yield from _call(f"{name}.{method}", bound)
                 yield _text(bound)
 
 
@@ -77,6 +79,30 @@ def parameters(value: Any) -> list[str]:
 def _documented(value: Any) -> bool:
     bound = getattr(value, "__func__", value)
     return isinstance(bound, property) or inspect.isfunction(bound)
+
+
+def _call(name: str, value: Any) -> Iterator[str]:
+    """The call with its parameters as code, below the heading; a parameter a line if it is wide."""
+    taken = _signature(value)
+    if not taken:
+        return
+    if len(name + taken) > 76 and taken != "(...)":
+        inner = ",\n".join(f"    {each}" for each in _parts(taken[1:-1]))
+        taken = f"(\n{inner},\n)"
+    yield f"```text\n{name}{taken}\n```\n"
+
+
+def _parts(inner: str) -> list[str]:
+    """The parameters of a signature, parted at the commas outside brackets and texts."""
+    parts, depth, text = [""], 0, ""
+    for sign in inner:
+        text = ("" if text == sign else text or sign) if sign in "'\"" else text
+        depth += (sign in "([{") - (sign in ")]}") if not text else 0
+        if sign == "," and not depth and not text:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return [part.strip() for part in parts]
 
 
 def _signature(value: Any) -> str:
