@@ -105,14 +105,14 @@ def _keep(lab: Lab, test: str, endpoint: str, cases: Sequence[TestedExample]) ->
     links, scores = [], []
     for case in cases:
         assert case.answer is not None
-        run, print_ = case.answer.run, case.example.fingerprint
+        run, fingerprint = case.answer.run, case.example.fingerprint
         links.append(
             {
                 "study_id": identity,
                 "arm": version.label,
                 "version_id": version.id,
                 "example_id": case.example.id,
-                "example_fingerprint": print_,
+                "example_fingerprint": fingerprint,
                 "repeat": 0,
                 "run_id": run.id,
                 "reused": case.answer.reused,

@@ -67,9 +67,7 @@ def compiled(
     import re2  # type: ignore[import-untyped,unused-ignore]
 
     if not isinstance(pattern, str) or not pattern:
-        raise ScorerError(
-            f"the pattern {pattern!r} is not a regular expression; give a text that is not empty."
-        )
+        raise ScorerError(f"invalid regular expression {pattern!r}: give a text that is not empty.")
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = not ignore_case
@@ -94,7 +92,7 @@ def _slow(pattern: str, whole: bool, ignore_case: bool) -> Callable[[str], bool]
         run = regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
     except (regex.error, RecursionError, re.error) as error:
         raise ScorerError(
-            f"the pattern {snippet(pattern)} is not a regular expression: {error}; correct it."
+            f"invalid regular expression {snippet(pattern)}: {error}; correct it."
         ) from None
     search = run.fullmatch if whole else run.search
 

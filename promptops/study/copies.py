@@ -126,13 +126,13 @@ def copies_of(examples: Iterable[Example], arms: Sequence[Reads], golden: Reads)
     )
 
 
-def copies_in_design(plan: StudyDesign) -> Copies:
+def copies_in_design(design: StudyDesign) -> Copies:
     """The copies among a study's examples before anything is asked, for all of its arms."""
     reads = [
-        reads_of(None if isinstance(arm.model, TargetModel) else arm.version) for arm in plan.arms
+        reads_of(None if isinstance(arm.model, TargetModel) else arm.version) for arm in design.arms
     ]
-    needs = ScorerRef.of(plan.scorers[0]).needs if plan.scorers else ()
-    return copies_of(plan.dataset, reads, golden_reads(needs))
+    needs = ScorerRef.of(design.scorers[0]).needs if design.scorers else ()
+    return copies_of(design.dataset, reads, golden_reads(needs))
 
 
 def _everything(example: Example, besides: str | None = None) -> Any:

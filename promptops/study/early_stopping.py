@@ -40,20 +40,20 @@ class EarlyStop:
     settles it.
     """
 
-    def __init__(self, plan: StudyDesign, store: Store, policy: Policy, baseline: str) -> None:
-        self._plan, self._store, self._policy, self._baseline = plan, store, policy, baseline
-        size = max(_LEAST, -(-len(plan.dataset) // _LOOKS))
-        places = {example.id: index for index, example in enumerate(plan.dataset)}
-        self._ids = order(plan.id, list(places))
+    def __init__(self, design: StudyDesign, store: Store, policy: Policy, baseline: str) -> None:
+        self._design, self._store, self._policy, self._baseline = design, store, policy, baseline
+        size = max(_LEAST, -(-len(design.dataset) // _LOOKS))
+        places = {example.id: index for index, example in enumerate(design.dataset)}
+        self._ids = order(design.id, list(places))
         self.batches = [
             [places[example] for example in self._ids[start : start + size]]
             for start in range(0, len(self._ids), size)
         ]
         self._seen = 0
-        self._same = copies_in_design(plan)
+        self._same = copies_in_design(design)
 
     def _tried(self, candidate: str) -> Tried:
-        record = self._plan.record()
+        record = self._design.record()
         primary = self._policy.primary or record.primary
         return tried_before(self._store, record, (candidate, self._baseline), primary)
 
@@ -64,8 +64,8 @@ class EarlyStop:
         self._seen += len(self.batches[self._looks])
         self._looks += 1
         chosen = set(self._ids[: self._seen])
-        sources = [(self._plan.id, arm.id, arm.label) for arm in self._plan.arms]
-        scorers = [ScorerRef.of(scorer) for scorer in self._plan.scorers]
+        sources = [(self._design.id, arm.id, arm.label) for arm in self._design.arms]
+        scorers = [ScorerRef.of(scorer) for scorer in self._design.scorers]
         try:
             arms = {
                 arm.version: part(arm, chosen) for arm in arms_of(self._store, sources, scorers)
@@ -92,7 +92,7 @@ class EarlyStop:
         if self._seen >= len(self._ids):
             return None  # all are in: `looked_at` tells that the e-value decides then, too
         total = len(self._ids)
-        saved = (total - self._seen) * len(self._plan.arms) * self._plan.repeats
+        saved = (total - self._seen) * len(self._design.arms) * self._design.repeats
         return json.dumps(
             {"examples": self._seen, "of": total, "looks": self._looks, "saved": saved}
         )

@@ -164,8 +164,8 @@ def pooled(
     rows = pooled_outcomes(store, (ref.name, ref.version), studies, versions, record.id)
     ids = {example.fingerprint: example.id for example in reversed(list(dataset))}
     found: dict[str, dict[str, list[float | None]]] = {version: {} for version in versions}
-    for version, print_, _, outcome in rows:
-        name = ids.get(print_, earlier_name(print_))
+    for version, fingerprint, _, outcome in rows:
+        name = ids.get(fingerprint, earlier_name(fingerprint))
         found[version].setdefault(name, []).append(outcome)
     out = []
     for arm in (candidate, baseline):

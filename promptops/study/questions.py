@@ -26,26 +26,26 @@ from .design import ArmDesign, StudyDesign
 __all__ = ["ask", "images_of", "question", "question_of", "with_identity"]
 
 
-def with_identity(plan: StudyDesign, name: str | None, salt: str = "") -> StudyDesign:
+def with_identity(design: StudyDesign, name: str | None, salt: str = "") -> StudyDesign:
     """The design with the id that its content gives, and a name for people."""
-    identity = dict(plan.record().document().items())
+    identity = dict(design.record().document().items())
     for arm in identity["arms"]:
         del arm["label"], arm["number"]
     # What a study says beside its content leaves it the study that release 0.1 named.
     identity.pop("primary", None)
     for scorer in identity["scorers"]:
         scorer.pop("needs", None)
-    seen = images_of(plan)
+    seen = images_of(design)
     study = tagged("s1", {**identity, "salt": salt, **({"images": seen} if seen else {})})
     return replace(
-        plan, id=study, name=name or f"{plan.prompt or 'study'}-{study[3:9]}", fresh=bool(salt)
+        design, id=study, name=name or f"{design.prompt or 'study'}-{study[3:9]}", fresh=bool(salt)
     )
 
 
-def question(plan: StudyDesign, place: Place, key: str = "") -> Question:
+def question(design: StudyDesign, place: Place, key: str = "") -> Question:
     """The call that a place asks; `key` where it is known. As `question_of`."""
     return question_of(
-        plan.arms[place[0]], plan.dataset[place[1]], place[2], key=key, root=plan.root
+        design.arms[place[0]], design.dataset[place[1]], place[2], key=key, root=design.root
     )
 
 
@@ -137,7 +137,7 @@ def ask(
     )
 
 
-def images_of(plan: StudyDesign) -> list[list[str]]:
+def images_of(design: StudyDesign) -> list[list[str]]:
     """(arm's version, example's id, what the images of its question are) of each question that has
     an image in a file, in order.
 
@@ -145,23 +145,23 @@ def images_of(plan: StudyDesign) -> list[list[str]]:
     file.
     """
     seen, failed, first = [], 0, ""
-    for arm in plan.arms:
-        if isinstance(arm.model, (TargetModel, RecordedModel)) or plan.root is None:
+    for arm in design.arms:
+        if isinstance(arm.model, (TargetModel, RecordedModel)) or design.root is None:
             continue
         everywhere = holds_images(arm.version.template)
-        for example in plan.dataset if everywhere or arm.version.takes_history else ():
+        for example in design.dataset if everywhere or arm.version.takes_history else ():
             if not everywhere and not holds_images(example.history):
                 continue
             try:
-                messages = arm.version.render(plan.dataset.values_for(arm.version, example))
-                seen += [[arm.id, example.id, name] for name in files_in(messages, plan.root)]
+                messages = arm.version.render(design.dataset.values_for(arm.version, example))
+                seen += [[arm.id, example.id, name] for name in files_in(messages, design.root)]
             except RenderError:
                 continue
             except SetupError as error:
                 failed, first = failed + 1, first or f"{example.id!r}: {error}"
     if failed:
         raise SetupError(
-            f"{failed:,} of {len(plan.dataset):,} examples have an image that cannot be sent; the"
+            f"{failed:,} of {len(design.dataset):,} examples have an image that cannot be sent; the"
             f" first is {first}"
         )
     return seen

@@ -71,7 +71,7 @@ class RunningStudy:
     @property
     def dataset(self) -> Dataset:
         """The examples as they were read for this pass."""
-        return self._work.plan.dataset
+        return self._work.design.dataset
 
     @property
     def status(self) -> str:
@@ -107,7 +107,7 @@ class RunningStudy:
         """A sentence where answers of the user's own function are those of an earlier run; "" if
         none are.
         """
-        arms = self._work.plan.arms
+        arms = self._work.design.arms
         names = {arm.model.label for arm in arms if isinstance(arm.model, TargetModel)}
         if not names or not self.reused:
             return ""
@@ -151,7 +151,7 @@ class RunningStudy:
 
     def notes(self) -> list[str]:
         """What a reader should know about how the answers came about, one sentence each."""
-        models = {arm.model.label: arm.model for arm in self._work.plan.arms}
+        models = {arm.model.label: arm.model for arm in self._work.design.arms}
         text = [
             note for model in models.values() if isinstance(model, HasNotes) for note in model.notes
         ]

@@ -38,7 +38,7 @@ class StudyRun:
 
     def __init__(
         self,
-        plan: StudyDesign,
+        design: StudyDesign,
         store: Store,
         *,
         limits: Limits,
@@ -47,16 +47,16 @@ class StudyRun:
         settling: EarlyStop | None = None,
         executor: Executor | None = None,
     ) -> None:
-        self.plan, self.store, self._executor = plan, store, executor or InProcess()
+        self.design, self.store, self._executor = design, store, executor or InProcess()
         self._limits, self._provenance, self._settling = limits, provenance, settling
         self._earlier: list[Progress] = []  # of the batches that are done
         self._to_ask, self._halted = 0, ""
         self._reused: Counter[int] = Counter()
         self.marking = StudyScoring(
             store,
-            plan.dataset,
-            plan.scorers,
-            arms=len(plan.arms),
+            design.dataset,
+            design.scorers,
+            arms=len(design.arms),
             ask=ask,
             together=isinstance(self._executor, HandsIn),
         )
@@ -78,7 +78,7 @@ class StudyRun:
         """
         linked = self._linked()
         if self._settling is not None:
-            if early(self.store, self.plan.id) is None:
+            if early(self.store, self.design.id) is None:
                 await self._run_settling(linked, self._settling)
             return
         known = self._known(linked)
@@ -90,7 +90,7 @@ class StudyRun:
         if not (self._asked or known or lacking):
             return
         self._event("started")
-        link(self.store, self.plan, known, reused=True)
+        link(self.store, self.design, known, reused=True)
         self._score(lacking)
         if self._asked:
             await self.sweep.run()
@@ -101,18 +101,18 @@ class StudyRun:
         """Batch by batch in the shuffled order, until the e-values settle it, or all is in."""
         known = self._known(linked)
         self._reused = Counter(place[0] for place in (*linked, *known))
-        self._to_ask = self.plan.planned - self._reused.total()
+        self._to_ask = self.design.planned - self._reused.total()
         keys = {place: key for key, found in self._places.items() for place in found}
-        if self.plan.planned == len(linked) and not self._lacking(linked):
+        if self.design.planned == len(linked) and not self._lacking(linked):
             return  # all of it is in
         self._event("started", LOOKED)
         before: set[str] = set()  # keys that earlier batches asked
         for batch in settling.batches:
             examples = set(batch)
-            places = [place for place in self.plan.places() if place[1] in examples]
+            places = [place for place in self.design.places() if place[1] in examples]
             link(
                 self.store,
-                self.plan,
+                self.design,
                 {place: known[place] for place in places if place in known},
                 reused=True,
             )
@@ -213,10 +213,10 @@ class StudyRun:
             f" study_runs m join runs r on r.id = m.run_id where m.study_id = ? and"
             f" {reusable(self.store)}"
             " group by all",
-            [self.plan.id, OUTCOMES],
+            [self.design.id, OUTCOMES],
         )
-        arms = {arm.id: index for index, arm in enumerate(self.plan.arms)}
-        examples = {example.id: index for index, example in enumerate(self.plan.dataset)}
+        arms = {arm.id: index for index, arm in enumerate(self.design.arms)}
+        examples = {example.id: index for index, example in enumerate(self.design.dataset)}
         return {
             (arms[version], examples[example], int(repeat)): run
             for version, example, repeat, run in rows
@@ -227,26 +227,29 @@ class StudyRun:
         """Places whose question was answered before, by any study or call; also fills the table of
         keys.
         """
-        missing = [place for place in self.plan.places() if place not in linked]
+        missing = [place for place in self.design.places() if place not in linked]
         for place in missing:
-            self._places.setdefault(question(self.plan, place).key, []).append(place)
-        if self.plan.fresh or not missing:
+            self._places.setdefault(question(self.design, place).key, []).append(place)
+        if self.design.fresh or not missing:
             return {}
         found = find_runs(self.store, self._places)
         return {place: run for key, run in found.items() for place in self._places[key]}
 
     def _lacking(self, places: Mapping[Place, str]) -> dict[Place, str]:
         """Answered places that lack a score by one of the scorers."""
-        if not places or not self.plan.scorers:
+        if not places or not self.design.scorers:
             return {}
-        have, data = judged(self.store, list(places.values()), self.plan.scorers), self.plan.dataset
+        have, data = (
+            judged(self.store, list(places.values()), self.design.scorers),
+            self.design.dataset,
+        )
         return {place: run for place, run in places.items() if have.lacks(run, data[place[1]])}
 
     # -- what is new
 
     def _questions(self) -> Iterator[Question]:
         for key in self._asked:
-            yield question(self.plan, self._places[key][0], key)
+            yield question(self.design, self._places[key][0], key)
 
     def _record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
         keep_runs(self.store, runs, attempts)
@@ -254,26 +257,26 @@ class StudyRun:
     def _take(self, runs: Sequence[Run]) -> None:
         """Answers as they come: their places are recorded where they count, and their scores."""
         placed = [(place, run) for run in runs for place in self._places.get(run.key, ())]
-        link(self.store, self.plan, {place: run.id for place, run in placed}, reused=False)
+        link(self.store, self.design, {place: run.id for place, run in placed}, reused=False)
         self.marking.take([(place, run) for place, run in placed if run.scorable])
 
     def _event(self, event: str, detail: str = "") -> None:
         self.store.append(
             "study_events",
-            [{"study_id": self.plan.id, "event_at": utc(), "event": event, "detail": detail}],
+            [{"study_id": self.design.id, "event_at": utc(), "event": event, "detail": detail}],
         )
 
 
-def link(store: Store, plan: StudyDesign, places: Mapping[Place, str], *, reused: bool) -> None:
+def link(store: Store, design: StudyDesign, places: Mapping[Place, str], *, reused: bool) -> None:
     """Record which run is at which place of a study."""
     if not places:
         return
-    arms, data = plan.arms, plan.dataset
+    arms, data = design.arms, design.dataset
     store.append(
         "study_runs",
         [
             {
-                "study_id": plan.id,
+                "study_id": design.id,
                 "arm": arms[a].label,
                 "version_id": arms[a].id,
                 "example_id": data[e].id,

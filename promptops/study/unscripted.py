@@ -18,7 +18,7 @@ class Scripts:
     """
 
     def __init__(self, work: StudyRun) -> None:
-        models = [arm.model for arm in work.plan.arms]
+        models = [arm.model for arm in work.design.arms]
         self._before = {
             model: len(model.unanswered) for model in models if isinstance(model, ScriptedModel)
         }
