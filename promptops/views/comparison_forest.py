@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["forest", "forest_rows"]
 
 
+_AXIS = "percentage points (cost, latency, tokens: percent saved), 90 % interval"
+
+
 def forest_rows(comparison: Comparison) -> list[svg.Row]:
     """One row per measure, the primary first; a cost, latency or token measure only if a
     guardrail names it.
@@ -95,9 +98,7 @@ def forest(comparison: Comparison) -> Figure:
                 line={"color": BAD, "dash": "dash", "width": 2},
             )
     figure.add_vline(x=0, line_width=1)
-    figure.update_xaxes(
-        title="percentage points (cost, latency, tokens: percent saved), 90 % interval"
-    )
+    figure.update_xaxes(title=_AXIS)
     b, a, decision = (
         comparison.candidate.label,
         comparison.baseline.label,
