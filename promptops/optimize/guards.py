@@ -14,7 +14,7 @@ _TOLERANCE = 0.05  # that a guardrail may lose on val, whose few rows are noisy
 
 
 def broken(seed: Sequence[Result], found: Sequence[Result], spared: int = 0) -> str:
-    """The guardrail on which a candidate loses more than five points; "" if there is none.
+    """The guardrail on which a candidate loses more than five points, or "".
 
     spared: rows that it may lose beside those points, so that one row of few does not decide.
     """
