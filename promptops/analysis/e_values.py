@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import StatisticsError
 from .finite import finite, share
-from .roots import root
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -121,6 +120,7 @@ def lower_bound(d: object, *, alpha: float = 0.05) -> float:
     wanted = -math.log(share(alpha, "alpha"))
     if not len(values):
         return -1.0
+    from scipy.optimize import brentq
 
     def above(m: float) -> float:
         return _log_mixture((values - m) / (1 + m)) - wanted
@@ -129,7 +129,7 @@ def lower_bound(d: object, *, alpha: float = 0.05) -> float:
     high = float(values.mean())  # E at the observed mean is at most 1: the bound is below it
     if above(low) <= 0:
         return -1.0
-    return float(root(above, low, max(high, low + 1e-9), xtol=1e-10))
+    return float(brentq(above, low, max(high, low + 1e-9), xtol=1e-10))
 
 
 def _bounded(d: object) -> Floats:

@@ -13,7 +13,6 @@ from typing import Any
 
 from .binary_counts import tango_score, wilson_at
 from .finite import counts, finite, share
-from .roots import root
 
 __all__ = [
     "acceleration",
@@ -174,16 +173,18 @@ def tango(b: int, c: int, n: int, *, level: float = 0.95) -> Interval:
 
 def tango_at(b: float, c: float, n: float, *, level: float) -> Interval:
     """`tango` of counts that need not be whole: shares of the weight times an effective n."""
+    from scipy.optimize import brentq
+
     z, at = quantile(level), (b - c) / n
     low = (
         -1.0
         if at <= -1
-        else root(lambda delta: tango_score(b, c, n, delta) - z, -1.0, at, xtol=1e-14, rtol=1e-13)
+        else brentq(lambda delta: tango_score(b, c, n, delta) - z, -1.0, at, xtol=1e-14, rtol=1e-13)
     )
     high = (
         1.0
         if at >= 1
-        else root(lambda delta: tango_score(b, c, n, delta) + z, at, 1.0, xtol=1e-14, rtol=1e-13)
+        else brentq(lambda delta: tango_score(b, c, n, delta) + z, at, 1.0, xtol=1e-14, rtol=1e-13)
     )
     return float(low), float(high)
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StatisticsError
 from .binary_counts import ALPHA, POWER, least_disagreements, least_gain, least_n
 from .finite import share
-from .roots import root
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,10 +74,12 @@ def mde_t(sd: float, n: int, *, alpha: float = ALPHA, power: float = POWER) -> f
     """Smallest mean difference that the paired t test finds with this power on n >= 2 examples, by
     the noncentral t.
     """
+    from scipy.optimize import brentq
+
     most = 4 * _zs(alpha, power) + 40 / (n - 1)
     while power_t(most / math.sqrt(n), n, alpha=alpha) < power:
         most *= 2
-    effect = root(lambda e: power_t(e / math.sqrt(n), n, alpha=alpha) - power, 0.0, most)
+    effect = brentq(lambda e: power_t(e / math.sqrt(n), n, alpha=alpha) - power, 0.0, most)
     return float(effect) * sd / math.sqrt(n)
 
 
@@ -211,9 +212,11 @@ def power_t(effect: float, n: float, *, alpha: float = ALPHA) -> float:
 
 def n_t(effect: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
     """Examples (not rounded) at which the one-sided paired t test reaches the power."""
+    from scipy.optimize import brentq
+
     rough = n_normal(1.0, effect, alpha=alpha, power=power)
     return float(
-        root(lambda n: power_t(effect, n, alpha=alpha) - power, 1.01, 2 * rough + 50, xtol=1e-10)
+        brentq(lambda n: power_t(effect, n, alpha=alpha) - power, 1.01, 2 * rough + 50, xtol=1e-10)
     )
 
 

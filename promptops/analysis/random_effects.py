@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from ..errors import StatisticsError
 from . import words
-from .roots import root
 
 __all__ = ["Combined", "combine"]
 
@@ -125,6 +124,7 @@ def _reml(y: object, v: object) -> float:
 def _paule_mandel(y: object, v: object) -> float:
     """tau^2 at which Cochran's Q equals its degrees of freedom; 0 if it is below them at 0."""
     import numpy as np
+    from scipy.optimize import brentq
 
     gains, variances = np.asarray(y), np.asarray(v)
 
@@ -138,4 +138,4 @@ def _paule_mandel(y: object, v: object) -> float:
     most = 1.0
     while excess(most) > 0:
         most *= 4
-    return float(root(excess, 0.0, most, xtol=1e-14))
+    return float(brentq(excess, 0.0, most, xtol=1e-14))
