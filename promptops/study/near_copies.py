@@ -14,6 +14,7 @@ import unicodedata
 
 __all__ = ["folded"]
 
+_DATA = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\[nrt]")
 _SENTENCE = re.compile(r"(?<![.,;:!?])[.,;:!?]++(?=\s|$)")
 _BULLET = re.compile(r"^[ \t]*[-*#>]+(?=\s)", re.MULTILINE)
@@ -44,7 +45,11 @@ _ALIKE = str.maketrans(
 
 
 def folded(text: str) -> str:
-    """The same for two texts that differ only in how they are typed; "" if nothing is left."""
+    """The same for two texts that differ only in how they are typed; "" if nothing is left. An
+    image or a file as a data: address is nothing that anybody typed, and stays as it is.
+    """
+    if _DATA.match(text):
+        return text
     typed = _ESCAPED.sub(" ", text)
     shown = (typed if typed.isascii() else _plain_letters(typed)).casefold()
     bare = _SENTENCE.sub(" ", _BULLET.sub("", shown).translate(_QUOTES))

@@ -111,6 +111,21 @@ def test_near_copies_share_a_cluster() -> None:
     assert "e3" not in found.clusters
 
 
+def test_an_image_in_a_row_is_compared_as_it_is() -> None:
+    """Two contents whose base64 differs only in case are two images, and no near-copies; the same
+    text outside of an address is one text typed twice.
+    """
+
+    def clusters(*texts: str) -> object:
+        reads = [reads_of(PromptVersion("{{q}}"))]
+        return copies_of(examples(*texts), reads, golden_reads(())).clusters
+
+    assert clusters("data:image/png;base64,iVBORw", "data:image/png;base64,ivborw") is None
+    assert clusters("Data:image/png;base64,iVBORw", "Data:image/png;base64,ivborw") is None
+    assert clusters("base64,iVBORw", "base64,ivborw") is not None
+    assert clusters("data: a, b", "data: A, B") is not None
+
+
 @pytest.mark.parametrize(
     "typed",
     [
