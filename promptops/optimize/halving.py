@@ -1,9 +1,9 @@
 """A race on val: all candidates on few rows, the better half on twice as many, and so on.
 
-The seed is never raced out, so that there is always something to compare with. Who breaks a
-guardrail stands behind all that keep them, however good. Each rung is one sweep over all that are
-left. A race that ends on few rows flatters its winner: where val has them, the last rung has at
-least 32.
+The seed is never raced out, so that there is always something to compare with. A candidate that
+breaks a guardrail ranks behind all that keep them, however good it is. Each rung is one sweep over
+all that are left. A race that ends on few rows flatters its winner: where val has them, the last
+rung has at least 32.
 """
 
 from __future__ import annotations
