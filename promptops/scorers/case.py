@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from ..dataset.example import Example
 from ..run import Run
 from ..score import Score
 from ..version import PromptVersion
+from .judged_by import JudgedBy
 
 __all__ = ["Ask", "BatchScorer", "Case", "Scorer", "columns_of_answer", "request_of_columns"]
 
@@ -35,6 +36,8 @@ class Case:
         reference: the run of another version on the same example and repeat, for scorers that
             compare with one.
         ask: how a judge asks its model, None outside a lab.
+        judged_by: where a scorer that asks a model without `ask` notes whose reply it judges by,
+            None outside a score phase.
     """
 
     output: str
@@ -42,6 +45,7 @@ class Case:
     run: Run
     reference: Run | None = None
     ask: Ask | None = None
+    judged_by: JudgedBy | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         columns = columns_of_answer(self.run.request)

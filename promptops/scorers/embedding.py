@@ -14,7 +14,7 @@ import math
 import random
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import CallError, PromptOpsError, ScorerError
@@ -22,6 +22,7 @@ from ..failure_classes import FAILURES
 from ..models.clients import Clients
 from ..models.completion import read_body
 from ..models.failures import error_of_exception, error_of_status
+from .case import Case
 from .function import identity_of
 from .reading import bare
 
@@ -69,6 +70,12 @@ class EndpointEmbedder:
         self._clients = Clients(client, base_url, api_key)
 
     async def __call__(self, texts: Sequence[str]) -> list[list[float]]:
+        return (await self.embed(texts))[0]
+
+    async def embed(self, texts: Sequence[str]) -> tuple[list[list[float]], str | None]:
+        """The vectors, and the name of the model that the reply says made them; None if it says
+        none. Raises as the class says.
+        """
         body = {"model": self.name, "input": list(texts), "encoding_format": "float"}
         for tried in range(1, _TRIES + 1):
             try:
@@ -79,7 +86,9 @@ class EndpointEmbedder:
                 await asyncio.sleep(error.retry_after_s or random.uniform(0.1, 0.5) * 2**tried)
         raise AssertionError
 
-    async def _asked(self, body: dict[str, Any], count: int) -> list[list[float]]:
+    async def _asked(
+        self, body: dict[str, Any], count: int
+    ) -> tuple[list[list[float]], str | None]:
         try:
             response = await (await self._clients.here()).post("/embeddings", body, {})
         except PromptOpsError:
@@ -106,15 +115,17 @@ class EndpointEmbedder:
                 code="200 unreadable",
             )
         data = sorted(data, key=lambda item: item.get("index", 0))
-        return [item["embedding"] for item in data]
+        model = found.get("model")
+        name = model if isinstance(model, str) and model else None
+        return [item["embedding"] for item in data], name
 
     def __repr__(self) -> str:
         return f"EndpointEmbedder({self.name!r})"
 
 
 class Vectors:
-    """Texts to checked vectors, the last few thousand kept. name and version: of the embedder, for
-    a scorer's name.
+    """Texts to checked vectors, the last few thousand kept, all of one model. name and version: of
+    the embedder, for a scorer's name.
     """
 
     def __init__(self, embedder: Embedder) -> None:
@@ -134,42 +145,102 @@ class Vectors:
             )
         self.version = "" if isinstance(embedder, EndpointEmbedder) else identity_of(embedder)
         self._kept: OrderedDict[str, tuple[float, ...]] = OrderedDict()
+        self._model: str | None = None  # that made those that are kept
+        self._since = ""  # from when on they were made
         self._lock = threading.Lock()
 
-    def of(self, texts: Sequence[str]) -> Dense | Awaitable[Dense]:
-        """A vector for each text, all embedded in one call; () for one that is empty. Awaitable
-        where the embedder is.
+    def of(self, texts: Sequence[str], cases: Sequence[Case] = ()) -> Dense | Awaitable[Dense]:
+        """A vector for each text, all embedded in one call and by one model; () for one that is
+        empty. Awaitable if the embedder is.
 
-        Raises TypeError or ValueError if the embedder gives something else than finite vectors
-        of one length.
+        Args:
+            texts: what is embedded.
+            cases: what is judged by it: each notes whose vectors these are, and a pass that
+                asks all of it again leaves out what was kept before it.
+
+        Raises:
+            TypeError, ValueError: the embedder gives something else than finite vectors of one
+                length.
         """
         clean = [text[:_LONGEST].encode("utf-8", "replace").decode() for text in texts]
+        noting = [case.judged_by for case in cases if case.judged_by is not None]
+        since = max((each.since for each in noting), default="")
         with self._lock:
+            if since > self._since:
+                self._since = since
+                self._kept.clear()
             known = {text: self._kept[text] for text in clean if text in self._kept}
-        missing = list(dict.fromkeys(text for text in clean if text.strip() and text not in known))
+            model = self._model
+        wanted = [text for text in dict.fromkeys(clean) if text.strip()]
+        missing = [text for text in wanted if text not in known]
+        if isinstance(embedder := self.embedder, EndpointEmbedder):
+
+            async def of_one_model() -> Dense:
+                found, by = await self._by_endpoint(embedder, wanted, known, model)
+                for each in noting:
+                    each.note(by)
+                return [found.get(text, ()) for text in clean]
+
+            return of_one_model()
         given = self.embedder(missing) if missing else []
         if inspect.isawaitable(given):
 
             async def later() -> Dense:
-                return self._keep(clean, known, missing, await given)
+                return self._with(clean, known, missing, await given)
 
             return later()
-        return self._keep(clean, known, missing, given)
+        return self._with(clean, known, missing, given)
 
-    def _keep(
+    async def _by_endpoint(
+        self,
+        embedder: EndpointEmbedder,
+        wanted: list[str],
+        known: dict[str, tuple[float, ...]],
+        model: str | None,
+    ) -> tuple[dict[str, tuple[float, ...]], str | None]:
+        """The vectors of the wanted texts and who made them. Those of different models are never
+        compared: if another one answers now, the known ones, which are of `model`, are asked for
+        again.
+        """
+        missing = [text for text in wanted if text not in known]
+        if not missing:
+            return known, model
+        vectors, by = await embedder.embed(missing)
+        if known and by != model:
+            known, missing = {}, wanted
+            vectors, by = await embedder.embed(wanted)
+        made = dict(zip(missing, _checked(vectors, len(missing)), strict=True))
+        self._keep(known, made, by)
+        return {**known, **made}, by
+
+    def _with(
         self,
         clean: list[str],
         known: dict[str, tuple[float, ...]],
         missing: list[str],
         vectors: object,
     ) -> Dense:
-        if missing:
-            known.update(zip(missing, _checked(vectors, len(missing)), strict=True))
+        made = dict(zip(missing, _checked(vectors, len(missing)), strict=True)) if missing else {}
+        self._keep(known, made, None)
+        return [known.get(text, made.get(text, ())) for text in clean]
+
+    def _keep(
+        self,
+        used: Iterable[str],
+        made: Mapping[str, tuple[float, ...]],
+        model: str | None,
+    ) -> None:
+        """Keep what was made and what was used longest. Those of another model are dropped."""
         with self._lock:
-            self._kept.update(known)
+            if made and model != self._model:
+                self._kept.clear()
+                self._model = model
+            for text in used:
+                if text in self._kept:
+                    self._kept.move_to_end(text)
+            self._kept.update(made)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        return [known.get(text, ()) for text in clean]
 
 
 def _checked(vectors: Any, count: int) -> list[tuple[float, ...]]:

@@ -102,7 +102,7 @@ def _embedded(source: Golden, vectors: Vectors) -> BatchRule:
 
     def many(cases: Sequence[Case]) -> list[Score] | Awaitable[list[Score]]:
         wanted = [as_golden(source.of(case)) for case in cases]
-        found = vectors.of([case.output for case in cases] + wanted)
+        found = vectors.of([case.output for case in cases] + wanted, cases)
         if not inspect.isawaitable(found):
             return _paired(found)
 

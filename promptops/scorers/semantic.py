@@ -75,9 +75,7 @@ def mentions(
 
     async def score(case: Case) -> Score:
         found = words(case)
-        return (
-            found if found.passed else await _nearest(vectors, [term, *aliases], case.output, near)
-        )
+        return found if found.passed else await _nearest(vectors, [term, *aliases], case, near)
 
     return rule(
         f"{spec[:-1]}, near={near:g}, by={vectors.name})",
@@ -93,9 +91,9 @@ def _check_near(near: object) -> None:
         raise ScorerError(f"mentions was given near={near!r}; give a number above 0, at most 1.")
 
 
-async def _nearest(vectors: Vectors, terms: Sequence[str], text: str, near: float) -> Score:
-    wording = sentences(text)[:_SENTENCES]
-    given = vectors.of([*terms, *wording])
+async def _nearest(vectors: Vectors, terms: Sequence[str], case: Case, near: float) -> Score:
+    wording = sentences(case.output)[:_SENTENCES]
+    given = vectors.of([*terms, *wording], [case])
     found = await given if inspect.isawaitable(given) else given
     closeness = [
         (cosine(one, two), sentence)

@@ -24,6 +24,7 @@ from ..models.foreign import Raised, awaited, from_outside, told, tried
 from ..run import utc
 from ..score import Score
 from ..scorers.case import Ask, BatchScorer, Case, Scorer
+from ..scorers.judged_by import JudgedBy
 from .score_rows import Judgement, score_row
 from .watchdog import Watchdog
 
@@ -47,7 +48,8 @@ class ScorePhase:
     """Scorers over cases. scorers: names must differ; ask: how judges reach their model; timeout_s,
     memory_mb: what one call of a user's scorer may take (memory: growth of the process meanwhile);
     concurrency: threads, and judges at once; together: all judges at once, and for as long as it
-    takes, since their questions go into batches.
+    takes, since their questions go into batches; since: vectors of texts from before this moment
+    are not used again.
     """
 
     def __init__(
@@ -59,12 +61,13 @@ class ScorePhase:
         concurrency: int = 8,
         memory_mb: int = 4096,
         together: bool = False,
+        since: str = "",
     ) -> None:
         check_names(scorers)
         self.scorers = tuple(scorers)
         self.inline = tuple(scorer for scorer in self.scorers if not scorer.remote)
         self.remote = tuple(scorer for scorer in self.scorers if scorer.remote)
-        self._ask = ask
+        self._ask, self._since = ask, since
         self._timeout_s = timeout_s
         self._concurrency = max(1, concurrency)
         self._memory_mb = memory_mb
@@ -138,10 +141,13 @@ class ScorePhase:
         """
         source = iter(cases)
         while batch := list(islice(source, _BATCH)):
-            if self._ask is not None:
-                batch = [case if case.ask else replace(case, ask=self._ask) for case in batch]
             for scorer in self.remote:
-                yield self._batch(scorer, batch, dog, gate)
+                yield self._batch(scorer, list(map(self._noting, batch)), dog, gate)
+
+    def _noting(self, case: Case) -> Case:
+        """The case as one scorer gets it, which notes the models that reply."""
+        judged_by, ask = JudgedBy(self._since), case.ask or self._ask
+        return replace(case, ask=judged_by.asking(ask) if ask else None, judged_by=judged_by)
 
     async def _batch(
         self, scorer: Scorer, batch: list[Case], dog: Watchdog, gate: asyncio.Semaphore

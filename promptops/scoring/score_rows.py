@@ -41,6 +41,7 @@ class Block:
             "unscored": [score.unscored for score in scores],
             "category": [score.category for score in scores],
             "scored_at": utc(),
+            "judged_by": [by.text if (by := case.judged_by) else None for case in self.cases],
         }
 
 
@@ -89,4 +90,5 @@ def score_row(
         "unscored": score.unscored,
         "category": score.category,
         "scored_at": scored_at,
+        "judged_by": case.judged_by.text if case.judged_by is not None else None,
     }

@@ -56,7 +56,8 @@ class Asker:
     Progress, so that judging and answering share one budget (the most that judging can go over is
     what its calls in flight cost beyond their reservations);
     where: the cell that started that study, which has long ended when its judges ask (None: the one
-        that runs); role: what the questions of `ask` are for; executor: instead of the project's.
+        that runs); role: what the questions of `ask` are for; executor: instead of the project's;
+    since: answers to `ask` from before this moment are not used again, "" if all are.
     """
 
     def __init__(
@@ -67,9 +68,11 @@ class Asker:
         where: Provenance | None = None,
         role: str = "judge",
         executor: Executor | None = None,
+        since: str = "",
     ) -> None:
         self._executor = executor or project.executor
         self._project, self._where, self._role = project, where, role
+        self._since = since
         self._limits = limits or Limits(prices=project.prices)
         self._spent = spent
         # of judges' endpoints: what refused the questions of one sweep refuses those of the next
@@ -225,7 +228,8 @@ class Asker:
                 await asyncio.sleep(_QUIET_S)
 
     def _known(self, keys: Sequence[str]) -> list[Run]:
-        return list(known_runs(self._project.store, keys).values())
+        known = known_runs(self._project.store, keys).values()
+        return [run for run in known if run.started_at >= self._since]
 
     def _answers(self, runs: Sequence[Run]) -> None:
         for run in runs:

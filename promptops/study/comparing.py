@@ -37,6 +37,7 @@ from .recorded_study import RecordedStudy, find_study
 from .split_wear import keep_verdict
 
 if TYPE_CHECKING:
+    from ..analysis.comparison_context import ComparisonContext
     from ..analysis.standings import Leaderboard
     from .project import Project
     from .study_record import ArmRecord, ScorerRef
@@ -169,13 +170,15 @@ def _ranked(
     policy = study.project.registry.policy(study.prompt or None)
     arms = arms_of(study.project.store, sources, scorers)
     found = copies_in(study, arms, primary or policy.primary)
-    return leaderboard(
+    board = leaderboard(
         [collapse(arm, found.copies) for arm in arms],
         primary=primary or policy.primary,
         clusters=found.clusters,
         ties=policy.ties,
         alpha=policy.alpha,
     )
+    mixed = other_models(study.project.store, sources, scorers)
+    return replace(board, notes=(*mixed, *board.notes))
 
 
 def _compared(
@@ -190,7 +193,6 @@ def _compared(
     policy, ended = policy_for(study), early(study.project.store, study.id)
     weights = weights or policy.weights
     grounds = grounds_of(study, (candidate, baseline), primary, weights=weights)
-    grounds = replace(grounds, mixed=tuple(other_models(study.project.store, sources[::-1])))
     chosen: set[str] | None = None
     if ended is not None:
         ids = [example.id for example in study.dataset]
@@ -211,6 +213,7 @@ def _compared(
             candidate, baseline = pooled(store, study.record, study.dataset, both, name, tried)
             grounds = pooled_grounds(study, grounds, (candidate, baseline), name, weights)
             grounds = replace(grounds, planned=pooled_size(candidate, name, grounds))
+    grounds = replace(grounds, mixed=_mixed(study, sources[::-1], name, ended is None, grounds))
     found = compare(
         candidate, baseline, grounds=grounds, primary=name, alpha=policy.alpha, ties=policy.ties
     )
@@ -228,6 +231,22 @@ def _compared(
     if others:
         out.rivals = lambda: _rivals(study, others, baseline, found, chosen)
     return out
+
+
+def _mixed(
+    study: RecordedStudy,
+    sources: Sequence[Source],
+    primary: str | None,
+    pools: bool,
+    grounds: ComparisonContext,
+) -> tuple[str, ...]:
+    """Sentences on answers and scores of more than one model: of these arms, and of the earlier
+    studies whose answers are pooled.
+    """
+    studies = grounds.tried.earlier_studies if pools else ()
+    earlier = [(id_, version, label) for id_ in studies for _, version, label in sources]
+    store, scorers = study.project.store, study.record.scorers
+    return tuple(other_models(store, sources, scorers, earlier, primary or ""))
 
 
 def rival_arms(study: RecordedStudy, candidate: str, baseline: str) -> tuple[list[str], list[str]]:

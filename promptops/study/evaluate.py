@@ -135,7 +135,8 @@ def draw(
         warnings.warn(sentence, stacklevel=outside())
     salt = options.salt or (utc() if options.fresh else "")
     name = project.store.clean(options.name) if options.name else options.name
-    return with_identity(replace(drawn, role=options.role), name, salt)
+    drawn = replace(drawn, role=options.role, since=utc() if options.fresh else "")
+    return with_identity(drawn, name, salt)
 
 
 def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> RecordedStudy:
@@ -155,7 +156,14 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
     record = begun_or_resumed(project, made, where)
     study = RecordedStudy(project, record)
     limits = project.limits(**options.limits)
-    asker = Asker(project, limits, lambda: work.sweep.progress, where, executor=executor)
+    asker = Asker(
+        project,
+        limits,
+        lambda: work.sweep.progress,
+        where,
+        executor=executor,
+        since=drawn.since,
+    )
     work = StudyRun(
         drawn,
         project.store,

@@ -167,7 +167,7 @@ def peek(study: RecordedStudy, candidate: object, baseline: object) -> Compared:
             why_unscored(found)
             or f"no example of {study.name} is answered by both {b.label} and {a.label} yet; look again in a moment."
         )
-    mixed = other_models(store, sources[::-1])
+    mixed = other_models(store, sources[::-1], record.scorers)
     out = _compared(study, [part(arm, chosen) for arm in found], looked=True, mixed=mixed)
     out.peeking = True
     out.early = (

@@ -322,7 +322,7 @@ def _evidence(
     if serving is None or record.find(serving.id) is None:
         source = (study.id, record.arm(saved).version, saved.label)
         [alone] = labelled_arms(project.store, [source], record.scorers, labels_in(study))
-        mixed = tuple(other_models(project.store, [source]))
+        mixed = tuple(other_models(project.store, [source], record.scorers))
         grounds = replace(grounds_of(study, [alone]), mixed=mixed)
         subject = collapse(alone, grounds.copies)
         verdict = decide_first(subject, policy, primary=record.primary or None, context=grounds)

@@ -90,7 +90,8 @@ class RecordedStudy:
         """
         if self.status == "running":
             return []
-        return other_models(self.project.store, self.record.sources())
+        record = self.record
+        return other_models(self.project.store, record.sources(), record.scorers)
 
     def version_of(self, id: str) -> PromptVersion | None:
         """The content of an arm by its version's id; None if only its answers are known."""

@@ -155,7 +155,8 @@ class RunningStudy:
         text = [
             note for model in models.values() if isinstance(model, HasNotes) for note in model.notes
         ]
-        return [*text, *other_models(self._work.store, self.record.sources())]
+        record = self.record
+        return [*text, *other_models(self._work.store, record.sources(), record.scorers)]
 
     def tally(self, arm: int, scorer: str) -> Tally | None:
         """What an arm (by its place) has come to so far on a scorer."""

@@ -67,7 +67,7 @@ class Tally:
 class StudyScoring:
     """Scores placed runs of one study. tallies: (arm, scorer) -> Tally; losses: of the last arm by
     the primary; both are safe to read from any thread. arms: how many the study has;
-    together: judges are asked by batches.
+    together: judges are asked by batches; since: as in `ScorePhase`.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class StudyScoring:
         arms: int = 1,
         ask: Ask | None = None,
         together: bool = False,
+        since: str = "",
     ) -> None:
         self._store, self._dataset = store, dataset
         self._primary = scorers[0].name if scorers else ""
@@ -88,7 +89,7 @@ class StudyScoring:
         )
         self._against = [scorer for scorer in scorers if scorer.against is not None]
         self._late = [scorer for scorer in scorers if scorer.remote and scorer.against is None]
-        self._ask, self._together = ask, together
+        self._ask, self._together, self._since = ask, together, since
         self._waiting: dict[
             str, list[Place]
         ] = {}  # run's id -> its places; the runs are read again then
@@ -192,7 +193,7 @@ class StudyScoring:
         if len(asked) < len(scorers):
             self.open, self.why = self.open + len(once) * (len(scorers) - len(asked)), self._halted
         phase, cases = (
-            ScorePhase(asked, ask=self._ask, together=self._together),
+            ScorePhase(asked, ask=self._ask, together=self._together, since=self._since),
             [case for case, _ in once.values()],
         )
         self._keep(phase.score(cases), once)

@@ -119,7 +119,7 @@ def test_rows() -> None:
             "unit",
             "reason",
         ),
-        *("unscored", "category", "scored_at"),
+        *("unscored", "category", "scored_at", "judged_by"),
     }
 
     async def run() -> list[dict[str, Any]]:
