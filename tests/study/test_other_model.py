@@ -211,7 +211,12 @@ def test_old_answers_of_one_arm_beside_new_ones_of_another_are_said(tmp_path: Pa
         assert said in study.compare().notes
         mended, said_then = evaluated(lab, [one, two], 6, fresh=True)
         assert said_then == []
-        assert "more than one" not in "".join(faces_of(mended).values())
+        faces = faces_of(mended)
+        silent = {"study", "progress", "progress, HTML"}  # the others show the comparison
+        assert {name for name, text in faces.items() if "more than one" not in text} == silent
+        [note] = [note for note in mended.compare().notes if "more than one" in note]
+        assert "llama-3 (6 of v1), qwen-3 (6 of v1, 12 of v2)" in note
+        assert "those of earlier studies count here with this study's" in note
 
 
 def test_the_evidence_of_a_first_deployment_says_it(tmp_path: Path) -> None:
