@@ -59,7 +59,7 @@ class StudyRun:
             arms=len(design.arms),
             ask=ask,
             together=isinstance(self._executor, HandsIn),
-            since=plan.since,
+            since=design.since,
         )
         self._places: dict[
             str, list[Place]
