@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Loader"]
 
+_candidates = CANDIDATES.get
+
 
 class Loader:
     """One registry file, read. `Loader(path).get("support-triage", "prod")`.
@@ -65,6 +67,7 @@ class Loader:
         watch_s: float | None = None,
     ) -> None:
         self.path = find() if path is None else absolute(path)
+        self._place = source.encoded(self.path)
         self._on_change = on_change
         self._monotonic = monotonic
         self._saved_copy = saved_copy
@@ -100,7 +103,7 @@ class Loader:
                 succeeded.
             Refused: what `require` stated is not met; never once this pair has succeeded.
         """
-        candidates = CANDIDATES.get()
+        candidates = _candidates()
         if candidates is not None and name in candidates:
             return candidates[name] if key is None else candidates[name].for_key(key)
         if env is None:
@@ -110,21 +113,28 @@ class Loader:
                 if default is None:
                     raise
                 return brought_along(name, None, default, error)
-        signature: object
         try:
-            found = os.stat(self.path)
-            signature = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+            now = os.stat(self._place)
         except (OSError, ValueError):
-            signature = None
+            now = None
         view = self._view
-        if signature != view.signature or view.recheck is not None:
-            view = self._refresh(signature)
-        served = view.built.get((name, env))
-        if served is None:
+        modified, changed, size, inode = view.sure  # each alone: a tuple of them takes longer
+        if (
+            now is None
+            or now.st_mtime_ns != modified
+            or now.st_ctime_ns != changed
+            or now.st_size != size
+            or now.st_ino != inode
+        ):
+            view = self._refresh(None if now is None else source.signature(now))
+        try:
+            served: Any = view.built[name, env]
+        except KeyError:
             served = self._first(view, name, env, default)
         if served.__class__ is not Served:
             served = served.pick(key)
-        return served if key is None else served.for_key(key)
+        found: Served = served if key is None else served.for_key(key)
+        return found
 
     def health(self) -> dict[str, Any]:
         """What a health check wants to know, JSON-ready; looks at the file first.
@@ -135,7 +145,7 @@ class Loader:
             in env": refused (why), went_back (what), missed (the first few that were asked for and
             that the file does not have).
         """
-        view = self._fresh()
+        view = self._refresh(source.look(self.path))
         content = view.content
         refused = {
             f"{name} in {env}": reason
@@ -204,7 +214,7 @@ class Loader:
         """Read the file if it changed, and build again whatever was served before; what the
         watching thread calls.
         """
-        view = self._fresh()
+        view = self._refresh(source.look(self.path))
         for name, env in list(self._good):
             if (name, env) not in view.built:
                 self._first(view, name, env, None)
@@ -220,18 +230,6 @@ class Loader:
             lock = RLock()
             self._lock = (os.getpid(), lock)
         return lock
-
-    def _fresh(self) -> View:
-        try:
-            signature = source.signature(os.stat(self.path))
-        except (OSError, ValueError):
-            signature = None
-        view = self._view
-        return (
-            view
-            if signature == view.signature and view.recheck is None
-            else self._refresh(signature)
-        )
 
     def _refresh(self, signature: object) -> View:
         view = self._view

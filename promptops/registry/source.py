@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     Fault = RegistryNotFound | RegistryCorrupt
 
-__all__ = ["contents", "fault", "signature"]
+__all__ = ["contents", "encoded", "fault", "look", "signature"]
 
 
 def signature(found: os.stat_result) -> tuple[int, int, int, int]:
@@ -22,6 +22,22 @@ def signature(found: os.stat_result) -> tuple[int, int, int, int]:
     inode.
     """
     return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+
+
+def look(path: str) -> tuple[int, int, int, int] | None:
+    """The signature now; None if there is no file."""
+    try:
+        return signature(os.stat(path))
+    except (OSError, ValueError):
+        return None
+
+
+def encoded(path: str) -> str | bytes:
+    """The path as the system takes it, which spares encoding it at every look."""
+    try:
+        return os.fsencode(path)
+    except ValueError:  # no system's path; looking says so
+        return path
 
 
 def contents(path: str) -> tuple[object, bytes]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Pair = tuple[str, str]
 
+_NEVER = (-1, -1, -1, -1)  # the signature of no file
 MISSES = 16  # names asked for in vain that one reading of the file remembers
 
 __all__ = ["Content", "Found", "Split", "Tail", "View", "read"]
@@ -137,10 +138,13 @@ class View(Fixed):
     signature: of the file as read, None if it is missing; content: what serves; fault: what is
     wrong with the file, None if nothing; since: time.monotonic at which it was last good, None
     while it is; stamp: of the bytes; recheck: when to look once more, None if there is no need;
-    built: that of `found`, one step nearer to `get`.
+    built: that of `found`, one step nearer to `get`; sure: the signature, as long as a file that
+    has it needs no look.
     """
 
-    __slots__ = ("built", "content", "fault", "found", "recheck", "signature", "since", "stamp")
+    __slots__ = (
+        *("built", "content", "fault", "found", "recheck", "signature", "since", "stamp", "sure"),
+    )
 
     signature: object
     content: Content
@@ -150,6 +154,7 @@ class View(Fixed):
     recheck: float | None
     found: Found
     built: dict[Pair, Any]
+    sure: tuple[int, int, int, int]
 
     def __init__(
         self,
@@ -168,6 +173,7 @@ class View(Fixed):
             since=since,
             stamp=stamp,
             recheck=recheck,
+            sure=signature if recheck is None and isinstance(signature, tuple) else _NEVER,
         )
         self._remember(Found())
 
