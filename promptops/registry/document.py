@@ -116,12 +116,34 @@ def _of_form_2(document: Document) -> Document:
 
 
 class Rendered:
-    """The texts of version entries that were rendered, so that saving one more renders one more:
-    an entry is never changed, and is known by its identity.
+    """The texts of prompts and version entries that were rendered, so that saving one more renders
+    one more: neither is ever changed, and each is known by its identity.
     """
 
     def __init__(self) -> None:
         self._texts: dict[int, tuple[Document, str]] = {}
+        self._prompts: dict[str, tuple[Document, bytes]] = {}
+
+    def render(self, document: Document) -> bytes:
+        """What `render` gives, encoded."""
+        empty = render({**document, "prompts": {}}).encode()
+        if not document["prompts"]:
+            return empty
+        pieces, mark = [empty.removesuffix(b"}\n}\n")], ""
+        for name, prompt in sorted(document["prompts"].items()):
+            pieces += f"{mark}{_PROMPT}{encode_basestring(name)}: ".encode(), self._of(name, prompt)
+            mark = ","
+        return b"".join((*pieces, b"\n  }\n}\n"))
+
+    def _of(self, name: str, prompt: Document) -> bytes:
+        found = self._prompts.get(name)
+        if found is None or found[0] is not prompt:
+            out: list[str] = []
+            ordered = _in_order(prompt)
+            ordered["versions"] = [_Done(self.text(entry)) for entry in prompt["versions"]]
+            _write(ordered, _PROMPT, out)
+            found = self._prompts[name] = prompt, "".join(out).encode()
+        return found[1]
 
     def text(self, entry: Document) -> str:
         """The entry as it is in a file."""
@@ -136,11 +158,12 @@ class Rendered:
         """What `parse` would give of the document's text, where it gave `before`: what the two
         share is taken as it is.
         """
-        known = before["prompts"]
-        prompts = {
-            name: prompt if known.get(name) is prompt else self._read(prompt, known.get(name, {}))
-            for name, prompt in sorted(document["prompts"].items())
-        }
+        known, prompts = before["prompts"], {}
+        for name, prompt in sorted(document["prompts"].items()):
+            prompts[name] = prompt
+            if known.get(name) is not prompt:
+                prompts[name] = self._read(prompt, known.get(name, {}))
+                self._prompts[name] = prompts[name], self._of(name, prompt)
         head = {key: value for key, value in document.items() if key != "prompts"}
         return {**_reread(head), "prompts": prompts}
 
@@ -167,6 +190,7 @@ class _Done:
         self.text = text
 
 
+_PROMPT = "\n" + 4 * " "
 _ENTRY = "\n" + 8 * " "  # the path of an entry of a prompt's versions
 
 
@@ -177,16 +201,10 @@ def _reread(value: Document) -> Document:
     return found
 
 
-def render(document: Document, known: Rendered | None = None) -> str:
-    """The canonical text of a document, which ends with a line feed. known: takes the texts of its
-    version entries, and has those of the last time.
-    """
+def render(document: Document) -> str:
+    """The canonical text of a document, which ends with a line feed."""
     out: list[str] = []
-    ordered = _ordered(document)
-    if known is not None:
-        for prompt in ordered["prompts"].values():
-            prompt["versions"] = [_Done(known.text(entry)) for entry in prompt["versions"]]
-    _write(ordered, "\n", out)
+    _write(_ordered(document), "\n", out)
     out.append("\n")
     return "".join(out)
 

@@ -94,7 +94,7 @@ class RegistryFile:
             return True
         before, self._seen, self._bytes = self._document, None, None
         try:
-            data = document.render(changed, self._texts).encode()
+            data = self._texts.render(changed)
         except (TypeError, AttributeError, LookupError, UnicodeEncodeError) as error:
             raise RegistryCorrupt(
                 f"{self.path} holds an entry of an odd shape ({error}) and is as it was; `promptops"

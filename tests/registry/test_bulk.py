@@ -106,3 +106,31 @@ def test_every_save_leaves_the_canonical_text(tmp_path: Path) -> None:
         assert {each: len(editor.versions(each)) for each in editor.names()} == {
             each: len(prompt["versions"]) for each, prompt in whole["prompts"].items()
         }
+
+
+def test_a_save_renders_what_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of any number of prompts one is written out again, also after a promotion and a discard."""
+    editor, rendered = Editor(tmp_path / "promptops.json"), list[object]()
+    with editor.bulk():
+        for number in range(30):
+            editor.save(f"p{number}", version(number))
+    real = document._in_order
+
+    def counted(prompt: document.Document) -> document.Document:
+        rendered.append(prompt)
+        return real(prompt)
+
+    monkeypatch.setattr(document, "_in_order", counted)
+    for change in (
+        lambda: editor.save("p7", version(99)),
+        lambda: editor.promote("p7", 2, "dev", author="ada", force=True, reason="try"),
+        lambda: editor.save("p8", version(98)),
+        lambda: editor.discard("p8", 2),
+    ):
+        rendered.clear()
+        change()
+        assert 1 <= len(rendered) <= 3
+        monkeypatch.setattr(document, "_in_order", real)
+        data = (tmp_path / "promptops.json").read_bytes()
+        assert document.render(document.parse(data, "there")).encode() == data
+        monkeypatch.setattr(document, "_in_order", counted)
