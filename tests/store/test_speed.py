@@ -112,8 +112,8 @@ def test_recording_reaches_twenty_thousand_runs_a_second(tmp_path: Path, group: 
 def test_merging_reaches_fifty_thousand_rows_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """60,000 runs of 1 kB into a file that holds 40,000 and more, the best of three; and what
-    moving all to the archive costs.
+    """60,000 runs of 1 kB into a file that holds 40,000 and more, up to three times until the mark
+    is reached; and what moving all to the archive costs.
     """
     monkeypatch.setattr("promptops.store.access.ARCHIVE_BYTES", 1 << 40)  # apart, below
     store, rates = Store(tmp_path), []
@@ -124,11 +124,13 @@ def test_merging_reaches_fifty_thousand_rows_a_second(
         began = time.perf_counter()
         assert store.merge() == 60_000
         rates.append(60_000 / (time.perf_counter() - began))
+        if rates[-1] >= 50_000:
+            break
     rate = max(rates)
     store.close()
     began = time.perf_counter()
     store.archive()
-    archived = 220_000 / (time.perf_counter() - began)
+    archived = (40_000 + 60_000 * len(rates)) / (time.perf_counter() - began)
     print(f"merged {rate:,.0f} rows/s, archived {archived:,.0f} rows/s")
     assert rate >= 50_000
 
