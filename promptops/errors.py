@@ -58,6 +58,9 @@ __all__ = [
 ]
 
 
+_MOST = 10_000  # characters of a message that are shown
+
+
 class PromptOpsError(Exception):
     """The root. Its text is one sentence: the thing, the fault, what was expected, the next
     step.
@@ -69,7 +72,10 @@ class PromptOpsError(Exception):
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     def __str__(self) -> str:  # KeyError would print the repr of its argument
-        return str(self.args[0]) if self.args else ""
+        text = str(self.args[0]) if self.args else ""
+        if len(text) > _MOST:  # it quotes a text of somebody's, as long as it was
+            text = f"{text[: _MOST - 2_000]} … {text[-2_000:]}"
+        return text
 
 
 class VersionError(PromptOpsError, ValueError):

@@ -99,6 +99,16 @@ def test_errors_survive_a_process(error: type[PromptOpsError], again: object) ->
     assert second.args == first.args
 
 
+def test_a_message_that_quotes_a_long_text_is_cut_in_the_middle() -> None:
+    """It begins with the thing and ends with the next step, whatever was passed."""
+    text = str(
+        errors.StudyError(f"there is no study {'x' * 5_000_000}; `lab.studies` lists those.")
+    )
+    assert len(text) < 10_100
+    assert text.startswith("there is no study xx")
+    assert text.endswith("xx; `lab.studies` lists those.")
+
+
 def test_fields() -> None:
     """A refusal holds every unmet point; a failed call its class, code, wait and id; a missing
     extra the command to run.

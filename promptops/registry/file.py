@@ -100,6 +100,13 @@ class RegistryFile:
                 f"{self.path} holds an entry of an odd shape ({error}) and is as it was; `promptops"
                 " registry check` says which, restore it from git."
             ) from None
+        if len(data) > document.MAX_BYTES:  # no reader would take it
+            self._document, self._bytes = before, None
+            raise RegistryError(
+                f"{self.path} would have {len(data):,} bytes, past the {document.MAX_BYTES:,} that"
+                " a registry may have, and is as it was; shorten what is saved, or discard versions"
+                " that never served."
+            )
         try:
             written = replace(self.path, data)
         except OSError as error:

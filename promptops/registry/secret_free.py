@@ -9,11 +9,13 @@ from __future__ import annotations
 import warnings
 
 from ..canonical import canonical
-from ..errors import VersionError
+from ..errors import RegistryError, VersionError
 from ..redact import Redactor
 from ..version import PromptVersion
 
 __all__ = ["checked_content", "cleaned"]
+
+_MOST = 20_000  # characters of a note or reason
 
 
 def checked_content(name: str, version: PromptVersion, redactor: Redactor) -> None:
@@ -37,7 +39,16 @@ def checked_content(name: str, version: PromptVersion, redactor: Redactor) -> No
 
 
 def cleaned(text: str, what: str, redactor: Redactor) -> str:
-    """The text without secrets; warns where there was one, naming `what` it is."""
+    """The text without secrets; warns if there was one, naming `what` it is.
+
+    Raises:
+        RegistryError: it is too long for a file that every application reads.
+    """
+    if len(text) > _MOST:
+        raise RegistryError(
+            f"the {what} has {len(text):,} characters, past the {_MOST:,} that the registry keeps;"
+            " shorten it, and link to the rest."
+        )
     clean = redactor(text)
     if clean != text:
         warnings.warn(

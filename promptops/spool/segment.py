@@ -18,6 +18,7 @@ from ..errors import StoreError
 from .ends import leave_end
 from .lines import SCHEMA, Scan, meta_line, scan
 from .locks import held, keep, stopped
+from .plain_file import open_plain
 
 __all__ = [
     "SEGMENTS",
@@ -67,7 +68,8 @@ def make_folder(folder: Path) -> Path:
 def schema_of(folder: Path) -> int:
     """The schema that the store was last written in; ours where nothing says."""
     try:
-        return int((folder / "SCHEMA").read_text(encoding="utf-8"))
+        with open_plain(folder / "SCHEMA") as file:
+            return int(file.read(100))
     except (OSError, ValueError):
         return SCHEMA
 
@@ -297,7 +299,7 @@ def _grown(segment: Segment) -> bool:
 def _bytes(segment: Segment, start: int, want: int, pending: bytes) -> bytes:
     data = b""
     if start < segment.size:
-        with segment.path.open("rb") as file:
+        with open_plain(segment.path) as file:
             file.seek(start)
             data = file.read(min(want, segment.size - start))
     skip = max(0, start - segment.size)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..spool.locks import turn
+from ..spool.plain_file import is_odd
 from ..spool.segment import Segment, read_pieces, segment_name
 from .arrow_rows import Gathered, Keep, named_today
 from .database import one_at_a_time
@@ -61,6 +62,8 @@ class Batch(Manifest):
     def of(cls, folder: Path) -> Batch:
         """Raises Unreadable, or FileNotFoundError if it has no manifest."""
         found = read_manifest(folder)
+        if odd := [name for name in found.hashes if is_odd(folder / name)]:
+            raise Unreadable(f"{odd[0]} is not a file")
         return cls(found.segments, found.rows, found.hashes, found.dropped, folder=folder)
 
     def read(self) -> Iterator[tuple[str, Any]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..spool.locks import turn
 from .connect import READERS, WRITERS, Connection, Damaged, NotOurTurn, attach, fault_of, is_damage
-from .links import LINK, own_folder
+from .links import fault_at, own_folder
 from .recorder import say
 from .renewal import is_current, renew
 from .schema import SCHEMA, TABLES
@@ -216,11 +216,10 @@ class Database:
             return self._checked()
 
     def _plain(self) -> None:
-        """Raises Damaged if the file is a symlink: it is set aside as one that cannot be
-        trusted.
-        """
-        if self.path.is_symlink():
-            raise Damaged(f"{self.path}: {LINK}")
+        """Raises Damaged for a symlink, or a pipe that DuckDB would wait for: set aside, then."""
+        for path in (self.path, self._wal):
+            if fault := fault_at(path):
+                raise Damaged(f"{path}: {fault}")
 
     def _checked(self) -> Connection:
         self._plain()

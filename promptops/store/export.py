@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from .arrow_rows import Gathered
 from .records import encode
 from .schema import SCHEMA, TABLES
 
-__all__ = ["export_rows", "new_rows", "pieces_of"]
+__all__ = ["export_rows", "new_file", "new_rows", "pieces_of"]
 
 _MANY = 5_000
 Connection = Any
@@ -58,22 +59,37 @@ def export_rows(
         raise StoreError(
             f"there is no study {study} to export; list them with `select id, name from studies`."
         )
-    temporary = path.with_name(f".{path.name}.{segment_name()}")
     counts: dict[str, int] = {}
-    try:
-        with temporary.open("wb") as file:
-            file.write(meta_line())
-            for table in TABLES:
-                for rows in _rows(con, table, study):
-                    file.write(encode(table, rows, clean))
-                    counts[table] = counts.get(table, 0) + len(rows)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with new_file(path) as temporary, temporary.open("wb") as file:
+        file.write(meta_line())
+        for table in TABLES:
+            for rows in _rows(con, table, study):
+                file.write(encode(table, rows, clean))
+                counts[table] = counts.get(table, 0) + len(rows)
+        file.flush()
+        os.fsync(file.fileno())
     return counts
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Where a file is written, to be put in the place of `path` once it is whole.
+
+    Raises StoreError if it cannot be written: what was there stays.
+    """
+    temporary = path.with_name(f".{path.name}.{segment_name()}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError) and not isinstance(error, StoreError):
+            raise StoreError(
+                f"{path} cannot be written ({error.strerror or error}); give a path in a folder"
+                " that can be written and has room."
+            ) from error
+        raise
 
 
 def _rows(con: Connection, table: str, study: str | None) -> Iterator[list[dict[str, Any]]]:

@@ -4,13 +4,12 @@ store: DuckDB, Spark, Postgres, a spreadsheet.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
-from ..spool.segment import segment_name
 from .connect import Connection
+from .export import new_file
 from .schema import TABLES
 
 __all__ = ["export_parquet"]
@@ -36,23 +35,18 @@ def export_parquet(con: Connection, path: Path, study: str | None) -> int:
             f"there is no study {study} to export; list them with `select id, name from studies`."
         )
     con.execute(_sql(study is not None), [study] if study is not None else [])
-    temporary = path.with_name(f".{path.name}.{segment_name()}")
-    count = 0
-    try:
-        schema = _schema()
-        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-            while rows := con.fetchmany(_MANY):
-                columns = zip(*rows, strict=True)
-                arrays = [
-                    pa.array(column, field.type)
-                    for column, field in zip(columns, schema, strict=True)
-                ]
-                writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-                count += len(rows)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    count, schema = 0, _schema()
+    with (
+        new_file(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+    ):
+        while rows := con.fetchmany(_MANY):
+            columns = zip(*rows, strict=True)
+            arrays = [
+                pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+            count += len(rows)
     return count
 
 

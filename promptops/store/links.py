@@ -1,4 +1,6 @@
-"""Symlinks where the store keeps its own files: nothing is read or written through one."""
+"""Symlinks, pipes and devices where the store keeps its own files: nothing is read or written
+through one.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,9 @@ import errno
 import os
 from pathlib import Path
 
-__all__ = ["LINK", "link_faults", "moved_links", "own_folder"]
+from ..spool.plain_file import NOT_A_FILE, is_odd
+
+__all__ = ["LINK", "fault_at", "link_faults", "moved_links", "own_folder"]
 
 LINK = "it is a symlink, which could lead anywhere"
 _ASIDE = ".link-"
@@ -20,28 +24,31 @@ def own_folder(path: Path) -> Path:
     return path
 
 
-def _links(folder: Path) -> list[Path]:
+def fault_at(path: Path) -> str:
+    """Why nothing is read at a path: a symlink is there, or no file; "" if all is well."""
+    return LINK if path.is_symlink() else NOT_A_FILE if is_odd(path) else ""
+
+
+def _strange(folder: Path) -> list[tuple[Path, str]]:
     try:
-        with os.scandir(folder) as entries:
-            return sorted(
-                Path(entry.path)
-                for entry in entries
-                if entry.is_symlink() and not entry.name.startswith(_ASIDE)
-            )
+        names = sorted(name for name in os.listdir(folder) if not name.startswith(_ASIDE))
     except OSError:
         return []
+    return [(folder / name, fault) for name in names if (fault := fault_at(folder / name))]
 
 
 def link_faults(folder: Path) -> list[str]:
-    """One line for each symlink among the store's own files."""
-    return [f"{path}: {LINK}; repair() moves it out of the way." for path in _links(folder)]
+    """One line for each symlink, pipe or device among the store's own files."""
+    return [
+        f"{path}: {fault}; repair() moves it out of the way." for path, fault in _strange(folder)
+    ]
 
 
 def moved_links(folder: Path) -> list[str]:
-    """Rename each symlink; what it leads to is left alone. One line for each."""
+    """Rename each of these; what a symlink leads to is left alone. One line for each."""
     done = []
-    for path in _links(folder):
+    for path, fault in _strange(folder):
         target = path.with_name(f"{_ASIDE}{os.urandom(3).hex()}-{path.name}")
         os.rename(path, target)
-        done.append(f"set aside the symlink {path} as {target.name}")
+        done.append(f"set aside {path} as {target.name}: {fault}")
     return done

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..spool.plain_file import open_plain
 from .schema import TABLES
 
 __all__ = [
@@ -70,7 +71,7 @@ def read_json(path: Path, most: int = _MOST) -> Any:
     Raises Unreadable, or FileNotFoundError.
     """
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             body = file.read(most + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(str(path)) from None
@@ -137,7 +138,7 @@ def hash_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, "missing" where they cannot be read."""
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             while block := file.read(1 << 20):
                 digest.update(block)
     except OSError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import StoreError
-from ..spool.segment import check_schema
+from ..spool.segment import check_schema, make_folder
 from .access import Access
 from .connect import Busy, Connection
 from .patience import patiently
@@ -38,7 +38,7 @@ class Purging:
     ) -> Purged:
         """Remove what `find` names. announce: called before anything is removed.
 
-        Raises StoreError if another program holds the file.
+        Raises StoreError if another program holds the file, or the folder cannot be written.
         """
         hours: list[dict[str, Any]] = []
 
@@ -55,6 +55,7 @@ class Purging:
         check_schema(self.access.folder)
         self.access.drop_scratch()
         try:
+            make_folder(self.access.folder)  # a purge may be the first that is asked of a store
             mended_own(self.access.folder, self.access.sources)
             self._merged()
             rescued(self.access.folder, self.access.main, self.access.sources, self.append)
@@ -65,6 +66,13 @@ class Purging:
             raise StoreError(
                 f"{self.access.main.path} is in use by {busy}; close it there, then purge again."
             ) from None
+        except StoreError:
+            raise
+        except OSError as error:
+            raise StoreError(
+                f"{self.access.folder} cannot be purged ({error.strerror or error}), and holds what"
+                " it held, or less; make it writable and make room, then purge again."
+            ) from error
 
     def _merged(self) -> None:
         patiently(lambda: self.access.merged(self.access.sources()))

@@ -65,6 +65,8 @@ def repair_store(
 ) -> list[str]:
     """One line for each thing done. append: records rows in this process's own segment."""
     done: list[str] = []
+    if not folder.exists():  # nothing was recorded yet
+        return done
     try:
         done += moved_links(folder)
         done += mended_own(folder, sources)

@@ -255,7 +255,7 @@ class Store:
             table: "live" takes live rows from before the moment, and no runs.
 
         Raises:
-            StoreError: nothing was named, or another program holds the DuckDB file.
+            StoreError: nothing was named, or the DuckDB file cannot be written now.
         """
         named = Named.asked(examples, live, study, before, table)
         self.look(now=True)
