@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import CallError
+from ..version.partial_arguments import whole_calls
 from .failures import error_of_body
-from .partial_arguments import whole_calls
 from .protocol import Reply
 from .reply_parts import Answered, apart, chosen, clean, count, name, within
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ..errors import CallError
+from ..version.partial_arguments import whole_calls
 from .answers import Reading, field, outcome, read_answer, text, usage_of, word
 
 __all__ = ["StreamReading"]
@@ -21,6 +23,7 @@ class StreamReading:
         self.reading = Reading()
         self._parts: list[str] = []
         self._tools: dict[int, dict[str, Any]] = {}
+        self._calls: list[dict[str, Any]] = []  # Gemini's, a call or a piece of one each
         self._whole = False  # an event brought the whole answer
 
     def feed(self, chunk: object) -> None:
@@ -37,7 +40,8 @@ class StreamReading:
         reading = self.reading
         if not self._whole:
             reading.text = "".join(self._parts) if self._parts or reading.finish_reason else None
-            reading.tool_calls = [self._tools[place] for place in sorted(self._tools)] or None
+            tools = [self._tools[place] for place in sorted(self._tools)]
+            reading.tool_calls = [*tools, *self._whole_calls()] or None
             reading.failure = reading.failure or outcome(reading)
         return reading
 
@@ -91,12 +95,27 @@ class StreamReading:
         found, seen = read_answer(chunk), self.reading
         self._named(found.response_id, found.model)
         self._said(found.text)
-        for call in found.tool_calls or ():
-            self._tool(len(self._tools), call["name"], call["arguments"])
+        if found.tool_calls:
+            first = field(chunk, "candidates")[0]
+            parts = field(first, "content", "parts")
+            given = [field(part, "function_call") for part in parts]
+            self._calls += [_gemini_call(call) for call in given if call is not None]
         seen.finish_reason = found.finish_reason or seen.finish_reason
         if found.failure == "content_filter_input":
             seen.failure = found.failure
         self._usage(field(chunk, "usage_metadata"))
+
+    def _whole_calls(self) -> list[dict[str, Any]]:
+        """Gemini's calls, those that came in pieces put together. If a piece cannot be placed, the
+        names are left.
+        """
+        try:
+            calls = [part["functionCall"] for part in whole_calls(self._calls)]
+        except CallError as error:
+            self.reading.failure = self.reading.failure or error.failure
+            named = [part["functionCall"] for part in self._calls]
+            calls = [{"name": call["name"]} for call in named if call.get("name")]
+        return [{"name": call.get("name"), "arguments": call.get("args")} for call in calls]
 
     def _event(self, kind: str, event: object) -> None:
         if kind.startswith("response."):
@@ -129,3 +148,28 @@ class StreamReading:
             seen.finish_reason = reason or seen.finish_reason
             out = usage_of(field(event, "usage"))[1]
             seen.tokens_out = out if out is not None else seen.tokens_out
+
+
+_PIECE = {
+    "jsonPath": "json_path",
+    "stringValue": "string_value",
+    "numberValue": "number_value",
+    "boolValue": "bool_value",
+    "willContinue": "will_continue",
+}
+
+
+def _gemini_call(call: object) -> dict[str, Any]:
+    """A call or a piece of one as a part of the interface's own JSON."""
+    own = {
+        "id": field(call, "id"),
+        "name": field(call, "name"),
+        "args": field(call, "args"),
+        "willContinue": field(call, "will_continue"),
+        "partialArgs": [
+            {name: field(piece, attribute) for name, attribute in _PIECE.items()}
+            for piece in field(call, "partial_args") or ()
+        ],
+    }
+    said = {name: value for name, value in own.items() if value or (name == "args" and value == {})}
+    return {"functionCall": said}
