@@ -63,7 +63,7 @@ def at_once(tmp_path: Path, rows: int) -> None:
     others = [start(READER, tmp_path, how) for how in ("merge", "merge", "read", "read")]
     began = time.perf_counter()
     writers = [start(WRITER, tmp_path / "store", f"w{n}", rows) for n in range(4)]
-    assert [writer.wait(240) for writer in writers] == [0] * 4
+    assert [writer.wait(240 + rows // 10) for writer in writers] == [0] * 4
     took = time.perf_counter() - began
     (tmp_path / "stop").touch()
     for other in others:
