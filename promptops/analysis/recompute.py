@@ -19,6 +19,7 @@ from ..policy import Policy
 from .arms import Arm
 from .caveats import elsewhere
 from .class_lists import written_classes
+from .classes import labelled_scorer
 from .compare import Comparison, ComparisonContext
 from .decide import decide
 from .evidence_content import as_comparison, content_of, first_arm_of, grounds_of
@@ -30,6 +31,7 @@ from .slice_checks import LEAST
 from .tag_lists import written_tags
 from .task_checks import task_figures
 from .verdict import Verdict
+from .verdict_figures import FORM, class_figures, limit_figures
 from .weight_checks import weighed_figures
 
 __all__ = ["Figure", "make_evidence", "recompute"]
@@ -81,6 +83,7 @@ def make_evidence(
         least = 1 if policy.estimand == "tasks" else LEAST
         draft["tags"] = written_tags(grounds.tags, draft["examples"], least, named)
     draft["notes"] = _notes(subject, grounds)
+    draft["rule"] = {**draft["rule"], "figures": FORM}
     bare = Evidence(**draft, figures={}, verdict={}, made_at=made_at, toolkit=toolkit)
     figures, found = _results(bare)
     if found.decision != verdict.decision:
@@ -145,10 +148,9 @@ def _compared(evidence: Evidence) -> list[Figure]:
 def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
     policy = Policy.from_document(plain(evidence.policy))
     if evidence.baseline is None:
-        arm = first_arm_of(evidence)
-        return _first_figures(arm, evidence), decide_first(
-            arm, policy, primary=evidence.primary, context=grounds_of(evidence)
-        )
+        arm, grounds = first_arm_of(evidence), grounds_of(evidence)
+        first = decide_first(arm, policy, primary=evidence.primary, context=grounds)
+        return _first_figures(arm, evidence) | _beside(evidence, [arm], first, grounds), first
     comparison = as_comparison(evidence)
     rule = evidence.rule
     verdict = decide(
@@ -162,7 +164,19 @@ def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
         verdict = passed_over(verdict, "another finalist")
     found = {figures.name: _figures_of(figures.document()) for figures in comparison.differences}
     found |= {**task_figures(comparison, policy), **weighed_figures(comparison)}
-    return found, verdict
+    arms = [comparison.candidate, comparison.baseline]
+    return found | _beside(evidence, arms, verdict, comparison.grounds), verdict
+
+
+def _beside(
+    evidence: Evidence, arms: list[Arm], verdict: Verdict, grounds: ComparisonContext
+) -> dict[str, Any]:
+    """The figures beside those of measures; {} for a bundle of before they were kept."""
+    if int(evidence.rule.get("figures", 1)) < FORM:
+        return {}
+    matching = [evidence.primary, labelled_scorer(arms, grounds.labels) or ""]
+    scorer = next((name for name in matching if name in arms[0].scores), "")
+    return {**limit_figures(verdict, grounds), **class_figures(arms, scorer, grounds)}
 
 
 def _figures_of(document: Mapping[str, object]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.classes import GoldenLabels
 from promptops.analysis.compare import ComparisonContext, compare
 from promptops.analysis.decide import decide
+from promptops.analysis.first_deployment import decide_first
 from promptops.analysis.recompute import make_evidence, recompute
 from promptops.analysis.tried import Judgement, Tried
 from promptops.errors import PromptOpsError
@@ -70,7 +71,8 @@ def change(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
         place: Any = document
         for step in path[:-1]:
             place = place[step]
-        assert place[path[-1]] != to
+        held = place.get(path[-1]) if isinstance(place, dict) else place[path[-1]]
+        assert held != to
         place[path[-1]] = to
 
     return apply
@@ -96,6 +98,16 @@ CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
     "a margin": change("policy", "guardrails", 0, "margin", to=0.0),
     "the planned n": change("rule", "planned", to=4 * N),
     "a rule of another release": change("rule", "rules", to=1),
+    "one golden label": change("classes", "golden", 40, to=[0]),
+    "one answer": change("classes", "candidate", 40, to=0),
+    "the constant": change("classes", "constant", to=1),
+    "alpha": change("policy", "alpha", to=0.04),
+    "candidates that were looked at": change("rule", "looked", to=1),
+    "the examples of a judgement": change("rule", "tried", "judgements", 0, "n", to=60),
+    "the runs of a judgement": change("rule", "tried", "judgements", 0, "digest", to="other"),
+    "the study of a judgement": change("rule", "tried", "judgements", 0, "study", to="s0"),
+    "the judgements": change("rule", "tried", "judgements", to=[]),
+    "the form of the figures": change("rule", "figures", to=1),
 }
 
 
@@ -120,6 +132,47 @@ def test_a_judgement_left_out_is_found() -> None:
     other["rule"]["tried"]["judgements"] = other["rule"]["tried"]["judgements"][1:]
     wrong = {row.name for row in recompute(Evidence.from_document(other)) if not row.same}
     assert "verdict.decision" in wrong
+
+
+def tried_before(document: dict[str, Any]) -> None:
+    """As if another candidate had been judged in an earlier study, where E clears that as well."""
+    other = {**document["rule"]["tried"]["judgements"][0], "candidate": "v0" * 16, "order": 0}
+    document["rule"]["tried"]["judgements"].insert(0, other)
+
+
+def test_what_was_tried_is_counted_again_though_e_clears_it(document: dict[str, Any]) -> None:
+    """More or fewer judgements than the bundle had, with a decision that stays what it was."""
+    other = copy.deepcopy(document)
+    tried_before(other)
+    wrong = {row.name for row in recompute(Evidence.from_document(other)) if not row.same}
+    assert "verdict.decision" not in wrong
+    assert {"in force.candidates before", "in force.e needed"} <= wrong
+
+
+def test_a_bundle_of_before_these_figures_verifies(document: dict[str, Any]) -> None:
+    """Without the mark it is one of an earlier release, whose figures are the measures'."""
+    other = copy.deepcopy(document)
+    del other["rule"]["figures"], other["figures"]["in force"], other["figures"]["by class"]
+    assert all(figure.same for figure in recompute(Evidence.from_document(other)))
+
+
+def test_a_first_deployment_keeps_its_classes() -> None:
+    """One arm alone: a golden label that is changed shows in its table."""
+    ids = [f"e{i}" for i in range(40)]
+    golden = {id_: ("yes" if i % 2 else "no",) for i, id_ in enumerate(ids)}
+    arm = Arm(
+        "v1" * 16,
+        "v1",
+        {"exact": Outcomes.of({id_: [float(i > 3)] for i, id_ in enumerate(ids)})},
+        answers={id_: ("yes" if (i % 2 == 1) == (i > 3) else "no") for i, id_ in enumerate(ids)},
+    )
+    grounds = ComparisonContext(prompt="w", study="s", labels=GoldenLabels(golden, {}, None))
+    verdict = decide_first(arm, Policy(primary="exact"), primary="exact", context=grounds)
+    made = make_evidence(arm, verdict, Policy(primary="exact"), grounds=grounds).document()
+    assert all(figure.same for figure in recompute(Evidence.from_document(made)))
+    made["classes"]["golden"][20] = [1]
+    wrong = {row.name for row in recompute(Evidence.from_document(made)) if not row.same}
+    assert any(name.startswith("by class.candidate") for name in wrong)
 
 
 def test_the_bundle_as_it_was_verifies(document: dict[str, Any]) -> None:
