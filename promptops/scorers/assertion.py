@@ -16,7 +16,7 @@ from ..score import Score
 from ..signatures import explained
 from .case import Case
 from .declaration import declared
-from .golden import EXPECTED
+from .golden import EXPECTED, alternatives, no_golden
 from .reading import NotJSON, fold, read_json, same
 from .rule import PASS, Rule, fail, rule, snippet, spelled, verdict
 
@@ -54,7 +54,7 @@ def equals(value: Any = None, *, column: str = "expected", ignore_case: bool = F
         return rule(
             spelled("equals", value, ignore_case=ignore_case),
             "assertion",
-            _equal_to(lambda _: value, ignore_case),
+            _equal_to(lambda _: value, ignore_case, "value"),
             texts=texts,
         )
     shown = spelled("equals", column, ignore_case=ignore_case)
@@ -63,12 +63,14 @@ def equals(value: Any = None, *, column: str = "expected", ignore_case: bool = F
     return rule(
         shown,
         "assertion",
-        _equal_to(lambda case: case.example.column(column), ignore_case),
+        _equal_to(lambda case: case.example.column(column), ignore_case, repr(column)),
         needs=[column],
     )
 
 
-def _equal_to(wanted: Callable[[Case], Any], ignore_case: bool) -> Callable[[Case], Score]:
+def _equal_to(
+    wanted: Callable[[Case], Any], ignore_case: bool, where: str
+) -> Callable[[Case], Score]:
     tidy = fold if ignore_case else _composed
 
     def score(case: Case) -> Score:
@@ -85,11 +87,15 @@ def _equal_to(wanted: Callable[[Case], Any], ignore_case: bool) -> Callable[[Cas
         found = read_json(output)
         if not isinstance(found, NotJSON) and same(found, value):
             return PASS
-        if isinstance(value, (list, tuple)) and any(
-            _equal_to(lambda _, one=one: one, ignore_case)(case).passed  # type: ignore[misc]
-            for one in value
-        ):
-            return PASS
+        if isinstance(value, (list, tuple)):
+            each = alternatives(value)
+            if not each and not isinstance(found, list):  # [] may be what JSON is to hold
+                return no_golden(case, where)
+            if any(
+                _equal_to(lambda _, one=one: one, ignore_case, where)(case).passed  # type: ignore[misc]
+                for one in each
+            ):
+                return PASS
         return fail(f"answered {snippet(output)}, expected {snippet(value)}")
 
     return score
@@ -188,7 +194,9 @@ def _part(kind: _Part, text: str | None, column: str | None, ignore_case: bool) 
 
         def by_row(case: Case) -> Score:
             value = case.example.column(read)
-            parts = [as_text(one) for one in _alternatives(value)]
+            parts = [text for one in alternatives(value) if (text := as_text(one)).strip()]
+            if not parts:  # an empty text is in every answer
+                return no_golden(case, repr(read))
             whole = tidy(trim(case.output))
             return verdict(
                 any(holds(tidy(trim(part)), whole) for part in parts),
@@ -209,12 +217,6 @@ def _part(kind: _Part, text: str | None, column: str | None, ignore_case: bool) 
         score,
         texts=((str(text), f'{name}(column="{text}")'),),
     )
-
-
-def _alternatives(value: Any) -> list[Any]:
-    """The members of a golden list, any of which will do; else the value alone."""
-    several = isinstance(value, (list, tuple)) and value
-    return list(value) if several else [value]
 
 
 @declared(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
@@ -16,6 +15,7 @@ from ..signatures import explained
 from .assertion import as_text
 from .case import Case
 from .declaration import declared
+from .golden import alternatives, no_golden
 from .reading import fold
 from .rule import PASS, Rule, fail, rule, snippet, spelled
 
@@ -145,13 +145,15 @@ def answer_after(
     take = text_after(marker)
 
     def score(case: Case) -> Score:
-        golden: Any = as_text(case.example.column(column))
+        wanted = [as_text(one) for one in alternatives(case.example.column(column))]
+        if not wanted:
+            return no_golden(case, repr(column))
         found = take(case.output)
         if found is None:
             return fail(f"no {snippet(marker, 40)} in the answer {snippet(case.output[-120:])}")
-        if tidy(found) == tidy(golden.strip().removesuffix(".")):
+        if any(tidy(found) == tidy(one.strip().removesuffix(".")) for one in wanted):
             return PASS
-        return fail(f"answered {snippet(found)}, expected {snippet(golden)}")
+        return fail(f"answered {snippet(found)}, expected {snippet(' or '.join(wanted[:3]))}")
 
     shown = spelled(
         "answer_after",

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ScorerError
+from ..score import Score
 from .case import Case
 from .rule import spelled
 
-__all__ = ["EXPECTED", "Golden", "golden"]
+__all__ = ["EXPECTED", "Golden", "alternatives", "golden", "no_golden"]
 
 EXPECTED = "expected"  # the column of the golden answer
 
@@ -76,4 +77,19 @@ def golden(rule: str, text: object, column: str, called: str = "text") -> Golden
     texts = ((text, f'{rule}(column="{text}")'),) if isinstance(text, str) else ()
     return Golden(
         rule, lambda _: text, "the text that it was given", (), texts, ((), ((called, text),))
+    )
+
+
+def alternatives(value: object) -> list[Any]:
+    """The members of a golden list, any of which will do; else the value alone. Members that are
+    None are not answers, so that [] means that the row has no golden answer.
+    """
+    several = list(value) if isinstance(value, (list, tuple)) else [value]
+    return [one for one in several if one is not None]
+
+
+def no_golden(case: Case, where: str) -> Score:
+    """The score of a row whose golden answer holds nothing: unscored, since no answer is right."""
+    return Score.none(
+        f"missing golden answer: example {case.example.id!r} has an empty one in the column {where}"
     )

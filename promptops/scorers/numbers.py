@@ -32,6 +32,7 @@ _MARKER = re.compile(
     r" be|comes to)",
     re.IGNORECASE,
 )
+_BULLET = re.compile(r"^[^\S\n]*[-\u2212\u2013][^\S\n]+(?=\S)", re.MULTILINE)  # of a list: no minus
 _FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 _CLAUSE = re.compile(r"\n|[.!?](?=\s)")
 
@@ -123,6 +124,7 @@ def _check_bounds(**bounds: float) -> None:
 
 def final_number(text: str, marker: re.Pattern[str] = _MARKER) -> float | None:
     """The number that a text comes to, or None; finite always."""
+    text = _BULLET.sub("", text)
     marked = deque(marker.finditer(text), maxlen=1)
     if marked:
         end = marked[0].end()

@@ -15,7 +15,7 @@ from ..score import Score
 from ..signatures import explained
 from .case import Case
 from .declaration import declared
-from .golden import EXPECTED, Golden, golden
+from .golden import EXPECTED, Golden, alternatives, golden, no_golden
 from .reading import ABSENT, NotJSON, find, fold, parse_path, read_json
 from .rule import PASS, Rule, fail, rule, snippet, spelled
 
@@ -111,8 +111,9 @@ def exact(text: str | None = None, *, column: str = EXPECTED) -> Rule:
 
     def score(case: Case) -> Score:
         value = source.of(case)
-        each = value if isinstance(value, (list, tuple)) else [value]
-        wanted = [as_golden(one) for one in each]
+        wanted = [as_golden(one) for one in alternatives(value)]
+        if not wanted:
+            return no_golden(case, source.where)
         found = normalised(case.output)
         if any(found == normalised(one) for one in wanted):
             return PASS

@@ -104,13 +104,14 @@ def copies_of(examples: Iterable[Example], arms: Sequence[Reads], golden: Reads)
     rows = 0
     for example in examples:
         rows += 1
-        request = tuple(_key(reads(example)) for reads in arms)
+        asks = [reads(example) for reads in arms]
+        request = tuple(map(_key, asks))
         answer = _key(golden(example))
         representative = first.setdefault((request, answer), example.id)
         asked.setdefault(request, set()).add(answer)
         if representative != example.id:
             copies[example.id] = representative
-        _unite(parents, near.setdefault(_folded(request), example.id), example.id)
+        _unite(parents, near.setdefault(tuple(map(_folded, asks)), example.id), example.id)
         if example.cluster is not None:
             _unite(parents, declared.setdefault(example.cluster, example.id), example.id)
     names = {_root(parents, id_): cluster for cluster, id_ in reversed(declared.items())}
@@ -158,11 +159,19 @@ def _plain(value: object) -> Any:
     return value
 
 
-def _folded(request: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The same for two requests that differ only in how they are typed."""
-    return tuple(
-        tuple(map(folded, part)) if isinstance(part, tuple) else folded(part) for part in request
-    )
+def _folded(value: object) -> Any:
+    """The same for two requests that differ only in how they are typed: each text by itself, so
+    that what surrounds it in JSON does not hide its beginning and its end.
+    """
+    if isinstance(value, Mapping):
+        return tuple((str(key), _folded(item)) for key, item in sorted(value.items(), key=_name))
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_folded, value))
+    return folded(value if isinstance(value, str) else canonical(value))
+
+
+def _name(item: tuple[object, object]) -> str:
+    return str(item[0])
 
 
 def _root(parents: dict[str, str], id_: str) -> str:

@@ -1,14 +1,16 @@
 """Which texts are one text written twice: equal but for how they are typed.
 
 What does not count: case, white space, compatibility forms and accents, characters that nobody
-sees, quotation marks, dashes and the punctuation of sentences, zeros before a number and commas
-within one, and letters of another script that look like Latin ones within a Latin word. Brackets,
-signs and decimal points count, since they change what is asked. Another wording of the same
-question is another text: no rule on characters tells a paraphrase from a new question.
+sees, quotation marks, dashes, marks of emphasis, HTML's entities and the punctuation of sentences,
+zeros before a number and commas within one, and letters of another script that look like Latin
+ones within a Latin word. Brackets, signs and decimal points count, since they change what is asked.
+Another wording of the same question is another text: no rule on characters tells a paraphrase from
+a new question.
 """
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 
@@ -18,13 +20,14 @@ _DATA = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\[nrt]")
 _SENTENCE = re.compile(r"(?<![.,;:!?])[.,;:!?]++(?=\s|$)")
 _BULLET = re.compile(r"^[ \t]*[-*#>]+(?=\s)", re.MULTILINE)
+_EMPHASIS = re.compile(r"(?<![\w*~])[*_~]++(?=\S)|(?<=[^\s*_~])[*_~]++(?!\w)")
 _QUOTES = str.maketrans("", "", "\"'`")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _ZEROS = re.compile(r"(?<![\d.,])0+(?=\d)")
 _WORD = re.compile(r"\w+")
 _UNSEEN = re.compile(
     "[\u0300-\u036f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u08e2\u180e\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0001-\U000e007f]+"
+    "\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0001-\U000e007f]+"
 )
 _FOREIGN = re.compile("[\u0370-\u03ff\u0400-\u052f]")
 _TYPED = str.maketrans(
@@ -50,9 +53,10 @@ def folded(text: str) -> str:
     """
     if _DATA.match(text):
         return text
-    typed = _ESCAPED.sub(" ", text)
+    typed = _ESCAPED.sub(" ", html.unescape(text) if "&" in text else text)
     shown = (typed if typed.isascii() else _plain_letters(typed)).casefold()
-    bare = _SENTENCE.sub(" ", _BULLET.sub("", shown).translate(_QUOTES))
+    words = _EMPHASIS.sub("", _BULLET.sub("", shown).translate(_QUOTES))
+    bare = _SENTENCE.sub(" ", words)
     if "," in bare:
         bare = _THOUSANDS.sub("", bare)
     if "0" in bare:

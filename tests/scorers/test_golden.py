@@ -11,6 +11,16 @@ import pytest
 
 from promptops import scorers
 from promptops.errors import ScorerError
+from promptops.scorers import (
+    answer_after,
+    contains,
+    ends_with,
+    equals,
+    exact,
+    json_equals,
+    starts_with,
+    try_out,
+)
 from promptops.scorers.grammar import COLUMN_FIRST, scorer_from, scorer_of, text_of
 from promptops.scorers.rule import Rule
 
@@ -143,3 +153,30 @@ def test_a_field_of_a_fixed_text() -> None:
     missing = scorers.try_out(scorers.similar_to('{"b": 1}', field="a"), '{"a": "x"}', **ROW)
     assert missing.value is None
     assert "no such field in the text that it was given" in str(missing.unscored)
+
+
+@pytest.mark.parametrize("empty", [[], [None], ()], ids=repr)
+@pytest.mark.parametrize(
+    "scorer",
+    [equals(), exact(), contains(), starts_with(), ends_with(), answer_after("Answer:")],
+    ids=str,
+)
+def test_an_empty_golden_list_is_no_golden_answer(scorer: Any, empty: Any) -> None:
+    """Nothing is right where nothing is named: unscored, not 0."""
+    found = try_out(scorer, "Answer: yes", expected=empty)
+    assert (found.value, found.passed) == (None, None)
+    assert "missing" in str(found.unscored)
+
+
+@pytest.mark.parametrize("scorer", [contains(), starts_with(), ends_with()], ids=str)
+@pytest.mark.parametrize("empty", ["", " ", [""], ["", None]], ids=repr)
+def test_an_empty_golden_text_is_not_in_every_answer(scorer: Any, empty: Any) -> None:
+    assert try_out(scorer, "yes", expected=empty).value is None
+    assert try_out(scorer, "yes", expected=["", "yes"]).value == 1.0
+
+
+def test_an_empty_list_may_be_what_json_is_to_hold() -> None:
+    """A golden [] of an extraction: the answer [] is right, another list is wrong."""
+    assert try_out(equals(), "[]", expected=[]).passed
+    assert try_out(equals(), '["x"]', expected=[]).value == 0.0
+    assert try_out(json_equals(), "[]", expected=[]).passed

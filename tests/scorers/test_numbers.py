@@ -166,3 +166,11 @@ def test_gsm8k() -> None:
             disagree.append((row["example_id"], row["version"]))
     assert counted == 5276
     assert disagree == []
+
+
+@pytest.mark.parametrize("bullet", ["- ", "  - ", "\u2013 ", "\u2212 ", "text:\n- first\n- "])
+def test_a_bullet_is_no_minus(bullet: str) -> None:
+    """The item of a list is the number itself; a sign that touches its number stays one."""
+    assert try_out(number_close(), f"{bullet}42", expected=42).value == 1.0
+    assert try_out(number_close(), f"{bullet}-42", expected=-42).value == 1.0
+    assert try_out(number_close(), "It is - 42", expected=-42).value == 1.0

@@ -13,6 +13,7 @@ from promptops.lab import Lab, compare
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals, scorer
 from promptops.study.copies import copies_of, golden_reads, reads_of
+from promptops.study.near_copies import folded
 from promptops.version import PromptVersion
 
 MakeLab = Callable[..., Lab]
@@ -157,8 +158,34 @@ def test_another_typing_of_a_row_is_no_other_row(typed: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "typed",
+    ["\trow 1", "row 1\r\n", "row 1..", "row 1?", "**row** 1", "*row 1*", "__row__ 1!", "~~row~~ 1",
+     "row&#32;1", "&quot;row 1&quot;", "row\ufe0f 1", "`row 1`"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "version", [PromptVersion("{{q}}"), None], ids=["a variable", "all inputs"]
+)
+def test_ends_emphasis_and_entities_make_no_other_row(
+    typed: str, version: PromptVersion | None
+) -> None:
+    """Each text is read by itself, also where an arm reads all inputs (a table, a target)."""
+    found = copies_of(examples("row 1", typed, "row 11"), [reads_of(version)], golden_reads(()))
+    assert found.clusters is not None
+    assert found.clusters["e0"] == found.clusters["e1"]
+    assert "e2" not in found.clusters
+
+
+def test_long_runs_of_marks_are_read_in_no_time() -> None:
+    """A row of marks is read once, not from each of its places."""
+    assert folded("*" * 300_000 + " a " + "_*" * 100_000) != folded("b")
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
+        ("2*3", "23"),
+        ("2 * 3", "2 3"),
+        ("a_b", "ab"),
         ("3 - 4", "3 + 4"),
         ("3 - 4", "3 4"),
         ("3.05", "3.5"),
