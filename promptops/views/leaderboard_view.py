@@ -45,10 +45,16 @@ def html(board: Leaderboard) -> str:
     )
     notes = "".join(f"<li>{esc(note)}</li>" for note in board.notes)
     return page(
-        f"<p><b>{esc(board.statement())}</b></p><div class='po-cols'><div>{picture}</div>"
-        f"<div>{_table(board, tints)}</div></div><div class='po-cols'><div>{_duels(board)}</div>"
-        f"<div>{_pareto(board, tints)}</div></div><ul class='dim'>{notes}</ul>"
+        f"<p><b>{esc(board.statement())}</b></p>{_beside(picture, _table(board, tints))}"
+        f"{_beside(_duels(board), _pareto(board, tints))}<ul class='dim'>{notes}</ul>"
     )
+
+
+def _beside(left: str, right: str) -> str:
+    """Two columns in a wide cell; one if there is nothing for the other."""
+    if not (left and right):
+        return left + right
+    return f"<div class='po-cols'><div>{left}</div><div>{right}</div></div>"
 
 
 def _table(board: Leaderboard, tints: dict[str, str]) -> str:

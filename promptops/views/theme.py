@@ -146,12 +146,13 @@ STYLE = """<style>
 .po .chip{display:inline-block;border-radius:9px;padding:0 8px;font-size:12px;line-height:18px;
   color:#fff;background:var(--po-accent,#6B7280);white-space:nowrap;max-width:100%;overflow:hidden;
   text-overflow:ellipsis;vertical-align:middle;margin:-2px 0}
+.po :is(th,td) .chip{white-space:normal;overflow-wrap:break-word;max-width:11em}
 .po del{background:rgba(213,94,0,.2)}.po .po-wrong{text-decoration:none}.po ins{background:rgba(0,158,115,.22);text-decoration:none}
 .widget-html-content:has(>.po),.jupyter-widget-html-content:has(>.po){min-width:0;flex:1 1 0}
 .po .po-list td:first-child,.po .po-list th:first-child{padding-left:8px;width:1%}
 .po .po-list tr[aria-selected=true] td{background:rgba(0,114,178,.13)}
 .po .po-two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr));
-  gap:14px}.po .po-two>div{min-width:0}
+  gap:14px}.po .po-two>div{min-width:0;container-type:inline-size}
 .po .po-list{position:relative;max-height:330px;overflow:auto}.po .po-list td{white-space:nowrap}
 .po .po-list .po-cut{width:var(--po-cut,99%);max-width:0;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .po .po-list table{display:table;table-layout:auto!important;width:100%;overflow:visible}
@@ -175,12 +176,13 @@ STYLE = """<style>
 @container (min-width:760px){.po .po-answer{grid-template-columns:minmax(0,3fr) minmax(0,2fr)}}
 @container (min-width:1000px){.po .po-cols{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}}
 @container (min-width:600px) and (max-width:989px){.po .po-figs:has(>:nth-child(5):last-child){grid-template-columns:repeat(3,minmax(0,1fr))}}
-@container (max-width:600px){.po svg text{font-size:15px}
+@container (max-width:600px){.po svg text{font-size:15px}}
+@container (max-width:740px){
 .po .po-grid:not(.po-few){display:block;overflow:visible}.po .po-grid:not(.po-few) :is(tbody,tr){display:block}.po .po-grid:not(.po-few) thead{display:block;position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .po .po-grid:not(.po-few) tr{padding:5px 0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)}
 .po .po-grid:not(.po-few) td{display:flow-root;border:0;padding:1px 2px;max-width:none;white-space:normal}.po .po-grid:not(.po-few) td:first-child{font-weight:600;overflow-wrap:anywhere}.po .po-grid:not(.po-few) .ci{display:inline;margin-left:8px}
 .po .po-grid:not(.po-few) td:not(:first-child)::before{content:attr(data-label);float:left;width:38%;overflow-wrap:anywhere;margin-right:10px;text-align:left;font-weight:400;color:var(--jp-ui-font-color2,#59636e)}}
-@container (max-width:440px){.po svg text{font-size:18px}.po .po-few td.num{white-space:normal}.po .po-few td:first-child{min-width:58px}.po .po-arm{grid-template-columns:minmax(0,1fr) auto;justify-content:stretch}.po .po-arm .po-bar{grid-column:1/-1;grid-row:2}}
+@container (max-width:440px){.po svg text{font-size:18px}.po .po-list :is(th,td){padding-right:5px}.po .po-few td.num{white-space:normal}.po .po-few td:first-child{min-width:58px}.po .po-arm{grid-template-columns:minmax(0,1fr) auto;justify-content:stretch}.po .po-arm .po-bar{grid-column:1/-1;grid-row:2}}
 @media print{.po .po-fig{max-height:none}.po pre,.po .po-list{max-height:none;overflow:visible}}
 </style>""".replace("FONT", FONT)
 STYLE = STYLE.replace("ON_LIGHT", declared(ON_LIGHT)).replace("ON_DARK", declared(ON_DARK))
