@@ -52,7 +52,8 @@ class Gepa:
     def __post_init__(self) -> None:
         if self.proposer is None:
             raise StudyError(
-                'gepa reflects with a model; pass method=Gepa(proposer="name of a strong model").'
+                'gepa reflects with a strong model; name it: method=Gepa(proposer="..."), or in a'
+                ' study file proposer = "...".'
             )
 
     @property

@@ -156,12 +156,13 @@ class Task:
         while rest:
             wave = self._wave(versions, rest, repeat)
             cells = self._affordable(versions, rest[:wave], repeat)
-            outcomes = await self._asker.ask(cells, self._limits()) if cells else []
+            try:
+                outcomes = await self._asker.ask(cells, self._limits()) if cells else []
+            finally:  # also when it is given up
+                self._settle(cells)
             for outcome in outcomes:
                 asked = self._characters(outcome.cell.version, outcome.cell.example)
-                self._spending.pay(outcome.run, asked)
                 found[outcome.cell.version.id].append(self._result(outcome, asked))
-            self._take_back(cells, outcomes)
             if len(cells) < wave * len(versions):
                 break
             rest = rest[wave:]
@@ -232,13 +233,14 @@ class Task:
             return None
         return self._asker.within(usd=max(spent.allowance.usd - spent.usd, 0.0), tokens=None)
 
-    def _take_back(self, cells: Sequence[Cell], outcomes: Sequence[Outcome]) -> None:
-        """Cells that were not asked, since somebody stopped the search or its money did not do,
-        took nothing of the budget.
+    def _settle(self, cells: Sequence[Cell]) -> None:
+        """Pay what came. Cells that were not asked, since somebody stopped the search or its money
+        did not do, took nothing of the budget.
         """
-        spent = self._spending
-        answered = {_place(outcome.cell) for outcome in outcomes}
-        for place in {_place(cell) for cell in cells} - answered:
+        spent, came = self._spending, self._asker.came(cells)
+        for cell, run in came:
+            spent.pay(run, self._characters(cell.version, cell.example))
+        for place in {_place(cell) for cell in cells} - {_place(cell) for cell, _ in came}:
             spent.counted.discard(place)
             spent.count("task", -1)
             if self._judges:

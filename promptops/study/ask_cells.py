@@ -119,6 +119,19 @@ class CellAsker:
         for each in tuple(self._passes):
             each.stop(reason)
 
+    def came(self, cells: Iterable[Cell]) -> list[tuple[Cell, Run]]:
+        """Those of the cells that have an answer by now, also of an `ask` that was given up."""
+        known = ((cell, self._runs.get(self._question(cell).key)) for cell in cells)
+        return [(cell, run) for cell, run in known if run is not None]
+
+    @property
+    def under_way(self) -> tuple[int, int]:
+        """(answers that have come, answers that are asked) of what is asked now; from any
+        thread.
+        """
+        going = [each.progress for each in tuple(self._passes)]
+        return sum(each.done for each in going), sum(each.total or 0 for each in going)
+
     async def ask(self, cells: Sequence[Cell], limits: Limits | None = None) -> list[Outcome]:
         """The outcomes in the order of the cells; without those that a stop or a budget left
         unasked (see `stopped`).

@@ -39,35 +39,54 @@ def show_search(face: Optimization) -> None:
 
 def html(face: Optimization) -> str:
     """The whole view, small enough for a saved notebook."""
-    return fitting(
-        (
-            page(_head(face)),
-            page(f"<div class='po-cols'><div>{_strip(face)}</div><div>{_front(face)}</div></div>"),
-            page(_tree(face)),
-            page(_diffs(face)),
-        )
-    )
+    return fitting(_parts(face))
+
+
+def _parts(face: Optimization) -> tuple[str, ...]:
+    beside = f"<div class='po-cols'><div>{_strip(face)}</div><div>{_front(face)}</div></div>"
+    return page(_head(face)), page(beside), page(_tree(face)), page(_diffs(face))
 
 
 def _head(face: Optimization) -> str:
     search, spending = face.search, face.search.spending
     best = search.best
     score = f": {words.percent(best.score)} of {best.n:,} rows" if best.score is not None else ""
+    chosen = f" <span class='dim'>({CHOSEN})</span>" if best.number else ""
+    so_far = " so far" if face.status == "running" else ""
+    why = search.choice.why if search.choice is not None else ""
+    kept_out = f"<p>{esc(why)}</p>" if why else ""
     roles = " · ".join(f"{role} {count:,}" for role, count in spending.calls.items()) or "none yet"
-    most = spending.allowance.calls
-    limit = f" of {most:,}" if most is not None else ""
     noted = face.headroom.sentences() if face.headroom is not None else ()
     wording = "".join(f"<li>{esc(sentence)}</li>" for sentence in noted)
     over = search.stopping or spending.exhausted
+    notes = "".join(f" · {esc(note)}" for note in (_waiting(face), over) if note)
     accent = in_text(GOOD if best.number else NEUTRAL)
     return (
         f"<div class='card' style='--po-accent:{accent}'><b class='v'>"
-        f"{esc(search.design.method.name)}: {esc(face.status)}</b><p>best so far"
-        f" <b>{esc(best.label)}</b>{score} <span class='dim'>({CHOSEN})</span></p><p class='dim'>"
-        f"{spending.spent_calls:,}{limit} calls ({esc(roles)}) · {spending.tokens:,} tokens ·"
-        f" {words.money(spending.usd)}{f' · {esc(over)}' if over else ''}</p>{_budget(face)}</div>"
+        f"{esc(search.design.method.name)}: {esc(face.status)}</b><p>best{so_far}"
+        f" <b>{esc(best.label)}</b>{score}{chosen}</p>{kept_out}"
+        f"<p class='dim'>{_spent(face)} ({esc(roles)}){notes}</p>{_budget(face)}</div>"
         f"<ul>{wording}</ul>"
     )
+
+
+def _spent(face: Optimization) -> str:
+    """Calls, tokens, money and seconds, each with its limit if it has one."""
+    spending, most = face.search.spending, face.search.spending.allowance
+    calls = f" of {most.calls:,}" if most.calls is not None else ""
+    tokens = f" of {most.tokens:,}" if most.tokens is not None else ""
+    usd = f" of {words.money(most.usd)}" if most.usd is not None else ""
+    seconds = f" · {most.seconds:g} s at most" if most.seconds is not None else ""
+    return (
+        f"{spending.spent_calls:,}{calls} calls · {spending.tokens:,}{tokens} tokens ·"
+        f" {words.money(spending.usd)}{usd}{seconds}"
+    )
+
+
+def _waiting(face: Optimization) -> str:
+    """How far the answers are that are asked now; "" if none are."""
+    come, asked = face.search.asker.under_way
+    return f"{come:,} of {asked:,} answers have come" if asked > come else ""
 
 
 def _budget(face: Optimization) -> str:
@@ -117,15 +136,19 @@ def _tree(face: Optimization) -> str:
             return
         tint = _TINTS.get(candidate.status, NEUTRAL)
         dots = "●" * max(1, (candidate.n // 8).bit_length())
-        score = words.percent(candidate.score) if candidate.score is not None else "–"
+        reached = candidate.status.replace("_", " ")
+        if candidate.score is not None:
+            reached = f"{words.percent(candidate.score)} of {candidate.n:,} · {reached}"
+        elif candidate.status == "proposed":
+            reached = "no answer yet" if face.status == "running" else "not reached"
         how = candidate.how if depth else ""
         flags = "".join(
             f" <span style='color:{in_text(BAD)}'>{esc(flag)}</span>" for flag in candidate.flags
         )
         lines.append(
             f"<div style='margin-left:{1.4 * depth:.1f}em'><span style='color:{in_text(tint)}'>"
-            f"{dots}</span> <b>{esc(candidate.label)}</b> {esc(how)} <span class='dim'>{score} of"
-            f" {candidate.n:,} · {esc(candidate.status.replace('_', ' '))}</span>{flags}</div>"
+            f"{dots}</span> <b>{esc(candidate.label)}</b> {esc(how)} <span class='dim'>"
+            f"{esc(reached)}</span>{flags}</div>"
         )
         for child in face.search.lineage.children(candidate.id):
             grow(child, depth + 1)
@@ -174,7 +197,7 @@ def _diffs(face: Optimization) -> str:
     was given.
     """
     known = face.search.lineage.candidates
-    out = []
+    out: list[str] = []
     for each in reversed(face.candidates[1:][-_DIFFS:]):
         parent = known.get(each.parents[0]) if each.parents else None
         if parent is None:
@@ -184,17 +207,21 @@ def _diffs(face: Optimization) -> str:
             for _, found in parent.version.diff(each.version).changed()[:2]
             for tag, text in found[:200]
         ]
-        wording = f"<p class='dim'>feedback: {esc(shorten(each.feedback, 400))}</p>"
+        feedback = each.feedback if len(each.feedback) <= 400 else f"{each.feedback[:399]}…"
+        wording = (
+            f"<p class='dim' style='white-space:pre-line'>feedback: {esc(feedback.strip())}</p>"
+        )
         told = wording if each.feedback else ""
         out.append(
-            f"<details><summary>{esc(each.label)} from {esc(parent.label)}: {esc(each.how)}"
-            f"</summary><p>{''.join(pieces)}</p>{told}</details>"
+            f"<details{'' if out else ' open'}><summary>{esc(each.label)} from"
+            f" {esc(parent.label)}: {esc(each.how)}</summary>"
+            f"<p style='white-space:pre-line'>{''.join(pieces)}</p>{told}</details>"
         )
     return f"<h4>The last candidates</h4>{''.join(out)}" if out else ""
 
 
 def _piece(tag: str, text: str) -> str:
-    shown = esc(shorten(text, _CUT))
+    shown = esc(text if len(text) <= _CUT else shorten(text, _CUT))  # with the spaces around it
     if tag == "added":
         return f"<ins style='color:{in_text(GOOD)}'>{shown}</ins>"
     return f"<del style='color:{in_text(BAD)}'>{shown}</del>" if tag == "removed" else shown
@@ -207,18 +234,20 @@ class LiveSearch(View):
         import ipywidgets as widgets
 
         self.face = face
-        self.view = widgets.HTML(html(face))
+        # apart, so that a diff that somebody has opened stays open while the figures change
+        self.parts = tuple(widgets.HTML(part) for part in _parts(face))
         self.stop = widgets.Button(
             description="Stop", icon="stop", tooltip="Ask nothing more; the best so far stays"
         )
         self.stop.on_click(self._stopped)
         running = face.status == "running"
-        self.box = widgets.VBox((self.view, self.stop) if running else (self.view,))
+        head, *rest = self.parts
+        self.box = widgets.VBox((head, self.stop, *rest) if running else self.parts)
         self._shown: Shown | None = None
 
     def static(self) -> str:
         """What the saved notebook has."""
-        return str(self.view.value)
+        return html(self.face)
 
     def __repr__(self) -> str:
         return repr(self.face)
@@ -237,16 +266,23 @@ class LiveSearch(View):
     def _follow(self) -> None:
         while self.face.status == "running":
             time.sleep(TICK_S)
-            self.view.value = html(self.face)
+            self._show()
         self.finish()
+
+    def _show(self) -> None:
+        for widget, part in zip(self.parts, _parts(self.face), strict=True):
+            widget.value = part
 
     def finish(self) -> None:
         """Turn into the result; what the notebook keeps does too."""
-        self.box.children = (self.view,)
+        self.box.children = self.parts
         try:
             self.face.wait()
-            self.view.value = html(self.face)
+            self._show()
+            shown = self.static()
         except PromptOpsError as error:
-            self.view.value = page(f"<p>{esc(error)}</p>")
+            shown = page(f"<p>{esc(error)}</p>")
+            self.parts[0].value = shown
+            self.box.children = self.parts[:1]
         if self._shown is not None:
-            self._shown.keep(self.static(), repr(self))
+            self._shown.keep(shown, repr(self))

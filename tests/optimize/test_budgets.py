@@ -4,7 +4,10 @@ judges; what was not asked is not counted, and what ended a search is said.
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import json
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +17,8 @@ from promptops.dataset import Dataset
 from promptops.models.protocol import Reply
 from promptops.models.scripted import ScriptedModel
 from promptops.optimize import FewShot
+from promptops.optimize.search import begin, designed
+from promptops.optimize.spending import Allowance
 from promptops.scorers import equals, rubric
 
 LABELS = ("red", "green", "blue")
@@ -98,3 +103,27 @@ def test_judges_are_paid_from_the_same_budget(searched: Searched) -> None:
     assert [(e.version, e.n) for e in again.search.lineage.events] == [
         (e.version, e.n) for e in first.search.lineage.events
     ]
+
+
+def test_a_stop_counts_what_was_asked(make_lab: Callable[..., Any]) -> None:
+    """In the middle of a sweep: the answers that have come, and no other."""
+    got = threading.Event()
+
+    async def waits(call: Any) -> Reply:
+        if len(asked.calls) > 40:
+            got.set()
+            await asyncio.sleep(60)
+        return answer(call.chat)
+
+    asked = Paid(waits)
+    lab = make_lab(models={"m": asked})
+    v1 = lab.prompt("colour").save("Name the colour.\n\nItem: {{item}}", model="m")
+    data, budget = Dataset.read(ROWS, inputs=["item"]), Allowance(calls=400)
+    design = designed(lab.project, v1, data, [equals()], method=FewShot(), allowance=budget)
+    search = begin(lab.project, dataclasses.replace(design, concurrency=3))
+    assert got.wait(60)
+    search.stop()
+    search.wait(60)
+    [(runs,)] = lab.store.rows("select count(*) from runs where failure is null")
+    assert search.status == "stopped"
+    assert runs <= search.spending.calls["task"] <= len(asked.calls) < 60
