@@ -94,6 +94,8 @@ class _Reading:
         """A text that is equal for equal values, in this process and the next."""
         if type(value) in _PLAIN:
             return f"{type(value).__name__}:{value!r}"
+        if isinstance(value, memoryview):
+            return f"memoryview:{value.tobytes()!r}"
         if id(value) in self._seen:
             return f"seen:{self._seen[id(value)]}"
         self._seen[id(value)] = len(self._seen)
@@ -179,6 +181,8 @@ class _Reading:
             and not isinstance(item, (types.GetSetDescriptorType, types.MemberDescriptorType))
         }
         bases = [base for base in kind.__bases__ if base is not object]
+        if not installed(type(kind)):  # a metaclass of the user's answers for the class
+            bases.append(type(kind))
         return f"class({self.mapping(own, where, depth)},{self.values(bases, where, depth)})"
 
     def instance(self, value: object, where: str, depth: int) -> str:

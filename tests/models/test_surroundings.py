@@ -295,3 +295,25 @@ def test_a_target_is_asked_again_after_its_file_changed(own: types.ModuleType) -
     second = lab.evaluate([version], rows, [equals()], target=answer, name="two")
     assert set(first.runs().output) == {"a"}
     assert set(second.runs().output) == {"b"}
+
+
+def test_a_metaclass_and_a_view_of_bytes_are_part_of_a_function() -> None:
+    """What a metaclass answers for its class, and what writable memory holds when it is read."""
+
+    def by_metaclass(label: str) -> Any:
+        class Answers(type):
+            def __getattr__(cls, name: str) -> str:
+                return label
+
+        class Labels(metaclass=Answers):
+            pass
+
+        return lambda x: Labels.anything
+
+    def by_memory(label: str) -> Any:
+        held = memoryview(bytearray(label.encode()))
+        return lambda x: bytes(held).decode()
+
+    for made in (by_metaclass, by_memory):
+        assert identify(made("a")).digest == identify(made("a")).digest
+        assert identify(made("a")).digest != identify(made("b")).digest
