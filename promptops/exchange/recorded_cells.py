@@ -13,7 +13,7 @@ from ..errors import StudyError
 from ..run import Run
 from ..score import Score
 from ..study.queries.outcomes import cells_of, scores_frame
-from ..study.records import runs_of
+from ..study.queries.recorded_runs import runs_of
 from ..version import PromptVersion
 
 if TYPE_CHECKING:

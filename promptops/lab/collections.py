@@ -112,8 +112,7 @@ class Studies:
             yield Study(RecordedStudy(self.project, record))
 
     def __len__(self) -> int:
-        listed = f"select count(*) from studies where {studies.LISTED}"
-        return int(self.project.store.rows(listed)[0][0])
+        return studies.count(self.project.store)
 
     def __repr__(self) -> str:
         return f"<{len(self)} studies: {', '.join(self.names[:8]) or 'none yet'}>"

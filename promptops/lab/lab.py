@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..signatures import explained
 from ..study.project import Project
 from ..study.provenance import in_kernel
+from ..study.queries.listings import runs_frame
 from . import across_studies, ask_models, bring_over, serve, show
 from .collections import Prompts, Studies
 from .project_store import ProjectStore
@@ -140,7 +141,7 @@ class Lab:
 
     def runs(self, limit: int = 1000) -> DataFrame:
         """The latest runs of all studies and calls, newest first; at most `limit`."""
-        return self.store.frame("select * from runs order by started_at desc limit ?", [limit])
+        return runs_frame(self.store, limit)
 
     def sql(self, query: str, *, limit: int = 10_000) -> DataFrame:
         """Your own SQL over runs, attempts, scores, studies, study_runs, versions, examples,

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..monitor import live_questions
-from ..monitor.live_rows import labels_of_feedback, to_dataset
+from ..monitor.live_rows import labels_of_feedback, rows_of, to_dataset
 from ..monitor.live_score import LiveScoring, score_live
 from ..monitor.live_sources import live_source, taken_in
 from ..monitor.live_watch import declare_live
+from ..monitor.queries import live_listing
 from ..run import utc
+from ..study.queries.steps import deployed_since
 from . import show
 from .monitor import Monitor
 from .prompt import Prompt
@@ -42,7 +44,7 @@ def live(
 def live_prompts(project: Project, source: Any = None) -> list[tuple[str, str | None]]:
     """(prompt, environment) of the live calls that are known, the newest called first."""
     taken_in(project.store, live_source(source))
-    return live_questions.prompts(project.store)
+    return live_listing.prompts(project.store)
 
 
 class LiveView:
@@ -83,11 +85,7 @@ class LiveView:
         """What began to serve in this window, oldest first: at, version, kind, and label: a
         canary's own version with its share.
         """
-        sql = (
-            'SELECT "at", env, version, kind FROM deployments WHERE prompt = $prompt'
-            ' AND ($env IS NULL OR env = $env) AND "at" >= $since::TIMESTAMP ORDER BY "at"'
-        )
-        found = self.project.store.rows(sql, self.asked)
+        found = deployed_since(self.project.store, **self.asked)
         registry, labels = self.project.registry, {}
         for env in {env for _, env, _, _ in found}:
             for entry in registry.history(self.asked["prompt"], env):
@@ -116,12 +114,12 @@ class LiveView:
         Raises StoreError if the condition is not one.
         """
         self._take()
-        return live_questions.chosen(self.project.store, self.asked, self.condition)
+        return live_listing.chosen(self.project.store, self.asked, self.condition)
 
     def rows(self, most: int | None = None) -> list[dict[str, Any]]:
         """The rows of `frame` as dicts, unknown as None; the newest `most` of them."""
         found = self.frame()
-        return live_questions.rows_of(found if most is None else found.head(most))
+        return rows_of(found if most is None else found.head(most))
 
     def review(
         self, row: Mapping[str, Any], path: str | os.PathLike[str], *, expected: str | None = None
@@ -203,7 +201,7 @@ class LiveView:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know: rows that were lost, versions that are unknown."""
-        lost = live_questions.losses(self.project.store, self.asked["since"])
+        lost = live_listing.losses(self.project.store, self.asked["since"])
         note = f"{lost:,} live rows could not be recorded and are in no figure." if lost else ""
         return (*filter(None, [note]), *self._added)
 

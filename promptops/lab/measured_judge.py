@@ -17,6 +17,7 @@ from ..study.calibration import Labelled, kappa_of, labelled
 from ..study.injections import plant_injections
 from ..study.judge_bias import Length, Position, correlation, position_bias
 from ..study.queries.call_figures import judge_calls
+from ..study.queries.judge_verdicts import verdicts_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -27,12 +28,6 @@ from ..version.request_forms import APIS
 from .judge_report import JudgeReport, SelfPreference, Variance
 
 __all__ = ["measure_judge"]
-_HEAD = """select m.version_id, m.example_id, m.repeat, m.run_id, s.scorer, s.value, s.category,
-  r.output, r.model
-from study_runs m join runs r on r.id = m.run_id join scores s on s.run_id = m.run_id and
-  s.example_fingerprint = m.example_fingerprint
-where m.study_id = ? and s.scorer_version = ? and (s.scorer = ? or starts_with(s.scorer, ?))
-  order by all"""
 
 
 def measure_judge(
@@ -50,7 +45,7 @@ def measure_judge(
     """
     study.wait()
     name, scorer_version = _named(study, judge)
-    rows = study.recorded.project.store.rows(_HEAD, [study.id, scorer_version, name, f"{name}/"])
+    rows = verdicts_of(study.recorded.project.store, study.id, name, scorer_version)
     main = [row for row in rows if row[4] == name]
     if not main:
         raise StudyError(

@@ -16,6 +16,7 @@ from ..monitor.record_folder import cut_folder
 from ..store import Store
 from ..store.purges import Purged
 from ..store.recorder import say
+from ..study.queries.studies import id_of
 from ..study.recorded_study import unreadable
 from ..study.study_record import StudyRecord
 
@@ -156,13 +157,9 @@ class ProjectStore(Store):
     def _id_of(self, study: Any) -> str | None:
         if study is None or hasattr(study, "id"):
             return study and str(study.id)
-        found = self.rows(
-            "select id from studies where id = ? or name = ? order by id = ? desc, created_at desc"
-            " limit 1",
-            [study] * 3,
-        )
-        if not found:
+        found = id_of(self, study)
+        if found is None:
             raise StudyError(
                 f"there is no study {study!r} in {self.folder}; `lab.studies` lists those that are."
             )
-        return str(found[0][0])
+        return found

@@ -16,7 +16,7 @@ from ..scorers.case import Case
 from ..scoring.score_phase import ScorePhase
 from ..study.ask import Asker
 from ..study.queries.probes import probe_runs, probe_scores
-from ..study.records import runs_of
+from ..study.queries.recorded_runs import runs_of
 from ..version import PromptVersion
 
 if TYPE_CHECKING:

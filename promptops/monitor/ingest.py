@@ -19,6 +19,7 @@ from ..spool.segment import read_pieces, segments
 from ..store import Store
 from ..store.schema import TABLES
 from .otlp_rows import rows_of_file
+from .queries.live_listing import LIVE_TABLES, rows_held, taken_of_each
 
 __all__ = [
     "LIVE_TABLES",
@@ -32,7 +33,6 @@ __all__ = [
     "take_rows",
 ]
 
-LIVE_TABLES = ("live", "feedback", "live_losses")
 _MANY = 5_000
 _HEAD = 1 << 16  # bytes of a file by which it is known
 Row = Mapping[str, Any]
@@ -60,8 +60,7 @@ def take_folder(store: Store, folder: Path) -> Ingested:
     if folder.resolve() == store.folder.resolve() or not folder.is_dir():
         return taken  # recorded straight into the store, which merges its own segments
     where = str(folder.resolve())
-    sql = "SELECT source, max(bytes) FROM live_sources GROUP BY source"
-    marks: dict[str, int] = dict(store.rows(sql)) if segments(folder) else {}
+    marks = taken_of_each(store) if segments(folder) else {}
     for segment in segments(folder):
         start = marks.get(segment.name, 0)
         if segment.size <= start:
@@ -86,21 +85,16 @@ def is_live_file(path: Path) -> bool:
 
 def take_files(store: Store, paths: Sequence[Path]) -> Ingested:
     """Take several files, and count what is new: a file that was taken before adds nothing."""
-    before = _held(store)
+    before = rows_held(store)
     both = [take_file(store, path) for path in paths]
     rows, refused = sum(taken.rows for taken in both), sum(taken.refused for taken in both)
-    return Ingested(rows, refused, _held(store) - before)
+    return Ingested(rows, refused, rows_held(store) - before)
 
 
 def read_files(paths: Sequence[Path]) -> Ingested:
     """How many rows the files hold; nothing is written."""
     count = sum(1 for path in paths for rows in (_listed(path), rows_of_file(path)) for _ in rows)
     return Ingested(count)
-
-
-def _held(store: Store) -> int:
-    sums = " + ".join(f"(SELECT count(*) FROM {table})" for table in LIVE_TABLES)
-    return int(store.rows(f"SELECT {sums}")[0][0])
 
 
 def take_file(store: Store, path: Path) -> Ingested:

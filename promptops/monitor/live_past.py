@@ -6,35 +6,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..engine.prices import cost_of, price_of
 from ..store.purged_hours import BUCKET
 
-if TYPE_CHECKING:
-    from ..store import Store
+__all__ = ["with_past"]
 
-__all__ = ["past_hours", "with_past"]
-
-_COLUMNS = (
-    *("hour", "version_id", "number", "arm", "model", "calls", "failures", "priced", "tokens_in"),
-    *("tokens_out", "tokens_cached", "votes", "good", "scored", "score_sum", "score_squares"),
-    "latency",
-)
-_PAST = f"""
-SELECT {", ".join(_COLUMNS)} FROM live_hours
-WHERE prompt = $prompt AND ($env IS NULL OR env = $env)
-    AND hour >= date_trunc('hour', $since::TIMESTAMP)
-    AND ($until IS NULL OR hour < $until::TIMESTAMP) ORDER BY hour
-"""
 Row = dict[str, Any]
 Bins = Mapping[tuple[Any, ...], Mapping[int, int]]
-
-
-def past_hours(store: Store, asked: Mapping[str, object]) -> list[Row]:
-    """The rows of `live_hours` within the window; asked: prompt, env, since, until."""
-    rest = {name: asked.get(name) for name in ("prompt", "env", "since", "until")}
-    return [dict(zip(_COLUMNS, row, strict=True)) for row in store.rows(_PAST, rest)]
 
 
 def with_past(

@@ -7,16 +7,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..canonical import tagged
 from ..dataset import Dataset
 from ..dataset.example import RESERVED, Example
 from ..errors import DatasetError, PromptOpsError
 from ..store import Store
-from ..store.purged_hours import OF_CALLS
+from .queries.live_judged import feedback_not_labelled
 
-__all__ = ["NO_CONTENT", "example_of", "labels_of_feedback", "to_dataset"]
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["NO_CONTENT", "example_of", "labels_of_feedback", "rows_of", "to_dataset"]
 
 NO_CONTENT = "the application keeps no content: observe(client, content=...) keeps a share of it"
 
@@ -85,18 +88,26 @@ def to_dataset(rows: Sequence[Mapping[str, object]], path: Path) -> tuple[Datase
     return Dataset.read(path), new, bare
 
 
+def rows_of(found: DataFrame) -> list[dict[str, Any]]:
+    """The rows as dicts, unknown as None."""
+    import pandas as pd
+
+    return [
+        {str(name): None if _missing(pd, value) else value for name, value in row.items()}
+        for row in found.to_dict("records")
+    ]
+
+
+def _missing(pandas: Any, value: Any) -> bool:
+    return bool(not isinstance(value, (Sequence, Mapping)) and pandas.isna(value))
+
+
 def labels_of_feedback(store: Store, runs: Sequence[str]) -> int:
     """Votes and scores on these live rows as labels of people, each once.
 
     A vote is "pass" (1 good, 0 bad); a score counts if it is from 0 to 1. Returns how many are
     new.
     """
-    sql = (
-        f"WITH of_calls AS ({OF_CALLS.format(calls='live')}) SELECT id, call, kind, value, note,"
-        ' coalesce("by", \'user\'), "at" FROM of_calls'
-        " WHERE call IN (SELECT unnest($runs)) AND kind IN ('good', 'score')"
-        " AND value BETWEEN 0 AND 1 AND 'b-' || id NOT IN (SELECT id FROM labels) ORDER BY id"
-    )
     rows = [
         {
             "id": f"b-{word}",
@@ -107,7 +118,7 @@ def labels_of_feedback(store: Store, runs: Sequence[str]) -> int:
             "note": note,
             "labelled_at": at.isoformat(),
         }
-        for word, run, kind, value, note, by, at in store.rows(sql, {"runs": list(runs)})
+        for word, run, kind, value, note, by, at in feedback_not_labelled(store, runs)
     ]
     if rows:
         store.append("labels", rows)

@@ -19,6 +19,7 @@ from ..scorers.case import Case
 from ..scoring.score_phase import ScorePhase
 from ..study.ask import Asker
 from .live_rows import NO_CONTENT, example_of
+from .queries.live_judged import scored_by_all
 
 if TYPE_CHECKING:
     from ..scorers.case import Scorer
@@ -113,14 +114,8 @@ def _scored_before(
     """Ids of the rows that every scorer has judged."""
     if not rows:
         return set()
-    sql = (
-        "SELECT run_id FROM scores WHERE run_id IN (SELECT unnest($ids)) AND value IS NOT NULL"
-        " AND list_contains($names, split_part(scorer, '/', 1) || '|' || scorer_version)"
-        " GROUP BY run_id HAVING count(DISTINCT split_part(scorer, '/', 1)) >= $most"
-    )
-    names = [f"{scorer.name}|{scorer.version}" for scorer in scorers]
-    asked = {"ids": [str(row["id"]) for row in rows], "names": names, "most": len(names)}
-    return {run for (run,) in project.store.rows(sql, asked)}
+    calls = [str(row["id"]) for row in rows]
+    return scored_by_all(project.store, calls, [(each.name, each.version) for each in scorers])
 
 
 def _case(row: Mapping[str, Any]) -> Case:

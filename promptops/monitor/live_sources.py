@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..observe.open_queues import RECORD
+from .queries.live_listing import folders_taken
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -26,8 +27,7 @@ def live_source(named: Any = None) -> Path | None:
 
 def known_sources(store: Store) -> list[Path]:
     """The folders and files of this machine from which live rows were ever taken."""
-    sql = "SELECT DISTINCT folder FROM live_sources WHERE folder IS NOT NULL ORDER BY folder"
-    return [path for (name,) in store.rows(sql) if (path := Path(name)).exists()]
+    return [path for name in folders_taken(store) if (path := Path(name)).exists()]
 
 
 def taken_in(store: Store, source: Path | None) -> None:

@@ -34,8 +34,10 @@ from .drift_declared import declared_scorers, scorers_of
 from .drift_file import Day, MonitorFile, Series, live_path_of, path_of, reserved
 from .input_lengths import length_bounds, length_group
 from .live_cause import cause_of_live
-from .live_questions import scored_calls
+from .live_rows import rows_of
 from .live_score import score_live
+from .queries.live_judged import latest_scores
+from .queries.live_listing import scored_calls
 from .watch import Watched, run_day, thresholds
 
 if TYPE_CHECKING:
@@ -175,7 +177,7 @@ def _calls_of(
 ) -> list[_DayOfCalls]:
     """What each day's calls scored; what was not scored yet of the share is scored now."""
     prompt, env = declaration["prompt"], declaration["env"]
-    rows = scored_calls(project.store, prompt, env, days[0], days[-1])
+    rows = rows_of(scored_calls(project.store, prompt, env, days[0], days[-1]))
     share, budget = declaration["share"], declaration["budget_usd"]
     score_live(project, rows, judges, share=share, budget_usd=budget)
     calls = [str(row["id"]) for row in rows]
@@ -199,13 +201,7 @@ def _calls_of(
 
 
 def _scores(project: Project, judge: Scorer, calls: Sequence[str]) -> dict[str, float]:
-    sql = (
-        "SELECT run_id, arg_max(coalesce(passed::DOUBLE, value), scored_at) FROM scores"
-        " WHERE run_id IN (SELECT unnest($calls)) AND scorer = $name AND scorer_version = $version"
-        " AND coalesce(passed::DOUBLE, value) BETWEEN 0 AND 1 GROUP BY run_id ORDER BY run_id"
-    )
-    asked = {"calls": list(calls), "name": judge.name, "version": judge.version}
-    return {str(call): float(value) for call, value in project.store.rows(sql, asked)}
+    return latest_scores(project.store, judge.name, judge.version, calls)
 
 
 def _referred(
@@ -309,7 +305,7 @@ def _mix(project: Project, file: MonitorFile, judge: Scorer, since: str) -> Mix 
     before: dict[str, list[float]] = {}
     after: dict[str, list[float]] = {}
     whose = file.declaration["prompt"], file.declaration["env"]
-    calls = scored_calls(project.store, *whose, first, last)
+    calls = rows_of(scored_calls(project.store, *whose, first, last))
     scores = _scores(project, judge, [str(row["id"]) for row in calls])
     for row in calls:
         if (score := scores.get(str(row["id"]))) is not None:

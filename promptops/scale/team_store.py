@@ -24,6 +24,7 @@ from ..spool.ends import leave_end
 from ..spool.segment import SEGMENTS, Segment, finished, make_folder, segments
 from ..store.archive import ARCHIVE, Batch, alone, batches, marks_of
 from ..store.team import Tombstone
+from ..study.queries.recorded_runs import older_than
 from .membership import Membership
 from .parcels import Fetched, fetched, put_batch, put_segment, rewritten
 from .shared_files import SharedFiles
@@ -244,8 +245,7 @@ class TeamStore(TeamMember):
         if days is None or time.time_ns() - newest < _DAY_NS:
             return
         before = utc(time.time() - days * 86_400)
-        sql = "SELECT 1 FROM {} WHERE started_at < ?::TIMESTAMP LIMIT 1"
-        if any(self._store.rows(sql.format(table), [before]) for table in ("runs", "live")):
+        if older_than(self._store, before):
             self._store.purge(before=before)
 
     def _introduce(self, mine: Membership, holds: int) -> None:

@@ -16,6 +16,7 @@ from ..engine.batch_ledger import Intent
 from ..errors import StudyError
 from ..run import utc
 from ..spool.locks import keep
+from .queries.batch_steps import batch_steps, batches_made, handed_in_ids
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -60,8 +61,7 @@ class StoredBatches:
         """The providers' ids of all batches that are known."""
         if not self.store.has("batch_events"):
             return frozenset()
-        rows = self.store.rows("select detail from batch_events where batch_event = 'handed_in'")
-        return frozenset(str(row[0]) for row in rows)
+        return handed_in_ids(self.store)
 
     def intend(self, intent: Intent) -> None:
         """Write an intent, before anything is sent."""
@@ -100,15 +100,10 @@ def open_batches(store: Store) -> list[tuple[Intent, str]]:
     if not store.has("batches"):
         return []
     events: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for id, event, detail in store.rows(
-        "select batch_id, batch_event, detail from batch_events order by event_at"
-    ):
-        events[str(id)].append((str(event), str(detail or "")))
+    for id, event, detail in batch_steps(store):
+        events[id].append((event, detail))
     found = []
-    for id, study, endpoint, api, model, keys, at in store.rows(
-        "select id, study_id, endpoint, api, model, keys, epoch(made_at) from batches"
-        " order by made_at"
-    ):
+    for id, study, endpoint, api, model, keys, at in batches_made(store):
         intent = Intent(
             str(id), str(endpoint), str(api), str(model), tuple(json.loads(keys)), float(at)
         )

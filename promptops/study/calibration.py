@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..analysis.agreement import Kappa, cohen
+from .queries.judge_verdicts import beside_labels
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -21,29 +22,6 @@ __all__ = ["ENOUGH", "MODERATE", "Labelled", "calibrated", "grade", "is_calibrat
 
 ENOUGH = 30  # labelled answers
 MODERATE = 0.4  # Cohen's kappa from which agreement is called moderate (Landis and Koch 1977)
-
-# A judge that compares is compared with labels of the same pair. The version that it compares with
-# is reported by its own score: no judge is asked about an answer beside itself. People's latest labels
-# count, averaged over raters.
-_LABELLED = """with latest as (
-  select l.run_id, split_part(l.kind, ':', 2) as other, l.rater, arg_max(l.value, (l.labelled_at,
-    l.id)) as value
-  from labels l where split_part(l.kind, ':', 1) in ('rubric', 'pass', 'score', 'pairwise') and
-    l.value between 0 and 1
-    and ($study is null or l.run_id in (select run_id from study_runs where study_id = $study))
-      group by all),
-sides as (select * from latest union all select other, run_id, rater, 1 - value from latest where
-  other <> ''),
-human as (select run_id, other, avg(value) as human from sides group by all),
-own as (select run_id, arg_max(value, scored_at) as judge, arg_max(reason, scored_at) as reason
-  from scores
-  where scorer = $name and scorer_version = $scorer_version and value is not null group by 1),
-pairs as (select count(*) > 0 as compares from scores where scorer = $name || '/shown first' and
-  scorer_version = $scorer_version)
-select h.run_id, any_value(o.judge), avg(h.human) from human h join own o on o.run_id = h.run_id,
-  pairs p
-where case when p.compares then h.other in (select run_id from own where reason = 'the answers are the same') else h.other = '' end
-group by h.run_id order by h.run_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +41,7 @@ def labelled(store: Store, name: str, scorer_version: str, study: str | None = N
     """The labels of people and of one version of a judge on the same answers, in one study or in
     all of them.
     """
-    rows = store.rows(_LABELLED, {"study": study, "name": name, "scorer_version": scorer_version})
+    rows = beside_labels(store, name, scorer_version, study)
     return (
         Labelled(*(tuple(column) for column in zip(*rows, strict=True)))
         if rows

@@ -19,7 +19,7 @@ from ..markup import without_data
 from .example_rows import KINDS, LONG, SHORT, Filter, Judgement, Page, Row, Side, SideBySide
 from .queries import example_answers as answers
 from .queries.example_grid import golden_answers, grid_of, in_order
-from .records import attempts_of
+from .queries.recorded_runs import attempts_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..scorers.case import Case
 from ..scoring.score_phase import ScorePhase
 from .ask import Asker
-from .records import runs_where
+from .queries.recorded_runs import runs_where
 
 if TYPE_CHECKING:
     from .recorded_study import RecordedStudy

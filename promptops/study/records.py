@@ -6,8 +6,7 @@ Written once each, found by id.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,22 +15,18 @@ from ..canonical import canonical
 from ..dataset import Dataset, Example
 from ..dataset.origin import Origin
 from ..errors import StudyError
-from ..failure_classes import FAILURES
 from ..run import Attempt, Run, utc
 from ..version import PromptVersion
+from .queries.kept_content import dataset_head, example_documents, version_document
+from .queries.recorded_runs import latest_answers, runs_where
 
 if TYPE_CHECKING:
     from ..engine.question import Provenance
     from ..store import Store
-    from ..store.access import Fresh
     from .study_record import StudyRecord
 
 __all__ = [
-    "ANSWERED",
-    "OUTCOMES",
-    "attempts_of",
     "find_runs",
-    "reusable",
     "keep_dataset",
     "keep_runs",
     "keep_study",
@@ -40,35 +35,9 @@ __all__ = [
     "load_dataset",
     "load_version",
     "row_of",
-    "runs_of",
-    "runs_where",
 ]
 
-OUTCOMES = [name for name, kind in FAILURES.items() if kind == "outcome"]
-ANSWERED = "(r.failure is null or r.failure in (select unnest(?)))"
-
-
-def reusable(store: Store) -> str:
-    """The condition on `r` under which a run is an answer of the model to an equal question. One
-    that came in with a file is that file's word, unless the store's setting takes it.
-    """
-    return ANSWERED if store.reuse_imported else f"{ANSWERED} and r.imported_from is null"
-
-
 _AT_ONCE = 2000  # examples written at once, so that a large dataset takes little memory
-_RUNS_AT_ONCE = 10_000
-_MOMENT = "strftime({}, '%Y-%m-%dT%H:%M:%S.%f')"  # times as the values have them: texts
-
-
-def _listed(value: type[Run | Attempt], alias: str) -> str:
-    names = [f"{alias}.{field.name}" for field in fields(value)]
-    return ", ".join(
-        _MOMENT.format(name) if name.endswith(".started_at") else name for name in names
-    )
-
-
-_COLUMNS = _listed(Run, "r")
-_ATTEMPT = _listed(Attempt, "a")
 
 
 def row_of(value: Run | Attempt) -> dict[str, Any]:
@@ -124,8 +93,8 @@ def load_version(store: Store, id: str) -> PromptVersion | None:
     """The content of a version by its id; None if the store has none (outputs made
     elsewhere).
     """
-    rows = store.rows("select document from versions where id = ? limit 1", [id])
-    return PromptVersion.from_content(json.loads(rows[0][0])) if rows else None
+    document = version_document(store, id)
+    return None if document is None else PromptVersion.from_content(json.loads(document))
 
 
 def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
@@ -176,20 +145,14 @@ def load_dataset(store: Store, fingerprint: str, root: Path) -> Dataset:
 
     Raises StudyError if the store has none.
     """
-    head = store.rows(
-        "select name, origin from datasets where dataset_fingerprint = ? limit 1", [fingerprint]
-    )
-    if not head:
+    head = dataset_head(store, fingerprint)
+    if head is None:
         raise StudyError(
             f"the store holds no dataset {fingerprint[:12]}; read it from its file, and evaluate"
             " on it."
         )
-    [(name, origin)] = head
-    rows = store.rows(
-        "select document, example_fingerprint, position from examples where dataset_fingerprint = ?"
-        " order by position",
-        [fingerprint],
-    )
+    name, origin = head
+    rows = example_documents(store, fingerprint)
     examples = [
         Example.from_document(json.loads(document), fingerprint)
         for document, fingerprint, _ in rows
@@ -229,12 +192,7 @@ def find_runs(store: Store, keys: Iterable[str]) -> dict[str, str]:
     rest = [key for key in wanted if key not in found]
     store.look(now=False)
     if rest and not store.access.surely_lacks(rest):
-        found |= store.rows(
-            "select r.key, arg_max(r.id, r.started_at) from runs r where r.key in (select"
-            f" unnest(?)) and {reusable(store)} group by r.key",
-            [rest, OUTCOMES],
-            fresh="others",
-        )
+        found |= latest_answers(store, rest)
     return found
 
 
@@ -256,36 +214,3 @@ def known_runs(store: Store, keys: Iterable[str]) -> dict[str, Run]:
 def _recent(store: Store, keys: Sequence[str]) -> dict[str, Run]:
     """Those that this process recorded a moment ago and that count as answers."""
     return {key: run for key, run in store.recent_runs(keys).items() if run.scorable}
-
-
-def runs_where(
-    store: Store, condition: str, values: Sequence[object], *, fresh: Fresh = True
-) -> list[Run]:
-    """Runs by a condition of our own on `r`. fresh: see `Store.rows`."""
-    return [
-        Run(*row)
-        for row in store.rows(
-            f"select {_COLUMNS} from runs r where {condition}", list(values), fresh=fresh
-        )
-    ]
-
-
-def runs_of(store: Store, ids: Iterable[str]) -> Iterator[list[Run]]:
-    """The runs of these ids, some thousand at a time so that many take little memory; those that
-    the store has not are left out.
-    """
-    wanted = sorted(ids)  # by time, as they are in the file: each portion reads its own stretch
-    for start in range(0, len(wanted), _RUNS_AT_ONCE):
-        part = wanted[start : start + _RUNS_AT_ONCE]
-        condition = "r.id between ? and ? and r.id in (select unnest(?))"
-        yield runs_where(store, condition, [part[0], part[-1], part], fresh=start == 0)
-
-
-def attempts_of(store: Store, run: str) -> list[Attempt]:
-    """The attempts of a run, in order."""
-    return [
-        Attempt(*row)
-        for row in store.rows(
-            f"select {_ATTEMPT} from attempts a where a.run_id = ? order by a.number", [run]
-        )
-    ]

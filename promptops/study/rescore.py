@@ -17,9 +17,10 @@ from ..store.recorder import outside
 from .ask import Asker
 from .design import as_dataset
 from .preflight import checked_scorers
+from .queries.recorded_runs import places_of, runs_where
 from .queries.studies import created_of
 from .recorded_study import RecordedStudy
-from .records import ANSWERED, OUTCOMES, keep_dataset, keep_study, runs_where
+from .records import keep_dataset, keep_study
 from .score_study import Place, StudyScoring, judged
 from .study_record import DatasetRef, ScorerRef, StudyRecord
 
@@ -71,7 +72,7 @@ def rescore(
         elsewhere.check_scorers(checked)
     again = RecordedStudy(project, _record(study, data, checked))
     keep_dataset(project.store, data, project.root)
-    rows = _rows(project.store, study.id)
+    rows = places_of(project.store, study.id)
     lacking = _lacking(again, data, checked, rows)
     if keep_study(project.store, again.record, project.author, project.provenance()):
         _copy_places(project.store, again.id, rows, data)
@@ -97,15 +98,6 @@ def _record(study: RecordedStudy, data: Dataset, scorers: Sequence[Scorer]) -> S
         rescored=study.id,
         created=created_of(study.project.store, identity) or utc(),
     )
-
-
-def _rows(store: Store, study: str) -> list[_Row]:
-    found: list[Any] = store.rows(
-        "select m.arm, m.version_id, m.example_id, m.repeat, m.run_id, r.id is not null and"
-        f" {ANSWERED} from study_runs m left join runs r on r.id = m.run_id where m.study_id = ?",
-        [OUTCOMES, study],
-    )
-    return found
 
 
 def _copy_places(store: Store, study: str, rows: Sequence[_Row], data: Dataset) -> None:
@@ -135,7 +127,7 @@ def score_study(study: RecordedStudy, dataset: Dataset, scorers: Sequence[Scorer
         study,
         dataset,
         scorers,
-        _lacking(study, dataset, scorers, _rows(study.project.store, study.id)),
+        _lacking(study, dataset, scorers, places_of(study.project.store, study.id)),
     )
 
 

@@ -13,18 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ScorerError
-from ..store.schema import TABLES
+from .queries.scorer_rows import scores_in_study
 
 if TYPE_CHECKING:
     from ..scorers.case import Scorer
     from .recorded_study import RecordedStudy
 
 __all__ = ["for_retry"]
-
-_NAMES = TABLES["scores"].names
-_ROWS = f"""select {", ".join(f"s.{name}" for name in _NAMES)} from scores s where
-  s.scorer_version = $scorer_version and (s.scorer = $name or starts_with(s.scorer, $name || '/'))
-  and exists (select 1 from study_runs m where m.study_id = $study and m.run_id = s.run_id)"""
 
 
 def for_retry(study: RecordedStudy, scorer: Scorer) -> Scorer:
@@ -35,13 +30,10 @@ def for_retry(study: RecordedStudy, scorer: Scorer) -> Scorer:
         whose version cannot be set.
     """
     store, number = study.project.store, 0
-    before: list[dict[str, Any]] = []
+    before: list[dict[str, object]] = []
     while True:
         scorer_version = f"{scorer.version}+{number}" if number else scorer.version
-        found = store.rows(
-            _ROWS, {"scorer_version": scorer_version, "name": scorer.name, "study": study.id}
-        )
-        rows = [dict(zip(_NAMES, row, strict=True)) for row in found]
+        rows = scores_in_study(store, study.id, scorer.name, scorer_version)
         failed = {_place(row) for row in rows if _failed(row)}
         if (
             not rows and before
@@ -72,7 +64,7 @@ def _as_version(scorer: Any, scorer_version: str) -> Scorer:
     return found
 
 
-def _place(row: Mapping[str, Any]) -> tuple[str, str]:
+def _place(row: Mapping[str, object]) -> tuple[object, object]:
     return row["run_id"], row["example_fingerprint"]
 
 

@@ -20,7 +20,8 @@ from ..scorers.case import Case, Scorer
 from ..scoring.score_phase import Judgement, ScorePhase
 from ..scoring.score_rows import Block, blocks
 from .live_losses import Losses
-from .records import runs_of, runs_where
+from .queries.recorded_runs import runs_of, runs_where
+from .queries.scorer_rows import scored_runs
 
 if TYPE_CHECKING:
     from ..dataset import Dataset, Example
@@ -288,13 +289,7 @@ class Judged:
 
 def judged(store: Store, runs: Sequence[str], scorers: Sequence[Scorer]) -> Judged:
     """What is there of these runs."""
-    rows = store.rows(
-        "select s.run_id, s.example_fingerprint, s.scorer, s.scorer_version from scores s semi join"
-        " (select unnest(?) as id) w on w.id = s.run_id where s.scorer_version in (select"
-        " unnest(?))",
-        [list(runs), [scorer.version for scorer in scorers]],
-    )
-    return Judged(scorers, rows)
+    return Judged(scorers, scored_runs(store, runs, [scorer.version for scorer in scorers]))
 
 
 def _names(scorer: str) -> list[str]:

@@ -19,8 +19,9 @@ from ..engine.question import Limits, Provenance, Question
 from ..run import Attempt, Run, utc
 from .design import StudyDesign
 from .early_stopping import LOOKED, EarlyStop, early
+from .queries.recorded_runs import answered_places
 from .questions import question
-from .records import OUTCOMES, find_runs, keep_runs, reusable
+from .records import find_runs, keep_runs
 from .score_study import Place, StudyScoring, judged
 
 if TYPE_CHECKING:
@@ -209,13 +210,7 @@ class StudyRun:
         """Places of this study that have an answered run already."""
         if not self.store.has("study_runs"):
             return {}
-        rows = self.store.rows(
-            "select m.version_id, m.example_id, m.repeat, arg_max(r.id, r.started_at) from"
-            f" study_runs m join runs r on r.id = m.run_id where m.study_id = ? and"
-            f" {reusable(self.store)}"
-            " group by all",
-            [self.design.id, OUTCOMES],
-        )
+        rows = answered_places(self.store, self.design.id)
         arms = {arm.id: index for index, arm in enumerate(self.design.arms)}
         examples = {example.id: index for index, example in enumerate(self.design.dataset)}
         return {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import PromptOpsError
 from ..lab.compare_table import TableComparison
 from ..markup import without_data
+from ..study.queries.shown_answers import first_answers
 from ..study.recorded_study import find_study
 from .folds import chosen
 
@@ -85,7 +86,14 @@ def _of_study(
     comparison: Comparison, study: RecordedStudy, pairs: list[tuple[str, float]]
 ) -> list[Changed]:
     versions = (comparison.baseline.version, comparison.candidate.version)
-    found = _answers(comparison, study, versions, [example for example, _ in pairs])
+    found = first_answers(
+        study.project.store,
+        study.id,
+        versions,
+        [example for example, _ in pairs],
+        comparison.primary_name,
+        _TEXT,
+    )
     data = {example.id: example for example in study.dataset}
     names = {
         variable.name
@@ -110,24 +118,6 @@ def _of_study(
             )
         )
     return out
-
-
-def _answers(
-    comparison: Comparison, study: RecordedStudy, versions: tuple[str, str], ids: list[str]
-) -> dict[tuple[str, str], tuple[str, str]]:
-    """(answer, the primary's reason) of each (version, example), of its first repeat."""
-    rows = study.project.store.rows(
-        "select m.version_id, m.example_id, any_value(left(r.output, ?)), any_value(s.reason) from"
-        " study_runs m join runs r on r.id = m.run_id left join scores s on s.run_id = m.run_id and"
-        " s.example_fingerprint = m.example_fingerprint and s.scorer = ? where m.study_id = ? and"
-        " m.version_id in (?, ?) and m.example_id in (select unnest(?)) and m.repeat = 0 group by"
-        " 1, 2",
-        [_TEXT, comparison.primary_name, study.id, *versions, ids],
-    )
-    return {
-        (version, example): (output or "", reason or "")
-        for version, example, output, reason in rows
-    }
 
 
 def _asked(inputs: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
-from ..monitor.live_questions import live_count
+from ..monitor.queries.live_listing import live_count
 from .display import View, fitting
 from .grid import Column, grid
 from .live_calls import html as versions_html
@@ -86,7 +86,7 @@ class LiveTab(View):
     def look_again(self) -> None:
         """Draw again where something came; the call that is looked at stays chosen."""
         found = self._prompts()  # takes in what is new
-        seen = live_count(self.lab.project)
+        seen = live_count(self.lab.project.store)
         if (seen, found) == self._seen:
             return
         row, golden, note = self.row, self.golden.value, self.note.value
@@ -166,7 +166,7 @@ class LiveTab(View):
     def refresh(self) -> None:
         """Read what was recorded meanwhile."""
         listed, chosen = self._prompts(), self.which.value
-        self._seen = (live_count(self.lab.project), listed)
+        self._seen = (live_count(self.lab.project.store), listed)
         if list(self.which.options) != listed:
             self.which.options = listed
             values = [value for _, value in listed]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..lab.live_view import LiveView
 from ..markup import esc
+from ..monitor.queries.live_listing import newest_of_each
 from .live_calls import parts
 
 if TYPE_CHECKING:
@@ -20,13 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["live_parts"]
 
 _DAYS = 7
-_NEWEST = "SELECT env, max(started_at) FROM live WHERE prompt = ? GROUP BY env ORDER BY env"
 
 
 def live_parts(project: Project, name: str) -> str:
     """One card per environment; "" if no live call is known."""
     out = []
-    for env, newest in project.store.rows(_NEWEST, [name]):
+    for env, newest in newest_of_each(project.store, name):
         since = (newest - timedelta(days=_DAYS)).isoformat()
         live = LiveView(project, {"prompt": name, "env": env, "since": since}, None)
         until = f"<p class='dim'>until {esc(newest.isoformat(' ', 'minutes'))} UTC</p>"

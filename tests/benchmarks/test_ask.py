@@ -24,7 +24,8 @@ from promptops.run import new_id, utc
 from promptops.scorers import equals
 from promptops.study.ask_cells import Cell, CellAsker
 from promptops.study.project import Project
-from promptops.study.records import keep_runs, runs_where
+from promptops.study.queries.recorded_runs import runs_where
+from promptops.study.records import keep_runs
 from promptops.version import PromptVersion
 
 pytestmark = pytest.mark.benchmark

@@ -7,6 +7,7 @@ run. tests/structure/test_structure.py holds the figures to their limits.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,6 +16,11 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "promptops"
 MAX_FILE, MAX_FUNCTION, MAX_PARAMETERS, MAX_WIDTH = 350, 50, 7, 100
+_SQL = re.compile(r"\b(select\b.+?\bfrom|insert\s+into|delete\s+from)\b", re.IGNORECASE | re.DOTALL)
+_NOT_SQL = (
+    "promptops.embedded.wording",
+    "promptops.mcp.reading",
+)  # patterns and messages about SQL
 HOOK = ("promptops.lab.show", "promptops.views.faces")  # the one ignored import: a face to its view
 
 
@@ -140,6 +146,32 @@ def _own(value: ast.expr) -> bool:
     return isinstance(value, ast.Name) and value.id in ("sys", "os")
 
 
+def statements(found: dict[str, Module]) -> list[str]:
+    """SQL outside store/ and the packages of questions (study/queries, monitor/queries)."""
+    listed = []
+    for module in found.values():
+        if module.name in _NOT_SQL or {"store", "queries"} & set(module.name.split(".")):
+            continue
+        plain = {id(node.value) for node in ast.walk(module.tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(module.tree):
+            text = node.value if isinstance(node, ast.Constant) and id(node) not in plain else ""
+            if isinstance(text, str) and _SQL.search(text):
+                listed.append(f"{module.name}:{node.lineno}")
+    return listed
+
+
+def no_questions(found: dict[str, Module]) -> list[str]:
+    """Public functions in the packages of questions that ask neither a store nor a study."""
+    return [
+        f"{module.name}:{node.name}"
+        for module in found.values()
+        if "queries" in module.name.split(".")
+        for node in module.tree.body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        if not node.args.args or node.args.args[0].arg not in ("store", "study")
+    ]
+
+
 def any_per_thousand(found: dict[str, Module]) -> float:
     """How often `Any` is in the code, per 1,000 lines of the package."""
     uses = sum(
@@ -200,6 +232,8 @@ def main() -> None:
         ("circles at run time (modules in them)", sum(map(len, runtime)), "0"),
         ("largest circle with types", max(map(len, typed), default=0), "6, faces only"),
         ("reads of another object's private names", len(private_reads(found)), "15"),
+        ("SQL outside store/ and queries/", len(statements(found)), "0"),
+        ("functions in queries/ that ask nothing", len(no_questions(found)), "0"),
         ("Any per 1,000 lines", round(any_per_thousand(found), 1), "10"),
         ("lines past 100 characters", len(wide_lines(found)), "0"),
         ("files past 350 lines", len(long_files(found)), "0"),

@@ -42,6 +42,13 @@ def test_private_names_are_private(measured: tuple[Any, Any]) -> None:
     assert len(measure.private_reads(found)) <= 15
 
 
+def test_every_question_is_asked_in_one_place(measured: tuple[Any, Any]) -> None:
+    """No SQL outside store/ and the packages of questions, which hold nothing but questions."""
+    measure, found = measured
+    assert measure.statements(found) == []
+    assert measure.no_questions(found) == []
+
+
 # What the plan wants is 0 of each (10 of `Any`): these are what is left, and they only get smaller.
 CEILINGS = {
     "Any per 1,000 lines": 17.6,
@@ -77,6 +84,11 @@ def test_a_circle_and_a_private_read_are_noticed(tmp_path: Path, measured: tuple
     (package / "__init__.py").write_text("")
     (package / "a.py").write_text("from .b import g\n\n\ndef f(x):\n    return x._hidden\n")
     (package / "b.py").write_text("def g():\n    from .a import f\n\n    return f\n")
+    (package / "queries").mkdir()
+    (package / "queries" / "c.py").write_text("def h(rows):\n    return 'select 1 from runs'\n")
+    (package / "d.py").write_text('ASKED = f"select {1} from runs"\n')
     found = measure.modules(package)
     assert measure.runtime_circles(found) == [["promptops.a", "promptops.b"]]
     assert len(measure.private_reads(found)) == 1
+    assert measure.no_questions(found) == ["promptops.queries.c:h"]
+    assert measure.statements(found) == ["promptops.d:1"]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from promptops.store import Store
+from promptops.study.queries.batch_steps import batch_steps, batches_made, handed_in_ids
 from promptops.study.queries.call_figures import (
     cost_of_study,
     failures_of,
@@ -20,6 +21,8 @@ from promptops.study.queries.call_figures import (
     spent_since,
     tokens_seen,
 )
+from promptops.study.queries.judge_verdicts import beside_labels, verdicts_of
+from promptops.study.queries.kept_content import dataset_head, example_documents, version_document
 from promptops.study.queries.label_answers import (
     answers_shown,
     examples_by_run,
@@ -28,9 +31,20 @@ from promptops.study.queries.label_answers import (
     labels_frame,
     people_means,
 )
-from promptops.study.queries.listings import searches_frame, studies_frame
+from promptops.study.queries.listings import runs_frame, searches_frame, studies_frame
 from promptops.study.queries.plans import frozen_at
+from promptops.study.queries.recorded_runs import (
+    answered_places,
+    attempts_of,
+    latest_answers,
+    older_than,
+    places_of,
+    runs_of,
+)
+from promptops.study.queries.scorer_rows import scored_runs, scores_in_study
+from promptops.study.queries.shown_answers import first_answers
 from promptops.study.queries.steps import measured_last, steps_of
+from promptops.study.queries.studies import count, id_of
 from promptops.study.queries.study_events import last_event, started_with
 
 
@@ -142,6 +156,77 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     made.close()
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One judged answer, content, and two batches of which one was handed in."""
+    made = Store(tmp_path_factory.mktemp("kept") / "store")
+    made.append("runs", [run("r1", 1, output="an answer", model="m")])
+    made.append(
+        "study_runs",
+        [{**place("s1", "r1", "v1", "a"), "example_fingerprint": "x1"}],
+    )
+    score = {"run_id": "r1", "example_fingerprint": "x1", "scorer_version": "1"}
+    made.append(
+        "scores",
+        [
+            {**score, "scorer": "judge", "value": 0.25, "reason": "curt", "scored_at": at(5)},
+            {**score, "scorer": "judge/tone", "value": 1.0, "scored_at": at(5)},
+            {**score, "scorer": "judged", "value": 0.0, "scored_at": at(5)},
+        ],
+    )
+    label = {"run_id": "r1", "example_id": "a", "kind": "score", "labelled_at": at(9)}
+    made.append(
+        "labels",
+        [
+            {**label, "id": "l1", "rater": "ann", "value": 1.0},
+            {**label, "id": "l2", "rater": "bob", "value": 0.0},
+        ],
+    )
+    made.append(
+        "versions",
+        [{"id": "p1-a", "prompt": "p", "document": '{"messages":[]}', "created_at": at(1)}],
+    )
+    made.append(
+        "datasets",
+        [{"dataset_fingerprint": "d1", "name": "tickets", "n_examples": 2, "created_at": at(1)}],
+    )
+    made.append(
+        "examples",
+        [
+            {
+                "dataset_fingerprint": "d1",
+                "example_id": f"e{n}",
+                "example_fingerprint": f"x{n}",
+                "position": n - 1,
+                "document": f'{{"n":{n}}}',
+            }
+            for n in (2, 1)
+        ],
+    )
+    batch = {"endpoint": "e", "api": "chat", "model": "m", "n_questions": 1}
+    made.append(
+        "batches",
+        [
+            {**batch, "id": "b-2", "keys": '["l"]', "made_at": at(3)},
+            {**batch, "id": "b-1", "study_id": "s1", "keys": '["k"]', "made_at": at(2)},
+        ],
+    )
+    made.append(
+        "batch_events",
+        [
+            {"batch_id": "b-2", "event_at": at(5), "batch_event": "closed"},
+            {
+                "batch_id": "b-1",
+                "event_at": at(4),
+                "batch_event": "handed_in",
+                "detail": "batch_7",
+            },
+        ],
+    )
+    yield made
+    made.close()
+
+
 def test_what_judging_cost(store: Store) -> None:
     """Of the judge's runs of these versions only; an unknown cost is not 0."""
     assert judge_calls(store, ["v1"]) == (2, 0.75)
@@ -232,3 +317,82 @@ def test_the_tables_of_studies_and_searches(store: Store) -> None:
     assert list(searches["status"]) == ["begun", "finished"]
     assert list(searches["candidates"]) == [0, 1]
     assert searches["best_score"][1] == 0.75
+
+
+def test_runs_by_id_and_which_of_them_are_answers(store: Store) -> None:
+    """A failure of the infrastructure is not an answer, nor is what came in with a file."""
+    assert [one.id for part in runs_of(store, ["r3", "r1", "r9"]) for one in part] == ["r1", "r3"]
+    assert latest_answers(store, ["r1", "r3", "r9"]) == {"r1": "r1"}
+    assert attempts_of(store, "r1") == []
+    assert sorted(answered_places(store, "s1")) == [("v1", "a", 0, "r1"), ("v1", "a", 1, "r2")]
+    assert sorted(places_of(store, "s1")) == [
+        ("v1", "v1", "a", 0, "r1", True),
+        ("v1", "v1", "a", 1, "r2", True),
+        ("v2", "v2", "a", 0, "r3", False),
+    ]
+    assert older_than(store, at(2))
+    assert not older_than(store, at(1))
+    assert list(runs_frame(store, 2)["id"]) == ["r0", "r4"]
+
+
+def test_content_by_its_id(kept: Store) -> None:
+    """None or nothing if the store has none; examples in the order of their dataset."""
+    assert version_document(kept, "p1-a") == '{"messages":[]}'
+    assert version_document(kept, "p1-b") is None
+    assert dataset_head(kept, "d1") == ("tickets", None)
+    assert dataset_head(kept, "d2") is None
+    assert example_documents(kept, "d1") == [('{"n":1}', "x1", 0), ('{"n":2}', "x2", 1)]
+    assert example_documents(kept, "d2") == []
+
+
+def test_batches_and_what_became_of_them(kept: Store) -> None:
+    """Both in the order of time."""
+    assert [row[:6] for row in batches_made(kept)] == [
+        ("b-1", "s1", "e", "chat", "m", '["k"]'),
+        ("b-2", None, "e", "chat", "m", '["l"]'),
+    ]
+    assert batches_made(kept)[1][6] - batches_made(kept)[0][6] == 60.0
+    assert batch_steps(kept) == [("b-1", "handed_in", "batch_7"), ("b-2", "closed", "")]
+    assert handed_in_ids(kept) == {"batch_7"}
+
+
+def test_a_judge_alone_and_beside_people(kept: Store) -> None:
+    """People's mean over raters, of the judge's version that is asked for; its parts are listed."""
+    assert beside_labels(kept, "judge", "1", None) == [("r1", 0.25, 0.5)]
+    assert beside_labels(kept, "judge", "1", "s9") == []
+    assert beside_labels(kept, "judge", "2", None) == []
+    found = verdicts_of(kept, "s1", "judge", "1")
+    assert [(row[3], row[4], row[5], row[7]) for row in found] == [
+        ("r1", "judge", 0.25, "an answer"),
+        ("r1", "judge/tone", 1.0, "an answer"),
+    ]
+
+
+def test_single_scores(kept: Store) -> None:
+    """A scorer's own rows and its parts', never those of a scorer whose name begins alike."""
+    found = {row["scorer"]: row["value"] for row in scores_in_study(kept, "s1", "judge", "1")}
+    assert found == {"judge": 0.25, "judge/tone": 1.0}
+    assert scores_in_study(kept, "s2", "judge", "1") == []
+    assert set(scored_runs(kept, ["r1"], ["1"])) == {
+        ("r1", "x1", "judge", "1"),
+        ("r1", "x1", "judge/tone", "1"),
+        ("r1", "x1", "judged", "1"),
+    }
+    assert scored_runs(kept, ["r1"], ["2"]) == []
+
+
+def test_the_first_answers_side_by_side(kept: Store) -> None:
+    """Cut to the length that is asked for, of the first repeat, with the scorer's own reason."""
+    shown = first_answers(kept, "s1", ("v1", "v2"), ["a"], "judge", 5)
+    assert shown == {("v1", "a"): ("an an", "curt")}
+    assert first_answers(kept, "s1", ("v1", "v2"), ["a"], "other", 99) == {
+        ("v1", "a"): ("an answer", "")
+    }
+
+
+def test_how_many_studies_and_which_one_is_meant(store: Store) -> None:
+    """A probe of a monitor is not counted; an id goes before a name."""
+    assert count(store) == 2
+    assert id_of(store, "s1") == "s1"
+    assert id_of(store, "odd") == "s2"
+    assert id_of(store, "none") is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..records import ANSWERED, OUTCOMES
+from .recorded_runs import ANSWERED, OUTCOMES
 
 if TYPE_CHECKING:
     from ...store import Store

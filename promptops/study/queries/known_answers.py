@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...run import Run
 from ...score import Score
-from ..records import OUTCOMES, reusable, runs_where
+from .recorded_runs import OUTCOMES, reusable, runs_where
 
 if TYPE_CHECKING:
     from ...store import Store

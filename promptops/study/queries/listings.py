@@ -1,4 +1,4 @@
-"""The tables of studies and searches that people read."""
+"""The tables of runs, studies and searches that people read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
     from ...store import Store
 
-__all__ = ["searches_frame", "studies_frame"]
+__all__ = ["runs_frame", "searches_frame", "studies_frame"]
+
+
+def runs_frame(store: Store, most: int) -> DataFrame:
+    """The newest runs, all of their columns."""
+    return store.frame("select * from runs order by started_at desc limit ?", [most])
 
 
 def studies_frame(store: Store) -> DataFrame:

@@ -10,7 +10,22 @@ if TYPE_CHECKING:
 
     from ...store import Store
 
-__all__ = ["measured_last", "steps_of"]
+__all__ = ["deployed_since", "measured_last", "steps_of"]
+
+
+def deployed_since(
+    store: Store, prompt: str, env: str | None, since: str
+) -> list[tuple[datetime, str, int, str]]:
+    """(when, environment, version's number, kind) of what began to serve, oldest first. env: None
+    for any.
+    """
+    return list(
+        store.rows(
+            'SELECT "at", env, version, kind FROM deployments WHERE prompt = $prompt'
+            ' AND ($env IS NULL OR env = $env) AND "at" >= $since::TIMESTAMP ORDER BY "at"',
+            {"prompt": prompt, "env": env, "since": since},
+        )
+    )
 
 
 def steps_of(

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 __all__ = [
     "LISTED",
     "all_heads",
+    "count",
     "created_of",
     "earlier_study_of",
     "head_of",
     "heads_by_name",
+    "id_of",
     "latest_study_of_each",
     "names",
     "newest_holding",
@@ -63,6 +65,21 @@ def names(store: Store) -> list[str]:
     """The names of all studies, newest first."""
     listed = f"select name from studies where {LISTED} order by created_at desc"
     return [row[0] for row in store.rows(listed)]
+
+
+def count(store: Store) -> int:
+    """How many studies there are."""
+    return int(store.rows(f"select count(*) from studies where {LISTED}")[0][0])
+
+
+def id_of(store: Store, study: str) -> str | None:
+    """The id of the study of this id, else of the newest one of this name; None for neither."""
+    rows = store.rows(
+        "select id from studies where id = ? or name = ? order by id = ? desc, created_at desc"
+        " limit 1",
+        [study] * 3,
+    )
+    return str(rows[0][0]) if rows else None
 
 
 def created_of(store: Store, id: str) -> str | None:

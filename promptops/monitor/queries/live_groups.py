@@ -1,0 +1,128 @@
+"""Questions about live calls by version, arm or hour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ...store.purged_hours import FAILED, LATENCY, OF_CALLS
+
+if TYPE_CHECKING:
+    from ...store import Store
+
+__all__ = [
+    "Asked",
+    "by_version_and_arm",
+    "hours",
+    "judged_hours",
+    "latency_bins",
+    "past_hours",
+    "tokens",
+]
+
+# prompt, env (None: any), since and until (UTC); scorer (None: any) for scores
+Asked = Mapping[str, object]
+_WHERE = (
+    "prompt = $prompt AND ($env IS NULL OR env = $env) AND started_at >= $since::TIMESTAMP"
+    " AND ($until IS NULL OR started_at < $until::TIMESTAMP)"
+)
+_SUMMARY = f"""
+WITH shown AS (SELECT * FROM live WHERE {_WHERE}),
+of_calls AS ({OF_CALLS.format(calls="shown")}),
+given AS (
+    SELECT call AS id, max(value) FILTER (WHERE kind = 'good') AS good, count(*) AS given
+    FROM of_calls GROUP BY call
+),
+judged AS (
+    SELECT run_id AS id, avg(value) AS score FROM scores
+    WHERE run_id IN (SELECT id FROM shown) AND scorer = coalesce($scorer, scorer)
+    GROUP BY run_id
+)
+SELECT version_id, arm, max(number) AS number, count(*) AS calls,
+    count(*) FILTER (WHERE {FAILED}) AS failures,
+    quantile_cont(latency_ms, 0.5) AS p50_ms, quantile_cont(latency_ms, 0.95) AS p95_ms,
+    quantile_cont(first_token_ms, 0.5) AS first_token_ms,
+    count(good) AS votes, avg(good) AS good, count(score) AS scored, avg(score) AS score,
+    stddev_samp(score) AS spread, min(started_at) AS first_at, max(started_at) AS last_at
+FROM shown LEFT JOIN given USING (id) LEFT JOIN judged USING (id)
+GROUP BY version_id, arm ORDER BY first_at
+"""
+_TOKENS = f"""
+SELECT version_id, arm, coalesce(model_returned, model) AS model,
+    count(*) FILTER (WHERE tokens_in IS NOT NULL AND tokens_out IS NOT NULL) AS known,
+    count(*) FILTER (WHERE {FAILED}) AS failed, count(*) AS calls,
+    sum(tokens_in), sum(tokens_out), sum(tokens_cached)
+FROM live WHERE {_WHERE} GROUP BY ALL
+"""
+_JUDGED_HOURS = f"""
+WITH judged AS (SELECT run_id AS id, avg(value) AS score FROM scores GROUP BY run_id)
+SELECT date_trunc('hour', started_at) AS hour, version_id, count(score) AS scored,
+    avg(score) AS score, stddev_samp(score) AS spread
+FROM live JOIN judged USING (id) WHERE {_WHERE} GROUP BY 1, 2
+"""
+_BINS = f"""
+SELECT $by, histogram({LATENCY}) FROM live
+WHERE {_WHERE} AND latency_ms IS NOT NULL GROUP BY ALL
+"""
+_HOURS = f"""
+SELECT * EXCLUDE (ms), ms[1] AS p50_ms, ms[2] AS p95_ms FROM (
+    SELECT date_trunc('hour', started_at) AS hour, version_id, max(number) AS number,
+        count(*) AS calls, count(*) FILTER (WHERE {FAILED}) AS failures,
+        quantile_cont(latency_ms, [0.5, 0.95]) AS ms
+    FROM live WHERE {_WHERE} GROUP BY 1, 2
+) ORDER BY 1, 2
+"""
+_PAST_COLUMNS = (
+    *("hour", "version_id", "number", "arm", "model", "calls", "failures", "priced", "tokens_in"),
+    *("tokens_out", "tokens_cached", "votes", "good", "scored", "score_sum", "score_squares"),
+    "latency",
+)
+_PAST = f"""
+SELECT {", ".join(_PAST_COLUMNS)} FROM live_hours
+WHERE prompt = $prompt AND ($env IS NULL OR env = $env)
+    AND hour >= date_trunc('hour', $since::TIMESTAMP)
+    AND ($until IS NULL OR hour < $until::TIMESTAMP) ORDER BY hour
+"""
+_BY_VERSION = (
+    *("version_id", "arm", "number", "calls", "failures", "p50_ms", "p95_ms", "first_token_ms"),
+    *("votes", "good", "scored", "score", "spread", "first_at", "last_at"),
+)
+
+
+def _window(asked: Asked) -> dict[str, object]:
+    return {name: asked.get(name) for name in ("prompt", "env", "since", "until")}
+
+
+def by_version_and_arm(store: Store, asked: Asked) -> list[dict[str, Any]]:
+    """One row per version and arm, the first that was called first: how often it was called and
+    failed, its latencies, votes and scores.
+    """
+    found = store.rows(_SUMMARY, {**_window(asked), "scorer": asked.get("scorer")})
+    return [dict(zip(_BY_VERSION, row, strict=True)) for row in found]
+
+
+def tokens(store: Store, asked: Asked) -> list[tuple[Any, ...]]:
+    """(version, arm, model, calls with known tokens, failed, calls, tokens in, out, cached)."""
+    return list(store.rows(_TOKENS, _window(asked)))
+
+
+def hours(store: Store, asked: Asked) -> list[tuple[Any, ...]]:
+    """(hour, version, number, calls, failures, p50, p95) by hour and version."""
+    return list(store.rows(_HOURS, _window(asked)))
+
+
+def judged_hours(store: Store, asked: Asked) -> list[tuple[Any, ...]]:
+    """(hour, version, how many were judged, mean score, its spread)."""
+    return list(store.rows(_JUDGED_HOURS, _window(asked)))
+
+
+def latency_bins(store: Store, asked: Asked, by: str) -> dict[tuple[Any, ...], dict[int, int]]:
+    """The calls of each group by latency, as `live_hours` keeps them. by: SQL of the group."""
+    found = store.rows(_BINS.replace("$by", by), _window(asked))
+    return {tuple(key): counts for *key, counts in found}
+
+
+def past_hours(store: Store, asked: Asked) -> list[dict[str, Any]]:
+    """The rows of `live_hours` within the window: what a purge by age left of calls."""
+    found = store.rows(_PAST, _window(asked))
+    return [dict(zip(_PAST_COLUMNS, row, strict=True)) for row in found]

@@ -1,0 +1,55 @@
+"""Questions about what scorers and people said of live calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...store.purged_hours import OF_CALLS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ...store import Store
+
+__all__ = ["feedback_not_labelled", "latest_scores", "scored_by_all"]
+
+
+def scored_by_all(
+    store: Store, calls: Sequence[str], scorers: Sequence[tuple[str, str]]
+) -> set[str]:
+    """Ids of the calls that each of these scorers, (name, version), has judged."""
+    sql = (
+        "SELECT run_id FROM scores WHERE run_id IN (SELECT unnest($ids)) AND value IS NOT NULL"
+        " AND list_contains($names, split_part(scorer, '/', 1) || '|' || scorer_version)"
+        " GROUP BY run_id HAVING count(DISTINCT split_part(scorer, '/', 1)) >= $most"
+    )
+    names = [f"{name}|{version}" for name, version in scorers]
+    asked = {"ids": list(calls), "names": names, "most": len(names)}
+    return {run for (run,) in store.rows(sql, asked)}
+
+
+def latest_scores(store: Store, name: str, version: str, calls: Sequence[str]) -> dict[str, float]:
+    """call -> its latest score by a version of a scorer, 0 to 1; in the order of the ids."""
+    sql = (
+        "SELECT run_id, arg_max(coalesce(passed::DOUBLE, value), scored_at) FROM scores"
+        " WHERE run_id IN (SELECT unnest($calls)) AND scorer = $name AND scorer_version = $version"
+        " AND coalesce(passed::DOUBLE, value) BETWEEN 0 AND 1 GROUP BY run_id ORDER BY run_id"
+    )
+    asked = {"calls": list(calls), "name": name, "version": version}
+    return {str(call): float(value) for call, value in store.rows(sql, asked)}
+
+
+def feedback_not_labelled(
+    store: Store, calls: Sequence[str]
+) -> list[tuple[str, str, str, float, str | None, str, datetime]]:
+    """(id, call, kind, value, note, by, when) of the votes and scores on these calls that are not
+    labels yet.
+    """
+    sql = (
+        f"WITH of_calls AS ({OF_CALLS.format(calls='live')}) SELECT id, call, kind, value, note,"
+        ' coalesce("by", \'user\'), "at" FROM of_calls'
+        " WHERE call IN (SELECT unnest($runs)) AND kind IN ('good', 'score')"
+        " AND value BETWEEN 0 AND 1 AND 'b-' || id NOT IN (SELECT id FROM labels) ORDER BY id"
+    )
+    return list(store.rows(sql, {"runs": list(calls)}))

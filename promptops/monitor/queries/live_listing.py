@@ -1,0 +1,118 @@
+"""Questions about live calls one by one: which there are, and the rows under a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ...store.purged_hours import OF_CALLS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pandas import DataFrame
+
+    from ...store import Store
+
+__all__ = [
+    "LIVE_TABLES",
+    "chosen",
+    "folders_taken",
+    "live_count",
+    "losses",
+    "newest_of_each",
+    "prompts",
+    "rows_held",
+    "scored_calls",
+    "taken_of_each",
+]
+
+LIVE_TABLES = ("live", "feedback", "live_losses")
+_ROWS = f"""
+WITH of_calls AS ({OF_CALLS.format(calls="live")}),
+given AS (
+    SELECT call AS given_id, max(value) FILTER (WHERE kind = 'good') AS good,
+        arg_max(correction, "at") FILTER (WHERE correction IS NOT NULL) AS correction,
+        max(value) FILTER (WHERE kind = 'score') AS rating,
+        arg_max(label, "at") FILTER (WHERE label IS NOT NULL) AS label
+    FROM of_calls GROUP BY call
+),
+judged AS (SELECT run_id, avg(value) AS score FROM scores GROUP BY run_id)
+SELECT l.*, good, correction, rating, label, score
+FROM live l LEFT JOIN given ON given_id = l.id LEFT JOIN judged ON run_id = l.id
+"""
+
+
+def live_count(store: Store) -> tuple[int, int]:
+    """How many live rows and how much feedback there is."""
+    sql = "SELECT (SELECT count(*) FROM live), (SELECT count(*) FROM feedback)"
+    [(calls, text)] = store.rows(sql)
+    return int(calls), int(text)
+
+
+def prompts(store: Store) -> list[tuple[str, str | None]]:
+    """(prompt, environment) of all live rows that name a prompt, the newest called first."""
+    sql = (
+        "SELECT prompt, env FROM live WHERE prompt IS NOT NULL GROUP BY prompt, env"
+        " ORDER BY max(started_at) DESC"
+    )
+    return [(name, env) for name, env in store.rows(sql)]
+
+
+def scored_calls(store: Store, prompt: str, env: str, first: str, last: str) -> DataFrame:
+    """The live rows of the days from `first` to `last` (UTC), as `score_live` takes them."""
+    return store.sql(
+        f"SELECT * FROM ({_ROWS}) WHERE prompt = {_literal(prompt)} AND env = {_literal(env)}"
+        f" AND started_at::DATE BETWEEN {_literal(first)}::DATE AND {_literal(last)}::DATE"
+        " ORDER BY started_at, id",
+        limit=1_000_000,
+    )
+
+
+def losses(store: Store, since: str) -> int:
+    """Rows that applications could not record since then."""
+    sql = 'SELECT coalesce(sum(rows), 0) FROM live_losses WHERE "at" >= ?::TIMESTAMP'
+    return int(store.rows(sql, [since])[0][0])
+
+
+def chosen(store: Store, asked: Mapping[str, object], condition: str) -> DataFrame:
+    """The rows that meet the user's own SQL condition, newest first, with `good`, `correction`,
+    `rating`, `label` and `score`.
+
+    The condition reads; it reaches no file, extension or setting. Raises StoreError for one that is
+    not a condition.
+    """
+    shown = {name: _literal(asked[name]) for name in ("prompt", "env", "since")}
+    where = (
+        f"prompt = {shown['prompt']} AND ({shown['env']} IS NULL OR env = {shown['env']})"
+        f" AND started_at >= {shown['since']}::TIMESTAMP"
+    )
+    query = f"SELECT * FROM ({_ROWS}) WHERE {where} AND (\n{condition}\n) ORDER BY started_at DESC"
+    return store.sql(query, limit=100_000)
+
+
+def newest_of_each(store: Store, prompt: str) -> list[tuple[str | None, datetime]]:
+    """(environment, when it was called last) of a prompt."""
+    sql = "SELECT env, max(started_at) FROM live WHERE prompt = ? GROUP BY env ORDER BY env"
+    return list(store.rows(sql, [prompt]))
+
+
+def folders_taken(store: Store) -> list[str]:
+    """The folders and files from which live rows were ever taken."""
+    sql = "SELECT DISTINCT folder FROM live_sources WHERE folder IS NOT NULL ORDER BY folder"
+    return [name for (name,) in store.rows(sql)]
+
+
+def taken_of_each(store: Store) -> dict[str, int]:
+    """segment -> how many of its bytes were taken."""
+    return dict(store.rows("SELECT source, max(bytes) FROM live_sources GROUP BY source"))
+
+
+def rows_held(store: Store) -> int:
+    """How many rows all tables of live calls have together."""
+    sums = " + ".join(f"(SELECT count(*) FROM {table})" for table in LIVE_TABLES)
+    return int(store.rows(f"SELECT {sums}")[0][0])
+
+
+def _literal(value: object) -> str:
+    return "CAST(NULL AS VARCHAR)" if value is None else "'" + str(value).replace("'", "''") + "'"
