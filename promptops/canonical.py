@@ -161,7 +161,9 @@ def _copied(value: Any, where: str) -> Any:
         return float(value)
     if isinstance(value, (list, tuple)):
         return [_copied(item, where) for item in value]
-    return {str.__str__(key): _copied(value[key], f"{where}.{key}") for key in value.keys()}  # noqa: SIM118 - a mapping by its keys
+    # a mapping by its keys
+    names = value.keys()
+    return {str.__str__(key): _copied(value[key], f"{where}.{key}") for key in names}
 
 
 def _write_list(

@@ -69,7 +69,8 @@ class PromptOpsError(Exception):
     def __reduce__(
         self,
     ) -> tuple[object, ...]:  # made again from its state: some errors take more than their text
-        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
+        made = copyreg.__newobj__  # type: ignore[attr-defined]
+        return made, (type(self), *self.args), self.__dict__
 
     def __str__(self) -> str:  # KeyError would print the repr of its argument
         text = str(self.args[0]) if self.args else ""

@@ -56,7 +56,8 @@ _PREFIXED = (
     rf"|rubygems|shpat|shpca|shppa|shpss|whsec|hvs|hvb|hvr|lsv2|pscale|PMAK|NRAK|NRII|NRJS|CLOJARS"
     rf"|EZAK|EZTK|HRKU|fo1|fm1|fm2|dckr|doo|dop|dor|tskey|xapp|sq0atp|sq0csp|sq0idp|pypi|jina"
     rf"|shippo|duffel|fio|AGE-SECRET-KEY|vercel|lin|npm|pnu|pul|prefect)"
-    rf"(?:[-_.](?:pat|api|oauth|v1|v2|tkn|pw|live|test|AA|pt|sk|auth|client|u))*[-_.]{_D}{_W}{{16,}}",
+    rf"(?:[-_.](?:pat|api|oauth|v1|v2|tkn|pw|live|test|AA|pt|sk|auth|client|u))"
+    rf"*[-_.]{_D}{_W}{{16,}}",
     rf"(?:secret|api|key|pa|ops|together|co|token)[-_](?={_A}{{0,80}}[0-9]){_A}{{20,}}",
     rf"(?:dapi|LTAI){_D}{_A}{{16,}}",
     rf"gh[pousr]_{_A}{{20,}}",

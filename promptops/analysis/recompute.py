@@ -67,7 +67,9 @@ def make_evidence(
     """
     policy = policy or verdict.policy
     first = isinstance(subject, Arm)
-    grounds = grounds or (ComparisonContext() if first else subject.grounds)  # type: ignore[union-attr]
+    grounds = grounds or (
+        ComparisonContext() if first else subject.grounds  # type: ignore[union-attr]
+    )
     arms = (
         {"candidate": subject}
         if isinstance(subject, Arm)

@@ -70,11 +70,8 @@ def require(
     table(rows, as_json=as_json, empty="no application has stated anything beside this registry")
     if file is not None:
         changed = True if dry_run else needs.write(file, consumer, stated)
-        click.echo(
-            f"{file}:"
-            f" {'would be written' if dry_run else 'written' if changed else 'the same bytes were there'}",
-            err=True,
-        )
+        done = "written" if changed else "the same bytes were there"
+        click.echo(f"{file}: {'would be written' if dry_run else done}", err=True)
     sys.exit(1 if any(row["fits"] is False for row in rows) else 0)
 
 

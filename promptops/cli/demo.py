@@ -23,31 +23,42 @@ if TYPE_CHECKING:
 __all__ = ["demo"]
 
 NAME = "support-triage"
-SYSTEM = """You triage support tickets of a company with several products. Answer with one JSON object and nothing else, with the keys user_id, category and priority.
+SYSTEM = """You triage support tickets of a company with several products. Answer with one JSON \
+object and nothing else, with the keys user_id, category and priority.
 user_id: the customer's id as it stands in the ticket, like u-48213, or null where there is none.
 category: one of billing, bug, how_to, account, shipping, feedback.
 priority: one of low, normal, high, urgent.
 Never mention Acme."""
 DEFINITIONS = """
 Categories:
-- billing: money: charged, payment, refund, invoice, receipt, price, discount, subscription, renewal, credit card, tax
-- bug: something does not work as it should: error, crash, freeze, broken, wrong, stopped, empty, lost, since the update
-- how_to: a question how to do something: how do I, where do I find, can I, is it possible, is there a way, setting
-- account: sign in, login, password, code, two-factor, locked out, profile, delete my account, members, roles
-- shipping: parcel, package, delivery, courier, tracking, address, arrived, customs, return label, missing part
-- feedback: thank you, love, great, praise, criticism, wish, idea, suggestion, would be nice, and everything else
+- billing: money: charged, payment, refund, invoice, receipt, price, discount, subscription, \
+renewal, credit card, tax
+- bug: something does not work as it should: error, crash, freeze, broken, wrong, stopped, empty, \
+lost, since the update
+- how_to: a question how to do something: how do I, where do I find, can I, is it possible, is \
+there a way, setting
+- account: sign in, login, password, code, two-factor, locked out, profile, delete my account, \
+members, roles
+- shipping: parcel, package, delivery, courier, tracking, address, arrived, customs, return label, \
+missing part
+- feedback: thank you, love, great, praise, criticism, wish, idea, suggestion, would be nice, and \
+everything else
 
 Priorities:
-- urgent: danger, smoke, somebody may be hurt; money or data is being lost right now; today, tomorrow, within 24 hours
-- high: charged wrongly, refund overdue, cannot use it at all, locked out, data out of reach, this week
+- urgent: danger, smoke, somebody may be hurt; money or data is being lost right now; today, \
+tomorrow, within 24 hours
+- high: charged wrongly, refund overdue, cannot use it at all, locked out, data out of reach, this \
+week
 - normal: an answer or a repair is due, the rest works
 - low: praise, wishes, ideas, curiosity, no hurry, a question before buying"""
 _APP = """
 import sys, promptops
 prompt = promptops.load("support-triage", env="prod")
 request = prompt.request(ticket="I was charged twice (user u-20417)")
-extras = sorted({name.partition(".")[0] for name in sys.modules} & {"numpy", "pandas", "duckdb", "openai", "plotly"})
-print(f"v{prompt.number} from {prompt.source}, {len(request['messages'])} messages, extras loaded: {extras or 'none'}")
+extras = sorted({name.partition(".")[0] for name in sys.modules}\
+ & {"numpy", "pandas", "duckdb", "openai", "plotly"})
+print(f"v{prompt.number} from {prompt.source}, {len(request['messages'])}\
+ messages, extras loaded: {extras or 'none'}")
 """
 
 

@@ -272,7 +272,8 @@ def _through_lab(
         )
         step |= {"found": asked.found, "author": who(named, path)}
         return _promoted(path, True, asked.request.evidence, name, version, env, **step)
-    return lab.promote(saved, env=env, study=found, **step).entry  # type: ignore[no-any-return,unused-ignore]
+    entry: object = lab.promote(saved, env=env, study=found, **step).entry
+    return entry
 
 
 def _lab(path: str, author: str) -> Any:

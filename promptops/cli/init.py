@@ -10,7 +10,8 @@ import click
 __all__ = ["init"]
 
 _IGNORE = ".promptops/\n"
-_CI = """# Every promotion in the registry is recomputed from its evidence, and its chain is checked. No key, no network.
+_CI = """# Every promotion in the registry is recomputed from its evidence, and its chain is \
+checked. No key, no network.
 name: prompts
 on: [pull_request]
 jobs:
@@ -24,10 +25,15 @@ jobs:
       - run: promptops registry check
 """
 _CELLS = (
-    ("markdown", "# Prompts of this project\n\nVersions, studies and promotions. The registry `promptops.json` and `promptops.evidence/` are committed; the store `.promptops/` is not."),
-    ("code", "from promptops.lab import Lab, Dataset\nfrom promptops.scorers import similar_to\n\nlab = Lab()\nlab"),
-    ("code", "prompt = lab.prompt(\"my-prompt\")\nv1 = prompt.save(\"Answer this question: {{question}}\", model=\"gpt-4o-mini\", note=\"what is in the code today\")\nv1"),
-    ("code", "# examples = Dataset.read(\"data/examples.csv\", expected=\"answer\")\n# study = lab.evaluate([v1], examples, [similar_to(at_least=0.9)])\n# study"),
+    ("markdown", "# Prompts of this project\n\nVersions, studies and promotions. The registry"
+                 " `promptops.json` and `promptops.evidence/` are committed; the store"
+                 " `.promptops/` is not."),
+    ("code", "from promptops.lab import Lab, Dataset\nfrom promptops.scorers import"
+             " similar_to\n\nlab = Lab()\nlab"),
+    ("code", "prompt = lab.prompt(\"my-prompt\")\nv1 = prompt.save(\"Answer this question:"
+             " {{question}}\", model=\"gpt-4o-mini\", note=\"what is in the code today\")\nv1"),
+    ("code", "# examples = Dataset.read(\"data/examples.csv\", expected=\"answer\")\n# study ="
+             " lab.evaluate([v1], examples, [similar_to(at_least=0.9)])\n# study"),
 )  # fmt: skip
 
 

@@ -1,5 +1,5 @@
-"""A dataset as two lines of text, as a small table and as a DataFrame: what it holds, how it splits, and what was
-guessed.
+"""A dataset as two lines of text, as a small table and as a DataFrame: what it holds, how it
+splits, and what was guessed.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ def _table(dataset: Dataset) -> str:
     below = f"<p style='margin:2px 0;{_LINE}'>and {' and '.join(rest)}</p>" if rest else ""
     table = (
         "<table"
-        f" style='border-collapse:collapse'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f" style='border-collapse:collapse'><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        f"</table>"
     )
     return f"<div style='overflow-x:auto'>{table}</div>{below}"
 

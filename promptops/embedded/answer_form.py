@@ -61,7 +61,8 @@ _FORBIDDEN = re.compile(
     re.I,
 )
 _NEVER = re.compile(
-    r"(?<=\s)(?:must|should|may|is|are)\s++(?:never|not)\s++(?:to\s++)?(?:be\s++)?(?:mentioned|named|said|written|used)\b",
+    r"(?<=\s)(?:must|should|may|is|are)\s++(?:never|not)\s++(?:to\s++)?(?:be\s++)?"
+    r"(?:mentioned|named|said|written|used)\b",
     re.I,
 )
 _BEFORE = 120  # characters before such words in which their subject is read
@@ -90,7 +91,8 @@ _DIGITS = {
 }
 _SPELT = re.compile(
     r"(?P<head>[A-Za-z]{0,8}[-_#])[\"'`]?\s*(?:followed"
-    rf" by|and|plus|then|with)\s++(?:exactly\s++)?(?P<n>{'|'.join(_DIGITS)}|\d{{1,2}})?\s*(?:digits|numbers|numerals)",
+    rf" by|and|plus|then|with)\s++(?:exactly\s++)?(?P<n>{'|'.join(_DIGITS)}|\d{{1,2}})?\s*"
+    rf"(?:digits|numbers|numerals)",
     re.I,
 )
 _ABSENT = re.compile(

@@ -21,7 +21,8 @@ _KINDS = {
     "email": re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"),
     "phone": re.compile(r"(?<!\w)\+?\d[\d ()/-]{6,18}\d(?!\w)"),
     "amount": re.compile(
-        r"[$€£]\s?\d[\d.,]{0,40}|\d[\d.,]{0,40}\s?(?:[$€£]|(?:euros?|dollars?|pounds?|USD|EUR|GBP)\b)",
+        r"[$€£]\s?\d[\d.,]{0,40}|\d[\d.,]{0,40}\s?(?:[$€£]|(?:euros?|dollars?|pounds?|USD|EUR|GBP)"
+        r"\b)",
         re.I,
     ),
     "date": re.compile(

@@ -33,7 +33,8 @@ _NO_FENCE = re.compile(
 )
 
 _YES_NO = re.compile(
-    r"(?:\b(?:with|by|only|just|exactly|simply)\s+){0,4}[\"'`]?\byes\b[\"'`]?\s*(?:or|/|\|)\s*[\"'`]?\bno\b[\"'`]?",
+    r"(?:\b(?:with|by|only|just|exactly|simply)\s+){0,4}[\"'`]?\byes\b[\"'`]?\s*(?:or|/|\|)"
+    r"\s*[\"'`]?\bno\b[\"'`]?",
     re.I,
 )
 _WHETHER = re.compile(r"\b(?:whether|if)\b", re.I)

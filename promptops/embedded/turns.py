@@ -17,7 +17,8 @@ WINDOW = 40_000
 _TAIL = 8_000
 
 _NOUNS = (
-    "ticket|text|input|message|email|mail|question|query|request|review|comment|document|customer|user|sentence|"
+    "ticket|text|input|message|email|mail|question|query|request|review|comment|document|customer|"
+    "user|sentence|"
     "example|post|tweet|complaint|case|issue|q"
 )
 # a line that opens a text to judge, and a line that opens its answer
@@ -32,7 +33,8 @@ REPLIED = (
 )
 _HEADED = (
     r"^#{1,4}[ \t]+(?:the )?(?:(?:support|customer|user|new)["
-    r" _])?(?:ticket|text|input|message|email|mail|question|query|request|review|comment|post|tweet)["
+    r" _])?(?:ticket|text|input|message|email|mail|question|query|request|review|comment|post|"
+    r"tweet)["
     r" \t]*+#*+[ \t]*+\n++"
 )
 _OPENS = re.compile(rf"^[ \t>*#-]*{ASKED}\**[ \t]*:\**[ \t]*|{_HEADED}", re.I | re.M)
@@ -40,19 +42,22 @@ _CLOSES = re.compile(rf"\n[ \t>*#-]*{REPLIED}(?: \(json\))?\**+[ \t]*+:?\**+\s*+
 _ANSWERED = re.compile(rf"^[ \t>*#-]*{REPLIED}\**[ \t]*:\**[ \t]*\S", re.I | re.M)
 _TAG = re.compile(rf"<({_NOUNS})>", re.I)
 _ORDER = re.compile(
-    r"(?:please\s+)?(?:classify|categori[sz]e|triage|label|tag|route|sort|read|analy[sz]e|summari[sz]e|judge|rate|"
+    r"(?:please\s+)?(?:classify|categori[sz]e|triage|label|tag|route|sort|read|analy[sz]e|"
+    r"summari[sz]e|judge|rate|"
     r"decide|determine|answer|handle|process|what|which|is this|extract|translate|describe|look"
     r" at)\b",
     re.I,
 )
 _DECIDE = re.compile(
-    r"(?:please\s+)?(?:classify|categori[sz]e|triage|label|tag|route|sort|judge|rate|decide|determine|extract|answer"
+    r"(?:please\s+)?(?:classify|categori[sz]e|triage|label|tag|route|sort|judge|rate|decide|"
+    r"determine|extract|answer"
     r" in|answer with)\b",
     re.I,
 )
 _ORDER_LINE = re.compile(rf"\A\s*{_ORDER.pattern}[^\n:]{{0,160}}:[ \t]*\n*", re.I)
 _MORE_ORDERS = re.compile(
-    r"[#*\s]*(?:please\s+)?(?:answer|reply|respond|return|output|classify|categor|choose|pick|use|label|possible|format|"
+    r"[#*\s]*(?:please\s+)?(?:answer|reply|respond|return|output|classify|categor|choose|pick|use|"
+    r"label|possible|format|"
     r"give|provide|rules|instructions|keys|fields|priorit|the"
     r" (?:categor|answer|label|priorit|output))",
     re.I,

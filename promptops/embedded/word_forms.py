@@ -16,13 +16,17 @@ Token = str  # a stem, or a cue such as "?ask" that no word can spell
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]{1,3})?|\d[\d.,:/-]*|[?!€$£¥%]", re.UNICODE)
 _INTRODUCES = (
-    r"my|our|the|i|i['’]?m|is|am|this|as|user(?:name)?|account|acct|customer|client|member|ids?|nr|no|number|code|ref|reference|order|ticket|case|name|"
-    r"profile|usuario|cuenta|utilisateur|compte|konto|kunde|kundennummer|benutzer|nutzer|utente|conto|gebruiker|utilizador|conta|kullanıcı|hesap"
+    r"my|our|the|i|i['’]?m|is|am|this|as|user(?:name)?|"
+    r"account|acct|customer|client|member|ids?|nr|no|number|code|ref|reference|order|ticket|"
+    r"case|name|"
+    r"profile|usuario|cuenta|utilisateur|compte|konto|kunde|kundennummer|benutzer|nutzer|utente|"
+    r"conto|gebruiker|utilizador|conta|kullanıcı|hesap"
 )
 # an id says nothing about the subject, nor do the words that introduce one: "my account is", "user
 # id:"
 _CODE = re.compile(
-    rf"(?:(?<![\w'’])(?:{_INTRODUCES})[:,.]?[^\S\n]+){{0,4}}[(#:-]{{0,2}}[^\S\n]{{0,2}}\b[A-Za-z]{{1,4}}[-_#]\d[\w-]*|(?<!\w)#?[A-Za-z]{{0,8}}\d[\w-]*",
+    rf"(?:(?<![\w'’])(?:{_INTRODUCES})[:,.]?[^\S\n]+){{0,4}}["
+    rf"(#:-]{{0,2}}[^\S\n]{{0,2}}\b[A-Za-z]{{1,4}}[-_#]\d[\w-]*|(?<!\w)#?[A-Za-z]{{0,8}}\d[\w-]*",
     re.I,
 )
 _SENTENCE = re.compile(

@@ -20,11 +20,13 @@ MAX_LABELS = 60
 _QUOTES = "\"'`*“”‘’[]<>{} \t"
 _BULLET = re.compile(r"^([ \t]*)(?:[-*•+–]|\(?\d{1,2}[.)]|[a-z][.)])[ \t]+(.*)$")
 _NOT_LABELS = re.compile(
-    r"\b(?:rules?|guidelines?|instructions?|examples?|notes?|steps?|important|tips?|constraints?|style|formats?)\b",
+    r"\b(?:rules?|guidelines?|instructions?|examples?|notes?|steps?|important|tips?|constraints?|"
+    r"style|formats?)\b",
     re.I,
 )
 _KEYS = re.compile(
-    r"\b(?:keys?|fields?|json|object|attributes?|properties|columns?|form|format|template|layout|structure)\b",
+    r"\b(?:keys?|fields?|json|object|attributes?|properties|columns?|form|format|template|layout|"
+    r"structure)\b",
     re.I,
 )
 _ASKS_KEYS = re.compile(
@@ -85,7 +87,8 @@ _PIPED = re.compile(
     r" -]{0,30}[\"'`>]*)+)"
 )
 _VERB = re.compile(
-    r"\b(?:classify|categori[sz]e|label|tag|sort|route|triage|mark|decide)\b[^.\n:]{0,80}?\b(?:as|into|to|between|whether"
+    r"\b(?:classify|categori[sz]e|label|tag|sort|route|triage|mark|decide)\b[^.\n:]{0,80}?\b"
+    r"(?:as|into|to|between|whether"
     r" it is)\b[ \t:]*",
     re.I,
 )

@@ -12,7 +12,8 @@ __all__ = ["chat_of", "model_of", "settings_of", "slug"]
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 # how a provider is reached, not what is asked
 _TRANSPORT = re.compile(
-    r"api.?key|api.?host|base.?url|organi[sz]ation|endpoint|header|timeout|credential|secret|token$",
+    r"api.?key|api.?host|base.?url|organi[sz]ation|endpoint|header|timeout|credential|secret|"
+    r"token$",
     re.IGNORECASE,
 )
 _SAME = {"maxTokens": "max_tokens", "maxOutputTokens": "max_tokens", "topP": "top_p"}

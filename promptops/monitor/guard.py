@@ -196,8 +196,9 @@ def _began(history: Sequence[Deployment]) -> str:
     running = history[-1]
     began = running.at
     for entry in reversed(history):
-        same = entry.canary is not None and running.canary is not None
-        if not same or entry.canary.id != running.canary.id or entry.id != running.id:  # type: ignore[union-attr]
+        if entry.canary is None or running.canary is None:
+            break
+        if entry.canary.id != running.canary.id or entry.id != running.id:
             break
         began = entry.at
     return began.removesuffix("Z").replace(" ", "T")

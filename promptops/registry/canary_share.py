@@ -46,7 +46,8 @@ def key_text(key: object) -> str | None:
         "b",
         "f",
     ):
-        key = key.item()  # type: ignore[attr-defined]  # numpy's own boolean or float, as the value that it is
+        # numpy's own boolean or float, as the value that it is
+        key = key.item()  # type: ignore[attr-defined]
     if isinstance(key, bool):
         return "true" if key else "false"
     if isinstance(key, int):

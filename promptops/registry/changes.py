@@ -68,10 +68,8 @@ def markdown(old: Document, new: Document, registry: Path | None = None) -> str:
     """
     lines: list[str] = []
     if old.get("policy") != new.get("policy"):
-        lines.append(
-            "The registry's policy:"
-            f" {_policies(Policy.from_document(old.get('policy', {})), Policy.from_document(new.get('policy', {})))}"
-        )
+        before, after = (Policy.from_document(side.get("policy", {})) for side in (old, new))
+        lines.append(f"The registry's policy: {_policies(before, after)}")
     for change in changes(old, new):
         lines += (
             ["", f"### {md(change.name)}", *_lines(change, registry)]

@@ -293,7 +293,8 @@ class Editor(RegistryRecord):
             undone, target = history.target(prompt, name, links, named, to)
             if target == now.id and now.canary is None:
                 return replace(now, changed=False)
-            history.find(prompt, name, target).version  # noqa: B018 - refuses to go back to content that no loader serves
+            # refuses to go back to content that no loader serves
+            history.find(prompt, name, target).version  # noqa: B018
             return self.chains.seal(
                 read, name, env, self.chains.link(target, "rollback", author, reason, undoes=undone)
             )
@@ -338,7 +339,8 @@ class Editor(RegistryRecord):
         try:
             return [str(point) for point in gate.unmet(self._request(step), evidence)]
         except (PromptOpsError, OSError) as error:
-            step.wanted.version  # noqa: B018 - content that no loader serves is not promoted, forced or not
+            # content that no loader serves is not promoted, forced or not
+            step.wanted.version  # noqa: B018
             if not force:
                 raise
             return [f"The gate could not be asked: {error}"]

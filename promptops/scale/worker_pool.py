@@ -38,7 +38,8 @@ class WorkerPool:
 
     def __init__(self, project: Project, address: object) -> None:
         try:
-            import distributed  # noqa: F401  # its import takes a second, which a loop must not wait
+            # its import takes a second, which a loop must not wait
+            import distributed  # noqa: F401
         except ImportError:
             raise MissingExtra("workers=", "scale") from None
         scheduler = getattr(getattr(address, "scheduler", None), "address", address)

@@ -85,7 +85,8 @@ def _settler(letters: str) -> Callable[[str], str | None]:
     one = f"[{letters}]"
     whole = re.compile(rf"\W*({one})\W*", re.IGNORECASE)
     marked = re.compile(
-        rf"answer(?:\s+is|\s+would\s+be)?\s*+:?[\s*_`\"']*+(?:option\s++|choice\s++)?[\s*_`\"'(\[]*+({one})(?![\w'\u2019])",
+        rf"answer(?:\s+is|\s+would\s+be)?\s*+:?[\s*_`\"']*+(?:option\s++|choice\s++)?[\s*_`\"'"
+        rf"(\[]*+({one})(?![\w'\u2019])",
         re.IGNORECASE,
     )
     begins = re.compile(rf"[\s*_`]*(?:\(({one})\)|\[({one})\]|({one})(?:[).:\]]|\s*\n|\s+-))")

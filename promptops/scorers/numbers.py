@@ -22,9 +22,12 @@ _WINDOW = 1_000  # characters around the last digit, which hold the last number 
 _DIGITS = 400  # a longer run of digits is not a number that anybody means
 _SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 _NUMBER = re.compile(
-    r"(?:(?<![\w)\]%.])(?<![0-9)\]%]\s)(?P<sign>[-+\u2212])\s?)?(?:[$\u20ac\u00a3\u00a5]\s?(?P<inner>[-\u2212])?)?"
-    r"(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)?(?P<part>(?<=[0-9])\.[0-9]+|(?<![\w.])\.[0-9]+)?(?(whole)|(?(part)|(?!)))"
-    r"(?P<power>[eE][-+]?[0-9]{1,3}(?!\w))?(?:\s?/\s?(?P<under>[0-9]+(?:\.[0-9]+)?)(?![0-9/]))?(?:\s?(?P<scale>thousand|million|billion|trillion)\b)?",
+    r"(?:(?<![\w)\]%.])(?<![0-9)\]%]\s)(?P<sign>[-+\u2212])\s?)?(?:[$\u20ac\u00a3\u00a5]\s?"
+    r"(?P<inner>[-\u2212])?)?"
+    r"(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)?(?P<part>(?<=[0-9])\.[0-9]+|(?<![\w.])"
+    r"\.[0-9]+)?(?(whole)|(?(part)|(?!)))"
+    r"(?P<power>[eE][-+]?[0-9]{1,3}(?!\w))?(?:\s?/\s?(?P<under>[0-9]+(?:\.[0-9]+)?)(?![0-9/]))?"
+    r"(?:\s?(?P<scale>thousand|million|billion|trillion)\b)?",
     re.IGNORECASE,
 )
 _MARKER = re.compile(

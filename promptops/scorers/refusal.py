@@ -26,7 +26,8 @@ _CANNOT = (
 _ACTS = (
     r"(?:help|assist|provide|fulfill?|comply|answer|do"
     r" (?:that|this|so)|support|create|generate|write|give|share|offer|discuss|"
-    r"engage|participate|continue|complete|process|condone|encourage|produce|respond|advise|recommend|promote|facilitate|accommodate)"
+    r"engage|participate|continue|complete|process|condone|encourage|produce|respond|advise|"
+    r"recommend|promote|facilitate|accommodate)"
 )
 _REFUSAL = re.compile(
     rf"\bi(?: (?:really|simply|just))?,? ?{_CANNOT} (?:be able to |in good conscience )?{_ACTS}\b"

@@ -50,7 +50,8 @@ from .rule import Rule, passed, rule, snippet
 __all__ = ["check_checks", "checks", "parsed"]
 
 _FORM = re.compile(
-    r"(?P<no>not\s+)?(?P<name>[a-z][a-z0-9_]*)\s*+(?:\((?P<options>[^()]*)\)\s*+)?(?:(?P<op>>=|<=|==|>|<)\s*+(?P<bound>-?[0-9.eE+-]+)\s*+)?"
+    r"(?P<no>not\s+)?(?P<name>[a-z][a-z0-9_]*)\s*+(?:\((?P<options>[^()]*)\)\s*+)?(?:"
+    r"(?P<op>>=|<=|==|>|<)\s*+(?P<bound>-?[0-9.eE+-]+)\s*+)?"
     r"(?::(?P<argument>.*))?",
     re.DOTALL,
 )

@@ -10,7 +10,8 @@ __all__ = ["sentences", "tokens"]
 
 # words whose period may end a sentence before a capital, and words whose period never does
 _ABBREVIATED = """
-jr sr inc ltd co corp bros etc al ed approx dept est jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun
+jr sr inc ltd co corp bros etc al ed approx dept est jan feb mar apr jun jul aug sep sept oct nov \
+dec mon tue wed thu fri sat sun
 ave blvd rd mt ft u.s u.k u.n a.m p.m ph.d b.a m.a b.sc m.sc d.c ca
 """
 _TITLED = (
@@ -19,7 +20,8 @@ _TITLED = (
 )
 _ABBREVIATIONS, _TITLES = frozenset(_ABBREVIATED.split()), frozenset(_TITLED.split())
 _END = re.compile(
-    r"(?<![.!?\u2026\u3002\uff01\uff1f\u0964])([.!?\u2026\u3002\uff01\uff1f\u0964]++)([\"'\u201d\u2019)\]*_]*+)(?=\s|$)|[\u3002\uff01\uff1f]"
+    r"(?<![.!?\u2026\u3002\uff01\uff1f\u0964])([.!?\u2026\u3002\uff01\uff1f\u0964]++)"
+    r"([\"'\u201d\u2019)\]*_]*+)(?=\s|$)|[\u3002\uff01\uff1f]"
 )
 _PIECES = re.compile(r"\.{2,}|--|[()\[\]{}<>;@#$%&*?!\"\u201c\u201d]|``|[:,](?!\d)")
 _CLITIC = re.compile(r"(?<=[^' ])('(?:s|m|d|ll|re|ve)|n't)$", re.IGNORECASE)

@@ -49,9 +49,8 @@ class Watchdog:
         self._side: SideLoop | None = None
         self._begun: set[str] = set()
         self._pulse = Pulse(self._names)
-        self.stood_still = (  # after `close`: what there is to say of a call that stopped the whole process
-            ""
-        )
+        # after `close`: what there is to say of a call that stopped the whole process
+        self.stood_still = ""
 
     async def each(
         self, name: str, function: Callable[[Any], Any], items: Sequence[Any]

@@ -110,10 +110,8 @@ class Gathered:
         for table in TABLES:
             self._join(table)
             parts = self._packs.get(table, [])
-            if (
-                table in self._rows
-                # only releases before packs, and purges, leave single rows of a table that is packed
-            ):
+            # only releases before packs, and purges, leave single rows of a table that is packed
+            if table in self._rows:
                 found, wrong = arrow_of(table, self._rows[table])
                 self.wrong += wrong
                 parts = [found, *parts]
@@ -195,8 +193,8 @@ def _built(table: str, count: int, columns: dict[str, Any], pack: bytes) -> Any:
 
 
 def arrow_of(table: str, documents: Sequence[Row]) -> tuple[Any, int]:
-    """The pyarrow table of JSON rows, in order, and how many of them were not rows of that table and
-    are left out.
+    """The pyarrow table of JSON rows, in order, and how many of them were not rows of that table
+    and are left out.
 
     A field that this release does not know is ignored; one that is missing is null.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -85,9 +86,10 @@ def _quoted(text: str) -> str:
 
 
 def table_of(name: str, key: str, comment: str, columns: str) -> Table:
-    """A table of lines `column kind comment`."""
+    """A table of lines `column kind comment`; one that is indented further continues the last."""
     listed = []
-    for line in columns.strip().splitlines():
+    for line in re.sub(r"\n {5,}", " ", columns.strip()).splitlines():
         column, kind, text = line.strip().split(None, 2)
-        listed.append(Column(column, kind, text))  # type: ignore[arg-type]  # the literals below, and a test of them
+        # the literals below, and a test of them
+        listed.append(Column(column, kind, text))  # type: ignore[arg-type]
     return Table(name, tuple(key.split()), comment, tuple(listed))

@@ -31,7 +31,8 @@ _RUNS = table_of(
     version_id text content id of the version (`p1-`...)
     model text the model's name that was asked for
     endpoint text name of who answered
-    role text what the call was for: model, target, judge, propose (an optimiser's), probe (a monitor's) or imported
+    role text what the call was for: model, target, judge, propose (an optimiser's), probe (a
+        monitor's) or imported
     example_id text id of the dataset row; null for an ad-hoc call
     example_fingerprint text hash of the example's content, which is what pairs runs
     repeat int 0 for the first answer to the same question
@@ -44,7 +45,8 @@ _RUNS = table_of(
     tokens_in int tokens of the prompt
     tokens_out int tokens of the answer
     tokens_cached int tokens of the prompt that the provider had cached
-    cost_usd float USD of the answer, with what is known of the attempts before it; null if it is unknown or nothing came back
+    cost_usd float USD of the answer, with what is known of the attempts before it; null if it is
+        unknown or nothing came back
     latency_ms float milliseconds of the whole call, retries and waits included
     first_token_ms float milliseconds to the first token of a streaming call
     attempts int how many tries it took
@@ -58,7 +60,8 @@ _RUNS = table_of(
     tokens_reasoning int tokens of the answer that were spent on reasoning
     reasoning text the model's reasoning, kept apart from the answer and capped
     service_tier text the tier that served the call, as the provider named it
-    imported_from text name of the file that the row came in with; null if this project made the call
+    imported_from text name of the file that the row came in with; null if this project made the
+        call
     """,
 )
 _ATTEMPTS = table_of(
@@ -77,7 +80,8 @@ _ATTEMPTS = table_of(
     waited_ms float milliseconds waited before this try, for backoff or pace
     tokens_in int tokens of the prompt
     tokens_out int tokens of the answer
-    cost_usd float USD of this try, 0 if it was certainly not billed; null if unknown, as for one that was sent and broke off
+    cost_usd float USD of this try, 0 if it was certainly not billed; null if unknown, as for one
+        that was sent and broke off
     """,
 )
 _SCORES = table_of(
@@ -147,7 +151,8 @@ _BATCHES = table_of(
     "id",
     "One batch of questions, written before it was handed in to its provider.",
     """
-    id text `b-` and hex digits of the digest of its questions; sent along to the provider if it has a place for it
+    id text `b-` and hex digits of the digest of its questions; sent along to the provider if it
+        has a place for it
     study_id text the study that asked first
     endpoint text name of who was asked
     api text the request form
@@ -165,7 +170,8 @@ _BATCH_EVENTS = table_of(
     batch_id text the batch
     event_at time when it happened
     batch_event text what happened
-    detail text the provider's id of the batch; the keys that were collected, empty for all of them; why there was none
+    detail text the provider's id of the batch; the keys that were collected, empty for all of
+        them; why there was none
     """,
 )
 _VERSIONS = table_of(
@@ -180,7 +186,8 @@ _VERSIONS = table_of(
     document json messages, variables, model, settings, tools, response format
     parents json ids of the versions that it was made from, [] if nothing is known
     created_at time when it was saved
-    made_by text how it was made: null if a person wrote it, else the method (an optimiser's name) and its study
+    made_by text how it was made: null if a person wrote it, else the method (an optimiser's name)
+        and its study
     """,
 )
 _DATASETS = table_of(
@@ -194,7 +201,8 @@ _DATASETS = table_of(
     n_examples int number of examples
     created_at time when it was first used
     columns json names of its columns, and what they are used for
-    origin json the file that it was read from, from the project's folder; its columns' roles, and the line of each row
+    origin json the file that it was read from, from the project's folder; its columns' roles, and
+        the line of each row
     """,
 )
 _EXAMPLES = table_of(

@@ -60,8 +60,9 @@ def is_calibrated(kappa: Kappa | None) -> bool:
     """At least 30 labelled answers, moderate agreement (kappa >= 0.4), and an interval that
     excludes chance (0).
     """
-    good = kappa is not None and kappa.value is not None and kappa.low is not None
-    return bool(good and kappa.n >= ENOUGH and kappa.value >= MODERATE and kappa.low > 0)  # type: ignore[union-attr, operator]  # good
+    if kappa is None or kappa.value is None or kappa.low is None:
+        return False
+    return bool(kappa.n >= ENOUGH and kappa.value >= MODERATE and kappa.low > 0)
 
 
 def kappa_of(judge: Sequence[float], human: Sequence[float]) -> Kappa | None:

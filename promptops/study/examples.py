@@ -173,7 +173,8 @@ class Examples:
             scorer_versions = {own.name: own.version for own in self._study.record.scorers}
             if name and name not in scorer_versions:
                 raise StudyError(
-                    f"{self._study.name} has no scorer {name!r}; it has {', '.join(scorer_versions)}."
+                    f"{self._study.name} has no scorer {name!r}; it has"
+                    f" {', '.join(scorer_versions)}."
                 )
             frame = answers.figures_by_example(
                 self._store, self._arms(), name, scorer_versions.get(name, "")
@@ -265,7 +266,8 @@ class Examples:
             _print,
         ) = found[arm.version]
         return Side(
-            arm.label, run, output, failure, detail or "", cost, latency, tokens_in, tokens_out, attempts, _messages(request),
+            arm.label, run, output, failure, detail or "", cost, latency, tokens_in, tokens_out,
+            attempts, _messages(request),
             tuple(scores.get(run, ())), tuple(attempts_of(self._store, run)),
         )  # fmt: skip
 

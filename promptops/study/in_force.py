@@ -65,7 +65,8 @@ def planned_in_force(
     """The same of a plan, whose versions may not be made yet: how alpha is shared, and how many
     candidates were judged on these examples against what serves in prod.
     """
-    prompt, policy = str(document["prompt"]), Policy.from_document(document["policy"])  # type: ignore[arg-type]
+    prompt = str(document["prompt"])
+    policy = Policy.from_document(document["policy"])  # type: ignore[arg-type]
     out = [f"For a promotion, {shared_alpha(policy, str(policy.primary), max(finalists, 1))}"]
     registry = project.registry
     serving = registry.serving(prompt, "prod") if prompt in registry.names() else None

@@ -165,7 +165,8 @@ def peek(study: RecordedStudy, candidate: object, baseline: object) -> Compared:
     if not chosen:
         raise StudyError(
             why_unscored(found)
-            or f"no example of {study.name} is answered by both {b.label} and {a.label} yet; look again in a moment."
+            or f"no example of {study.name} is answered by both {b.label} and {a.label} yet; look"
+            f" again in a moment."
         )
     mixed = other_models(store, sources[::-1], record.scorers)
     out = _compared(study, [part(arm, chosen) for arm in found], looked=True, mixed=mixed)
@@ -228,7 +229,8 @@ def _pass_row(study: RecordedStudy, arm: Arm, k: int, scorer: str) -> dict[str, 
     if scorer not in arm.scores:
         raise StudyError(
             why_unscored([arm])
-            or f"{arm.label} has no scores by {scorer!r}; the study's scorers are {', '.join(ref.name for ref in study.record.scorers)}."
+            or f"{arm.label} has no scores by {scorer!r}; the study's scorers are"
+            f" {', '.join(ref.name for ref in study.record.scorers)}."
         )
     outcomes = arm.scores[scorer]
     if not outcomes.binary:

@@ -89,10 +89,8 @@ class Declared:
         for key in document:
             if key not in known:
                 near = difflib.get_close_matches(key, known, 1)
-                raise StudyError(
-                    f"{path.name} has the key {key!r};"
-                    f" {f'did you mean {near[0]!r}?' if near else 'its keys are ' + ', '.join(known)}"
-                )
+                hint = f"did you mean {near[0]!r}?" if near else f"its keys are {', '.join(known)}"
+                raise StudyError(f"{path.name} has the key {key!r}; {hint}")
         for key in ("prompt", "candidate", "baseline", "dataset", "scorers"):
             if not document.get(key):
                 raise StudyError(

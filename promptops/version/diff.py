@@ -168,7 +168,8 @@ class VersionDiff:
         """The changes as HTML, insertions and deletions marked."""
         rows = "".join(
             f"<p><b>{esc(role)}</b></p><pre"
-            f" style='white-space:pre-wrap'>{''.join(_HTML[tag].format(esc(text)) for tag, text in pieces)}</pre>"
+            f" style='white-space:pre-wrap'>"
+            f"{''.join(_HTML[tag].format(esc(text)) for tag, text in pieces)}</pre>"
             for role, pieces in self.changed()
         )
         rows += "".join(

@@ -78,7 +78,9 @@ def to_text(name: str, kind: str, value: object) -> str:
         _refuse_surrogates(name, text)
         return text
     try:
-        return number(value) if kind == "number" else canonical(value, name)  # type: ignore[arg-type]
+        if kind == "number":
+            return number(value)  # type: ignore[arg-type]
+        return canonical(value, name)
     except VersionError as error:
         raise RenderError(f"variable {name!r} cannot be filled: {error}") from None
 

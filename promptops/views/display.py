@@ -21,7 +21,8 @@ __all__ = ["Shown", "View", "fitting", "put"]
 
 MOST = 90_000  # bytes of a view in a saved notebook; what the widget adds is small
 _RULES = """<style>div:has(.STILL):not(:has(.LIVE)):has(+div .LIVE){display:none!important}
-.jp-OutputArea-child:has(.STILL)+.jp-OutputArea-child:not(:has(.LIVE)){display:none!important}</style>"""
+.jp-OutputArea-child:has(.STILL)+.jp-OutputArea-child:not(:has(.LIVE)){display:none!important}\
+</style>"""
 
 
 _CELLS = CellWidgets()  # a kernel is one process: its cells are its own

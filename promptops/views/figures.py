@@ -60,10 +60,8 @@ def power_curve(comparison: Comparison) -> str:
     needed = figures.n_needed if figures.gain > 0 else None
     top = max(figures.n * 1.2, min(needed or 0, 200_000) * 1.25, 40)
     sure = max((_SURE / figures.effect) ** 2 if figures.effect else 0.0, 40)
-    if (
-        top > 8 * sure
-        # a study far larger than it takes: show where the curve rises, and say in words how much larger
-    ):
+    # a study far larger than it takes: show where the curve rises, and say how much larger
+    if top > 8 * sure:
         top = 2 * sure
     sizes = sorted(
         {max(round(top * (step / 48) ** 2), 2) for step in range(6, 49)}
@@ -183,10 +181,9 @@ def pareto(comparison: Comparison, measure: str) -> str:
         else (1, "milliseconds per answer")
     )
     points = [replace(point, x=point.x * scale) for point in points]
-    title = (
-        f"{_traded(figures.gain, found.candidate - found.baseline, measure, *(arm[0] for arm in arms))};"
-        " up and to the left is better"
-    )
+    more = found.candidate - found.baseline
+    traded = _traded(figures.gain, more, measure, *(arm[0] for arm in arms))
+    title = f"{traded}; up and to the left is better"
     return f"<p class='dim'>{esc(title)}.</p>" + svg.scatter(
         points, title=title, x_axis=unit, y_axis=figures.name
     )

@@ -278,7 +278,8 @@ def _confusion(report: JudgeReport) -> str:
     ]
     return (
         "<h3>Judge against people,"
-        f" answers</h3>{grid(columns, rows, caption='answers of the judge against those of people')}"
+        f" answers</h3>"
+        f"{grid(columns, rows, caption='answers of the judge against those of people')}"
     )
 
 

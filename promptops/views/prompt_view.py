@@ -96,5 +96,6 @@ def prompt(shown: Prompt) -> str:
         )
     columns = ["version", "serves in", "note", "model", "text", "saved"]
     return page(
-        f"<p><b>{esc(shown.name)}</b></p>{grid(columns, rows, caption=f'versions of {shown.name}, newest first')}"
+        f"<p><b>{esc(shown.name)}</b></p>"
+        f"{grid(columns, rows, caption=f'versions of {shown.name}, newest first')}"
     )

@@ -205,7 +205,8 @@ def render_html(version: PromptVersion, example: Any, study: Any) -> str:
     values = study.recorded.dataset.values_for(version, example)
     rendered = version.render(values)
     parts = "".join(
-        f"<p class='dim'>{esc(message['role'])}</p><pre>{esc(without_data(str(message.get('content') or ''))[:_TEXT])}</pre>"
+        f"<p class='dim'>{esc(message['role'])}</p><pre>"
+        f"{esc(without_data(str(message.get('content') or ''))[:_TEXT])}</pre>"
         for message in rendered
     )
     return (

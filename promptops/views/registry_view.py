@@ -49,7 +49,8 @@ def deployment_html(deployment: Deployment) -> str:
         else ""
     )
     return page(
-        f"<div class='card' style='--po-accent:{in_text(tint)}'><b class='v'>{esc(title + share)}</b><p"
+        f"<div class='card' style='--po-accent:{in_text(tint)}'><b"
+        f" class='v'>{esc(title + share)}</b><p"
         f" class='dim'>{esc(' · '.join(facts))}</p>{wording}{reasons}</div>"
     )
 

@@ -285,6 +285,8 @@ def _labels(placed: list[tuple[float, float, Point]], top: float, bottom: float)
         name = folded(point.name, 28)
         shown = name[0] + ("…" if len(name) > 1 else "")
         out.append(
-            f"<text x='{x + (-11 if left else 11):.1f}' y='{at:.1f}' text-anchor='{'end' if left else 'start'}' font-weight='{600 if point.front else 400}'>{esc(shown)}</text>"
+            f"<text x='{x + (-11 if left else 11):.1f}' y='{at:.1f}'"
+            f" text-anchor='{'end' if left else 'start'}'"
+            f" font-weight='{600 if point.front else 400}'>{esc(shown)}</text>"
         )
     return out

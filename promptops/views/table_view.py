@@ -48,7 +48,8 @@ def report_html(comparison: TableComparison) -> str:
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{esc(title)}:'
         f" promptops comparison</title>{STYLE}{PAGE}</head>"
         "<body><main><div"
-        f" class='{ROOT}'><h1>{esc(title)}</h1>{body(comparison)}{_said(comparison)}{_flips(comparison)}</div></main></body></html>\n"
+        f" class='{ROOT}'><h1>{esc(title)}</h1>{body(comparison)}{_said(comparison)}"
+        f"{_flips(comparison)}</div></main></body></html>\n"
     )
 
 

@@ -52,7 +52,7 @@ def test_every_question_is_asked_in_one_place(measured: tuple[Any, Any]) -> None
 # What the plan wants is 0 of each (10 of `Any`): these are what is left, and they only get smaller.
 CEILINGS = {
     "Any per 1,000 lines": 17.6,
-    "lines past 100 characters": 124,
+    "lines past 100 characters": 0,
     "files past 350 lines": 0,
     "functions past 50 lines": 37,
     "functions past 7 parameters": 17,
