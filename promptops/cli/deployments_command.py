@@ -272,7 +272,7 @@ def _through_lab(
         )
         step |= {"found": asked.found, "author": who(named, path)}
         return _promoted(path, True, asked.request.evidence, name, version, env, **step)
-    entry: object = lab.promote(saved, env=env, study=found, **step).entry
+    entry: Deployment = lab.promote(saved, env=env, study=found, **step).entry
     return entry
 
 
