@@ -67,17 +67,13 @@ def make_evidence(
     """
     policy = policy or verdict.policy
     first = isinstance(subject, Arm)
-    grounds = grounds or (
-        ComparisonContext() if first else subject.grounds  # type: ignore[union-attr]
-    )
-    arms = (
-        {"candidate": subject}
-        if isinstance(subject, Arm)
-        else {"candidate": subject.candidate, "baseline": subject.baseline}
-    )
-    primary = policy.primary or (
-        next(iter(subject.scores)) if isinstance(subject, Arm) else subject.primary_name
-    )
+    if isinstance(subject, Arm):
+        grounds = grounds or ComparisonContext()
+        arms, primary = {"candidate": subject}, policy.primary or next(iter(subject.scores))
+    else:
+        grounds = grounds or subject.grounds
+        arms = {"candidate": subject.candidate, "baseline": subject.baseline}
+        primary = policy.primary or subject.primary_name
     draft = drafted(arms, primary, policy, grounds, verdict)
     draft["classes"] = written_classes(list(arms.items()), draft["examples"], grounds.labels)
     named = [rail.tag for rail in policy.guardrails if rail.tag is not None]

@@ -277,8 +277,7 @@ def gate_html(points: tuple[str, ...], label: str, env: str, incumbent: str | No
     listed = "".join(f"<li>{esc(point)}</li>" for point in points)
     return (
         f"<div class='card' style='--po-accent:{in_text(BAD)}'><b class='v'>▼ the gate would"
-        f" refuse</b>"
-        f" <span class='dim'>{esc(label)} to {esc(env)}{esc(against)}</span><ul>{listed}</ul></div>"
+        f" refuse</b> <span class='dim'>{esc(label)} to {esc(env)}{esc(against)}</span><ul>{listed}</ul></div>"
     )
 
 
