@@ -277,7 +277,8 @@ def gate_html(points: tuple[str, ...], label: str, env: str, incumbent: str | No
     listed = "".join(f"<li>{esc(point)}</li>" for point in points)
     return (
         f"<div class='card' style='--po-accent:{in_text(BAD)}'><b class='v'>▼ the gate would"
-        f" refuse</b> <span class='dim'>{esc(label)} to {esc(env)}{esc(against)}</span><ul>{listed}</ul></div>"
+        f" refuse</b> <span class='dim'>{esc(label)} to {esc(env)}{esc(against)}</span>"
+        f"<ul>{listed}</ul></div>"
     )
 
 
@@ -295,8 +296,7 @@ def serving_html(project: Project, prompt: str) -> str:
             shown = chip(f"v{now.canary.number}", colour(now.canary.number))
             share = (
                 f" {shown} <span style='color:{in_text(UNSURE)}'>canary, {now.canary.percent:g} %"
-                f" of the"
-                " keys</span>"
+                " of the keys</span>"
             )
         ground = f"evidence {now.evidence[:12]}" if now.evidence else "no evidence"
         forced = f" <b style='color:{in_text(BAD)}'>forced</b>" if now.forced else ""
