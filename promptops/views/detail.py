@@ -112,11 +112,13 @@ def _side(side: Side, shown: str, study: Study) -> str:
         f"<p class='dim'>{esc(role)}</p><pre>{_text(text)}</pre>" for role, text in side.request
     )
     return (
-        f"<p>{chip(side.label, colour(number))}</p><pre>{shown or '<i>no answer</i>'}</pre>{failed}{scores}<p"
+        f"<p>{chip(side.label, colour(number))}</p><pre>{shown or '<i>no answer</i>'}</pre>"
+        f"{failed}{scores}<p"
         f" class='dim'>{esc(facts)}</p>"
         + (f"<details><summary>messages as sent</summary>{sent}</details>" if sent else "")
         + (
-            f"<details><summary>{words.count(len(side.tries), 'attempt')}</summary>{_tries(side)}</details>"
+            f"<details><summary>{words.count(len(side.tries), 'attempt')}</summary>{_tries(side)}"
+            f"</details>"
             if side.tries
             else ""
         )
@@ -131,7 +133,8 @@ def _scores(side: Side) -> str:
             breaking(score.scorer),
             (
                 "<span"
-                f" style='color:{_tint(score.value, score.passed)}'>{_value(score.value, score.passed)}</span>"
+                f" style='color:{_tint(score.value, score.passed)}'>"
+                f"{_value(score.value, score.passed)}</span>"
             ),
             f"<span class='dim'>{esc(shorten(score.reason, 400))}</span>",
         )
