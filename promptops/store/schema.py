@@ -101,7 +101,8 @@ _SCORES = table_of(
     unscored text why there is no value; null if there is one
     category text a nominal verdict
     scored_at time when it was judged
-    judged_by json the models whose replies the judgement rests on, as a list of [name, fingerprint or null]; null if none was asked
+    judged_by json the models whose replies the judgement rests on, as a list of [name,
+        fingerprint or null]; null if none was asked
     """,
 )
 _STUDY_RUNS = table_of(
