@@ -97,7 +97,7 @@ def _verdict(value: object) -> bool:
 
 
 _OBJECT = _map(_any)
-_REQUIRED: dict[str, tuple[Callable[[Any], bool], str]] = {
+_REQUIRED: dict[str, tuple[Callable[[object], bool], str]] = {
     "prompt": (_text, "a text"),
     "candidate": (_text, "a text"),
     "baseline": (_or_none(_text), "a text or null"),
@@ -112,7 +112,7 @@ _REQUIRED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "figures": (_OBJECT, "an object"),
     "verdict": (_verdict, f"an object whose decision is {', '.join(_DECISIONS)}"),
 }
-_OPTIONAL: dict[str, tuple[Callable[[Any], bool], str]] = {
+_OPTIONAL: dict[str, tuple[Callable[[object], bool], str]] = {
     "metrics": (_map(_map(_list(_amount))), "lists of numbers by metric and arm"),
     "clusters": (_or_none(_list(_text)), "a list of labels or null"),
     "repeats": (_map(_whole), "a number per arm"),

@@ -24,7 +24,7 @@ class Stamp:
     only one; of several it is unknown, and nothing is written.
     """
 
-    def on_start(self, span: Any, parent_context: Any = None) -> None:
+    def on_start(self, span: Any, parent_context: object = None) -> None:
         """Write the attributes; never raises."""
         try:
             identity = last_rendered()

@@ -39,7 +39,7 @@ def renamed(document: object) -> Any:
     return _by_names(document, _FORMER, _FORMER_GUARDRAIL)
 
 
-def by_former_names(document: object) -> Any:
+def by_former_names(document: object) -> object:
     """The same by the names of format 1, over which ids and digests of that format were made."""
     return _by_names(document, _reversed(_FORMER), _reversed(_FORMER_GUARDRAIL))
 
@@ -48,7 +48,7 @@ def _reversed(names: Mapping[str, str]) -> dict[str, str]:
     return {new: old for old, new in names.items()}
 
 
-def _by_names(document: object, names: Mapping[str, str], rails: Mapping[str, str]) -> Any:
+def _by_names(document: object, names: Mapping[str, str], rails: Mapping[str, str]) -> object:
     if not isinstance(document, Mapping):
         return document
     for old, new in names.items():

@@ -139,7 +139,7 @@ def _column(
         _spread(values, outcomes.examples, place)
         for values in (outcomes.scored, outcomes.attempted)
     )
-    tally: dict[str, Any] = {"binary": outcomes.binary}
+    tally: dict[str, object] = {"binary": outcomes.binary}
     if attempted != asked:
         tally["attempted"] = _short(attempted)
     if scored != [

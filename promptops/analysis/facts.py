@@ -318,7 +318,7 @@ def _known(value: float) -> float | None:
     return None if value != value else value
 
 
-def rounded(value: object) -> Any:
+def rounded(value: object) -> object:
     """JSON-ready: 12 significant figures, None for what is not finite, tuples as lists."""
     if isinstance(value, float):
         return None if not math.isfinite(value) else float(f"{value:.12g}")

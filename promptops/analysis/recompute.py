@@ -177,7 +177,7 @@ def _beside(
     return {**limit_figures(verdict, grounds), **class_figures(arms, scorer, grounds)}
 
 
-def _figures_of(document: Mapping[str, object]) -> dict[str, Any]:
+def _figures_of(document: Mapping[str, object]) -> dict[str, object]:
     return {
         key: value
         for key, value in document.items()

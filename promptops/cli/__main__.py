@@ -176,7 +176,7 @@ def group() -> click.Group:
             with formatter.section("Commands"):
                 formatter.write_dl([(name, SUMMARIES[name]) for name in self.list_commands(ctx)])
 
-        def invoke(self, ctx: click.Context) -> Any:
+        def invoke(self, ctx: click.Context) -> object:
             try:
                 return super().invoke(ctx)
             except (

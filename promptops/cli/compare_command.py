@@ -120,7 +120,7 @@ def _show(found: TableComparison, options: dict[str, Any]) -> None:
         )
 
 
-def _check_tasks(options: dict[str, Any], several: bool) -> None:
+def _check_tasks(options: dict[str, object], several: bool) -> None:
     """Raises UsageError for options that do not go with tasks."""
     if options["tasks"] and (several or options["tags"] is None):
         raise click.UsageError(

@@ -140,7 +140,7 @@ def _arms(study: Study) -> list[str]:
     ]
 
 
-def _deploy(lab: Lab, study: Study, v1: Any, v2: Any) -> None:
+def _deploy(lab: Lab, study: Study, v1: object, v2: object) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # said in step 1: the embedded model is no LLM
         click.echo(f"   {lab.promote(v1, env='prod', study=study)!r}")

@@ -185,7 +185,7 @@ def canary(
     path: str,
     dry_run: bool,
     as_json: bool,
-    **guards: Any,
+    **guards: object,
 ) -> None:
     """Widen NAME's canary in ENV to PERCENT, finish it (everyone gets it), abort it (nobody does),
     or guard it: judge it by its live calls.

@@ -47,7 +47,7 @@ def explained(run: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(run)
-    def explaining(*args: Any, **options: Any) -> Any:
+    def explaining(*args: object, **options: Any) -> object:
         try:
             return run(*args, **options)
         except (PromptOpsError, BrokenPipeError):

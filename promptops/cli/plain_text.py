@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import io
 import unicodedata
-from typing import Any
 
 __all__ = ["plain_where_needed"]
 
@@ -37,7 +36,7 @@ _PLAIN = {
 }
 
 
-def plain_where_needed(stream: Any) -> None:
+def plain_where_needed(stream: object) -> None:
     """Let a text stream write the nearest plain character where its encoding lacks one."""
     codecs.register_error("promptops-plain", _nearest)
     if isinstance(stream, io.TextIOWrapper) and stream.errors != "promptops-plain":

@@ -186,7 +186,7 @@ def _facts(entry: SavedEntry) -> dict[str, Any]:
     }
 
 
-def _text(facts: dict[str, Any], content: dict[str, Any]) -> str:
+def _text(facts: dict[str, object], content: dict[str, Any]) -> str:
     """A version as people read it: facts, settings, then each message under its role."""
     import json
 

@@ -184,7 +184,7 @@ def _environments(
             yield _environment(editor, name, env, every)
 
 
-def _environment(editor: Editor, name: str, env: str, every: bool) -> dict[str, Any]:
+def _environment(editor: Editor, name: str, env: str, every: bool) -> dict[str, object]:
     """The row of one environment; every: whether its earlier evidence is checked too."""
     from .verify import check as checked
     from .verify import grounds, summary

@@ -103,7 +103,7 @@ def _with_split(example: Example) -> Example:
 def _draft(place: int, row: dict[str, object], roles: Roles, source: Source) -> _Draft:
     where = source.at
 
-    def read(role: str, column: str | None, reader: Callable[[Any], Any]) -> Any:
+    def read(role: str, column: str | None, reader: Callable[[object], object]) -> Any:
         try:
             return reader(row.get(column)) if column is not None else reader(None)
         except ValueError as error:

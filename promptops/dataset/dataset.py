@@ -160,8 +160,8 @@ class Dataset:
     @overload
     def __getitem__(self, key: slice) -> Dataset: ...
     @overload
-    def __getitem__(self, key: str) -> list[Any]: ...
-    def __getitem__(self, key: int | slice | str) -> Example | Dataset | list[Any]:
+    def __getitem__(self, key: str) -> list[object]: ...
+    def __getitem__(self, key: int | slice | str) -> Example | Dataset | list[object]:
         """An example by position, a dataset by slice, a column (None if absent) by name."""
         if isinstance(key, slice):
             return self._with(self.examples[key])
@@ -291,7 +291,7 @@ class Dataset:
         """With this example in the place of the one of its id, or at the end."""
         return self._put(self._index().get(example.id, len(self)), example)
 
-    def replaced(self, id: str, /, **changes: Any) -> Dataset:
+    def replaced(self, id: str, /, **changes: object) -> Dataset:
         """With fields of one example changed: `replaced("t-17", expected="refund")`.
 
         Args:
@@ -323,7 +323,7 @@ class Dataset:
     def _ipython_key_completions_(self) -> list[str]:
         return list(self.columns)
 
-    def __getattr__(self, name: str) -> list[Any]:
+    def __getattr__(self, name: str) -> list[object]:
         """A column by its name, where the dataset has no attribute of that name."""
         if not name.startswith("_") and name not in type(self).__slots__ and name in self.columns:
             return self[name]

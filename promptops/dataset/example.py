@@ -65,7 +65,7 @@ class Example:
             return getattr(self, name)
         raise KeyError(name)
 
-    def beside(self, columns: Mapping[str, Any]) -> Example:
+    def beside(self, columns: Mapping[str, object]) -> Example:
         """The same example as it is judged beside one answer, with that answer's own columns among
         its inputs. Its fingerprint stays.
         """

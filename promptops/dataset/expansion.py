@@ -34,7 +34,7 @@ def within(rows: Iterable[dict[str, object]], packed: int, name: str) -> Iterato
 
 def within_cells(
     rows: Iterable[tuple[object, ...]], packed: int, name: str
-) -> Iterator[tuple[Any, ...]]:
+) -> Iterator[tuple[object, ...]]:
     """As `within`, of rows without names."""
     most, size = most_of(packed), 0
     for row in rows:

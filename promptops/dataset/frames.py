@@ -87,7 +87,7 @@ def _text(value: Any) -> str:
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
 
 
-def _base(value: Any) -> Any:
+def _base(value: Any) -> object:
     return next(
         kind(value)
         for kind in (bool, int, float, str)
@@ -95,7 +95,7 @@ def _base(value: Any) -> Any:
     )
 
 
-def open_frame(x: Any) -> Source | None:
+def open_frame(x: object) -> Source | None:
     """The rows of a DataFrame, an Arrow table or a Hugging Face dataset; None for anything else."""
     notes: list[str] = []
     if hasattr(x, "collect") and hasattr(x, "collect_schema"):  # a polars LazyFrame
@@ -141,7 +141,7 @@ def _plain_rows(
         yield place, {str(name): plain(cell, str(name), at(place)) for name, cell in row.items()}
 
 
-def _pandas(frame: Any, notes: list[str]) -> Iterator[Mapping[Any, Any]]:
+def _pandas(frame: Any, notes: list[str]) -> Iterator[Mapping[object, object]]:
     if frame.columns.nlevels > 1:
         raise DatasetError(
             "the DataFrame's columns have several levels; give each one name before it is read."
@@ -157,7 +157,7 @@ def _pandas(frame: Any, notes: list[str]) -> Iterator[Mapping[Any, Any]]:
     yield from cells.where(frame.notna(), None).to_dict("records")
 
 
-def _hub(data: Any, notes: list[str]) -> Iterator[Mapping[Any, Any]]:
+def _hub(data: Any, notes: list[str]) -> Iterator[Mapping[object, object]]:
     """Rows of a Hugging Face dataset, class numbers as their names."""
     names = {
         column: feature.names

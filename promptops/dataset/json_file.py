@@ -67,7 +67,9 @@ def _items(path: File, encoding: str, notes: list[str]) -> Iterator[Row]:
         yield line, value
 
 
-def items_of(text: str, path: File, notes: list[str]) -> Iterator[tuple[int, int, dict[str, Any]]]:
+def items_of(
+    text: str, path: File, notes: list[str]
+) -> Iterator[tuple[int, int, dict[str, object]]]:
     """(line, place in the text, object) of every item.
 
     Raises DatasetError naming line and fault.
@@ -133,7 +135,7 @@ def _skip(text: str, position: int) -> int:
     return position
 
 
-def _object(read: Any, path: File, line: int) -> dict[str, Any]:
+def _object(read: Any, path: File, line: int) -> dict[str, object]:
     try:
         value = read()
     except ValueError as error:

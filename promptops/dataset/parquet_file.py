@@ -42,7 +42,7 @@ def write_parquet(examples: Sequence[Example], columns: Sequence[str], path: Pat
     parquet.write_table(table, path)
 
 
-def _cell(example: Example, column: str) -> Any:
+def _cell(example: Example, column: str) -> object:
     if column not in RESERVED:
         return example.inputs.get(column, _ABSENT)
     value = getattr(example, column)
@@ -60,7 +60,7 @@ def _kind(cells: Sequence[object]) -> str | None:
 
 def own_rows(
     metadata: Mapping[bytes, bytes] | None, rows: Iterable[dict[str, object]], name: str
-) -> Iterator[dict[str, Any]] | None:
+) -> Iterator[dict[str, object]] | None:
     """The rows of a file that `write_parquet` wrote, as it was given them; None for another file.
 
     Raises DatasetError if the metadata is damaged.
@@ -80,7 +80,7 @@ def own_rows(
 
 def _restored(
     rows: Iterable[dict[str, Any]], inputs: Sequence[str], as_json: frozenset[str], name: str
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     for number, row in enumerate(rows):
         found: dict[str, Any] = {}
         for column, value in row.items():

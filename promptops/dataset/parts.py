@@ -84,7 +84,7 @@ def checked_column(column: str, columns: Sequence[str], of: str) -> str:
     raise DatasetError(f"{of!r} has no column {column!r}; {hint}")
 
 
-def cell_of(example: Example, name: str) -> Any:
+def cell_of(example: Example, name: str) -> object:
     """An example's own field, or the value of one of its columns."""
     return getattr(example, name) if name in RESERVED else example.inputs.get(name)
 

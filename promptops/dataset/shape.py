@@ -32,7 +32,7 @@ def flatten(rows: list[Row], source: Source, *, chats: bool) -> tuple[list[Row],
     return rows, ()
 
 
-def _unnested(row: Mapping[str, object], where: str) -> dict[str, Any]:
+def _unnested(row: Mapping[str, object], where: str) -> dict[str, object]:
     inputs = row.get("inputs")
     if not isinstance(inputs, Mapping):
         raise DatasetError(
@@ -108,7 +108,7 @@ def _turn(messages: Sequence[Mapping[str, object]], where: str) -> dict[str, Any
         if message["role"] == "assistant"
     ]
     notes = [answer for answer in answers if answer]
-    turn: dict[str, Any] = {
+    turn: dict[str, object] = {
         "message": text,
         "history": [dict(message) for message in messages[int(system) : last]],
         "system": system,

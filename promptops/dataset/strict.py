@@ -70,7 +70,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"it holds {name}, which JSON has no place for")
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         seen: set[str] = set()

@@ -17,7 +17,7 @@ from .roles import likely
 __all__ = ["Renders", "check", "values_for"]
 
 Renders: TypeAlias = (
-    Any  # a PromptVersion, or a saved or served version, which holds one as `.version`
+    object  # a PromptVersion, or a saved or served version, which holds one as `.version`
 )
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)

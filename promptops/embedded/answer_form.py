@@ -286,7 +286,7 @@ def _spaced(key: str) -> str:
 
 def absent_values(
     text: str, keys: Sequence[str], shots: Sequence[Shot], notes: Mapping[str, str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """key -> what to write where the text holds no such id: as the examples do, else as the prompt
     says: null, "" or a word.
     """

@@ -67,5 +67,5 @@ class Brief:
     shots: tuple[Shot, ...] = ()
     format: Format = Format()
     samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    absent: Mapping[str, Any] = field(default_factory=dict)
+    absent: Mapping[str, object] = field(default_factory=dict)
     unsaid: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ class _Shaped:
 
     __slots__ = ()
 
-    def model_dump(self, **_: object) -> dict[str, Any]:
+    def model_dump(self, **_: object) -> dict[str, object]:
         """The answer as plain dicts and lists."""
         return asdict(self)  # type: ignore[call-overload,no-any-return]
 
@@ -127,7 +127,7 @@ class Completions:
 
     def create(
         self, *, messages: object, stream: bool = False, n: int = 1, **settings: object
-    ) -> Any:
+    ) -> object:
         """A ChatCompletion with n choices, or with stream=True an iterator of chunks.
 
         Raises SetupError if the request demands the call of a tool.

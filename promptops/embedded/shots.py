@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from itertools import pairwise
-from typing import Any
 
 from .brief import Shot
 from .turns import ASKED, REPLIED
@@ -49,7 +48,7 @@ def shot(question: str, answer: str) -> Shot:
     return Shot(_bare(question), answer.strip(), fields_of_answer(answer))
 
 
-def fields_of_answer(answer: str) -> dict[str, Any]:
+def fields_of_answer(answer: str) -> dict[str, object]:
     """The values of a JSON object, or of ``Name: value`` lines; {} for prose."""
     parsed = _object_in(answer)
     if parsed is not None:
@@ -61,7 +60,7 @@ def fields_of_answer(answer: str) -> dict[str, Any]:
     return {}
 
 
-def _object_in(text: str) -> tuple[dict[str, Any], int] | None:
+def _object_in(text: str) -> tuple[dict[str, object], int] | None:
     """The first JSON object of a text that starts with one (a code fence before it is skipped), and
     where it ends.
     """

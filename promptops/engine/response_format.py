@@ -121,7 +121,7 @@ def _fault_of_arguments(function: Mapping[str, object], parameters: object) -> s
 
 def _offered(request: Mapping[str, object]) -> tuple[dict[Any, Any], bool]:
     """(name -> schema of its parameters or None, whether these are all that may be called)."""
-    offered: dict[Any, Any] = {}
+    offered: dict[Any, object] = {}
     tools, closed = request.get("tools"), False
     for tool in tools if isinstance(tools, (list, tuple)) else ():
         kind = tool.get("type", "function") if isinstance(tool, Mapping) else None
@@ -143,7 +143,7 @@ def _offered(request: Mapping[str, object]) -> tuple[dict[Any, Any], bool]:
     return offered, closed
 
 
-def _parameters(described: Mapping[str, object]) -> Any:
+def _parameters(described: Mapping[str, object]) -> object:
     found = described.get("parameters")
     return found if isinstance(found, Mapping) else None
 
@@ -154,7 +154,7 @@ def _misfits(schema: object, value: object, whole: str) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _validator(schema: str) -> Any:
+def _validator(schema: str) -> object:
     """A validator, made once for all answers; None if the schema cannot be checked here."""
     try:
         return compiled(json.loads(schema))

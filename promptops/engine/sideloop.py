@@ -115,7 +115,7 @@ class SideLoop:
         return asyncio.Task(work, loop=loop, **options)
 
 
-class _Steps(Coroutine[Any, Any, Any]):
+class _Steps(Coroutine[object, object, object]):
     """A coroutine whose steps are noted at its loop.
 
     Anyone who inspects it sees the coroutine itself.
@@ -126,7 +126,7 @@ class _Steps(Coroutine[Any, Any, Any]):
     ) -> None:
         self._side, self.call, self._work = side, call, work
 
-    def send(self, value: object) -> Any:
+    def send(self, value: object) -> object:
         """One step on."""
         before = self._side.step(self.call)
         try:
@@ -134,7 +134,7 @@ class _Steps(Coroutine[Any, Any, Any]):
         finally:
             self._side.step(before)
 
-    def throw(self, *error: Any) -> Any:
+    def throw(self, *error: Any) -> object:
         """One step on, with what was raised where it waited."""
         before = self._side.step(self.call)
         try:
@@ -146,10 +146,10 @@ class _Steps(Coroutine[Any, Any, Any]):
         """End it where it waits."""
         self._work.close()
 
-    def __await__(self) -> Generator[Any, Any, Any]:
+    def __await__(self) -> Generator[object, object, object]:
         return self._work.__await__()
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._work, name)
 
     def __del__(self) -> None:

@@ -90,7 +90,7 @@ class Sweep:
         self._error: Exception | None = None
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[Any] | None = None  # that awaits `run`
+        self._task: asyncio.Task[object] | None = None  # that awaits `run`
         self._early: str | None = None  # the reason of a stop before the start
         self._over: asyncio.Event = asyncio.Event()
 

@@ -11,7 +11,6 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import DatasetError, MissingExtra
 
@@ -46,7 +45,7 @@ def text_of(path: Path, *, most: int = MOST) -> str:
         raise DatasetError(f"{path} cannot be read ({error.strerror}).") from None
 
 
-def json_value(text: str, name: str) -> Any:
+def json_value(text: str, name: str) -> object:
     """The JSON value of a text. Raises DatasetError naming the line at fault."""
     try:
         return json.loads(text)
@@ -56,7 +55,7 @@ def json_value(text: str, name: str) -> Any:
         raise DatasetError(f"{name} is nested too deeply to be read.") from None
 
 
-def json_rows(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_rows(text: str, name: str) -> Iterator[tuple[int, dict[str, object]]]:
     """(line, object) of each line of a JSON Lines text. Raises DatasetError naming the line."""
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():

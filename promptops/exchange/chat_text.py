@@ -19,7 +19,7 @@ _TRANSPORT = re.compile(
 _SAME = {"maxTokens": "max_tokens", "maxOutputTokens": "max_tokens", "topP": "top_p"}
 
 
-def chat_of(text: str) -> list[dict[str, Any]] | None:
+def chat_of(text: str) -> list[dict[str, object]] | None:
     """The messages of a text that is a JSON list of {"role", "content"}; None for other texts."""
     if not text.lstrip().startswith("["):
         return None
@@ -30,7 +30,7 @@ def chat_of(text: str) -> list[dict[str, Any]] | None:
     return messages_of(value)
 
 
-def messages_of(value: object) -> list[dict[str, Any]] | None:
+def messages_of(value: object) -> list[dict[str, object]] | None:
     """A list of {"role", "content"} as messages; None for anything else."""
     if not isinstance(value, list) or not value:
         return None
@@ -50,7 +50,7 @@ def model_of(provider: str) -> str:
     return provider
 
 
-def settings_of(config: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, Any]]:
+def settings_of(config: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
     """(settings of a request, what is about reaching the provider and was left out)."""
     kept: dict[str, Any] = {}
     dropped: dict[str, Any] = {}

@@ -42,7 +42,7 @@ FORMS = (
     "DSPy programs",
     "HELM scenario states",
 )
-_Row = Mapping[str, Any]
+_Row = Mapping[str, object]
 _LINES: tuple[tuple[Callable[[_Row], bool], Callable[..., Imported]], ...] = (
     (lm_eval_samples.is_samples, lm_eval_samples.read_samples),
     (openai_evals.is_log, openai_evals.read_log),
@@ -57,7 +57,7 @@ _PLAIN: tuple[tuple[Callable[[_Row], bool], Callable[..., Imported]], ...] = (
     (langfuse_export.is_items, langfuse_export.read_items),
     (langfuse_export.is_observation, langfuse_export.read_observations),
 )
-_DOCUMENTS: tuple[tuple[Callable[[Any], bool], Callable[..., Imported]], ...] = (
+_DOCUMENTS: tuple[tuple[Callable[[object], bool], Callable[..., Imported]], ...] = (
     (promptfoo_results.is_results, promptfoo_results.read_results),
     (inspect_log.is_log, inspect_log.read_log),
     (langfuse_export.is_prompt, langfuse_export.read_prompt),

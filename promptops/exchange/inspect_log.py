@@ -53,7 +53,7 @@ def _read(body: bytes, name: str) -> Any:
     return json_value(body.decode("utf-8", "replace"), name)
 
 
-def _read_all(header: Mapping[str, Any], samples: Iterable[Any], path: Path) -> Imported:
+def _read_all(header: Mapping[str, Any], samples: Iterable[object], path: Path) -> Imported:
     gathered = Gathered(path.name)
     facts = header["eval"]
     model = str(facts.get("model") or "")

@@ -88,7 +88,7 @@ def _example(name: str, row: Mapping[str, object]) -> Example:
     return Example(name, inputs or {"doc_id": name}, expected=row["target"])
 
 
-def _answers(row: Mapping[str, object]) -> list[Any]:
+def _answers(row: Mapping[str, object]) -> list[object]:
     found = row.get("resps")
     return found if isinstance(found, list) else [found]
 

@@ -126,7 +126,7 @@ def write_prompt(version: PromptVersion) -> str:
 _PLAIN = {"type": "string", "required": True}
 
 
-def _declared(document: Mapping[str, object]) -> dict[str, Any]:
+def _declared(document: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in document.items() if key != "required"}
 
 

@@ -111,7 +111,7 @@ def translated(assertion: Mapping[str, object], names: Sequence[str], transform:
     return Translated(checks)
 
 
-def cell_assertion(text: str) -> dict[str, Any]:
+def cell_assertion(text: str) -> dict[str, object]:
     """An assertion as a cell of a test table writes it: `icontains:ahoy`, `similar(0.8):text`."""
     text = text.strip()
     match = re.fullmatch(
@@ -177,7 +177,7 @@ def _edges(value: object) -> bool:
     return any(_edged(str(text)) or _VARIABLE.search(str(text)) is not None for text in texts)
 
 
-def _contains(cased: bool) -> Callable[[Any, Mapping[str, Any]], tuple[str, ...]]:
+def _contains(cased: bool) -> Callable[[object, Mapping[str, object]], tuple[str, ...]]:
     def build(value: object, _: Mapping[str, object]) -> tuple[str, ...]:
         text = _text(value)
         if not _edged(text):
@@ -189,7 +189,7 @@ def _contains(cased: bool) -> Callable[[Any, Mapping[str, Any]], tuple[str, ...]
     return build
 
 
-def _many(name: str, cased: bool) -> Callable[[Any, Mapping[str, Any]], tuple[str, ...]]:
+def _many(name: str, cased: bool) -> Callable[[object, Mapping[str, object]], tuple[str, ...]]:
     def build(value: object, _: Mapping[str, object]) -> tuple[str, ...]:
         listed = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
         if not isinstance(listed, list) or not listed:
@@ -200,7 +200,7 @@ def _many(name: str, cased: bool) -> Callable[[Any, Mapping[str, Any]], tuple[st
     return build
 
 
-def _edge(name: str, form: str) -> Callable[[Any, Mapping[str, Any]], tuple[str, ...]]:
+def _edge(name: str, form: str) -> Callable[[object, Mapping[str, object]], tuple[str, ...]]:
     def build(value: object, _: Mapping[str, object]) -> tuple[str, ...]:
         text = _text(value)
         if _VARIABLE.search(text):
@@ -247,7 +247,7 @@ def _is_json(value: object, _: Mapping[str, object]) -> tuple[str, ...]:
     return (f"json_schema: {json.dumps(value, ensure_ascii=False)}",)
 
 
-def _below(name: str) -> Callable[[Any, Mapping[str, Any]], tuple[str, ...]]:
+def _below(name: str) -> Callable[[object, Mapping[str, object]], tuple[str, ...]]:
     def build(value: object, assertion: Mapping[str, object]) -> tuple[str, ...]:
         limit = assertion.get("threshold", value)
         number = float(limit) if isinstance(limit, (int, float, str)) else 0.0
@@ -281,7 +281,7 @@ def _finish(value: object, _: Mapping[str, object]) -> tuple[str, ...]:
     return (f"finish_reason: {_text(value)}",)
 
 
-_BUILDERS: Mapping[str, Callable[[Any, Mapping[str, Any]], tuple[str, ...]]] = {
+_BUILDERS: Mapping[str, Callable[[object, Mapping[str, object]], tuple[str, ...]]] = {
     "equals": _equals,
     "contains": _contains(True),
     "icontains": _contains(False),
@@ -300,6 +300,6 @@ _BUILDERS: Mapping[str, Callable[[Any, Mapping[str, Any]], tuple[str, ...]]] = {
     "finish-reason": _finish,
 }
 # after a transform that trims the answer
-_TRIMMED: Mapping[str, Callable[[Any, Mapping[str, Any]], tuple[str, ...]]] = {
+_TRIMMED: Mapping[str, Callable[[object, Mapping[str, object]], tuple[str, ...]]] = {
     "equals": _equals_trimmed
 }

@@ -144,7 +144,7 @@ class _Config:
                     break
                 yield ImportedVersion(name, label, version)
 
-    def _providers(self) -> list[tuple[str | None, dict[str, Any]]]:
+    def _providers(self) -> list[tuple[str | None, dict[str, object]]]:
         key = "providers" if "providers" in self.value else "targets"
         listed: Any = self.value.get(key) or []
         out: list[tuple[str | None, dict[str, Any]]] = []
@@ -185,7 +185,7 @@ class _Config:
                 f"{self.path.name} unfolds to more than {_MOST_TESTS:,} prompts or tests; split it."
             )
 
-    def _tests(self) -> Iterator[tuple[dict[str, Any], tuple[str | int, ...]]]:
+    def _tests(self) -> Iterator[tuple[dict[str, object], tuple[str | int, ...]]]:
         default = self.value.get("defaultTest")
         default = default if isinstance(default, dict) else {}
         for test, path in self._listed(self.value.get("tests"), ("tests",)):
@@ -223,7 +223,7 @@ class _Config:
 
     def _combinations(
         self, test: Mapping[str, object], path: tuple[str | int, ...]
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[dict[str, object]]:
         """promptfoo asks one test for each combination of the values that are lists."""
         given = test.get("vars")
         given = given if isinstance(given, dict) else {}
@@ -291,7 +291,7 @@ class _Config:
 
     def _assertions(
         self, test: Mapping[str, Any], path: tuple[str | int, ...]
-    ) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    ) -> Iterator[tuple[tuple[str | int, ...], object]]:
         """Each assertion with its place; those of `defaultTest` come first."""
         default = self.value.get("defaultTest")
         shared = default.get("assert") if isinstance(default, dict) else None
@@ -328,7 +328,7 @@ def _is_file(value: object) -> bool:
     return isinstance(value, str) and value.startswith("file://")
 
 
-def _resolved(assertion: Mapping[str, object], folder: Path) -> dict[str, Any]:
+def _resolved(assertion: Mapping[str, object], folder: Path) -> dict[str, object]:
     value = assertion.get("value")
     if isinstance(value, str) and _is_file(value):
         found = file_value(value, folder)

@@ -120,7 +120,7 @@ def _parted(text: str) -> list[str]:
     return ["\n".join(part) for part in parts]
 
 
-def file_value(named: str, folder: Path) -> Any:
+def file_value(named: str, folder: Path) -> object:
     """What a `file://` value holds: a text, or the value of a JSON or YAML file; None for code, and
     for a file that is not there or is outside the folder.
     """
@@ -133,7 +133,7 @@ def file_value(named: str, folder: Path) -> Any:
     return read_yaml(text, path.name).value if path.suffix.lower() in _DATA else text
 
 
-def test_rows(named: object, folder: Path) -> Iterator[dict[str, Any]]:
+def test_rows(named: object, folder: Path) -> Iterator[dict[str, object]]:
     """The tests of a file: CSV with `__expected` columns, JSON, JSON Lines, YAML.
 
     Raises DatasetError for anything else.
@@ -171,7 +171,7 @@ def test_rows(named: object, folder: Path) -> Iterator[dict[str, Any]]:
         )
 
 
-def csv_tests(text: str, name: str) -> Iterator[dict[str, Any]]:
+def csv_tests(text: str, name: str) -> Iterator[dict[str, object]]:
     """The rows of a promptfoo test table. `__expected` is an assertion, never a golden answer."""
     try:
         with long_cells():
@@ -197,7 +197,7 @@ def csv_tests(text: str, name: str) -> Iterator[dict[str, Any]]:
         raise DatasetError(f"{name} is not CSV ({error}).") from None
 
 
-def provider_of(entry: Any) -> tuple[Any, dict[str, Any]]:
+def provider_of(entry: Any) -> tuple[object, dict[str, object]]:
     """(id, configuration) of a provider: a text, {"id", "config"}, or {id: {"config"}}."""
     config: Any = {}
     if isinstance(entry, dict) and "id" not in entry and len(entry) == 1:
@@ -213,7 +213,7 @@ def over(default: Mapping[str, object], test: Mapping[str, object]) -> dict[str,
     out = {**default, **test}
     for name in ("vars", "options", "metadata"):
         below: Any = default.get(name)
-        above: Any = test.get(name)
+        above: object = test.get(name)
         if isinstance(below, dict):
             out[name] = {**below, **(above if isinstance(above, dict) else {})}
     own = test.get("assert") or []

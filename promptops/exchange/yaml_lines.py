@@ -24,7 +24,7 @@ _TEXT = 1 << 20  # characters; the reader takes a second for that many
 _MARKS = ("\n", ",", "[", "{", "? ", "- ")  # a value begins after one of these, or after a key
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_WORDS: Mapping[str, Any] = {
+_WORDS: Mapping[str, object] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -103,7 +103,7 @@ class _Reading:
     the rest of the text is parsed.
     """
 
-    def __init__(self, name: str, events: Iterator[Any]) -> None:
+    def __init__(self, name: str, events: Iterator[object]) -> None:
         self.name, self.coming = name, events
         self.lines: dict[Path, int] = {}
         self.count = 0
@@ -182,16 +182,16 @@ class _Reading:
         self.at = after
         return value
 
-    def _items(self, path: Path) -> Iterator[Any]:
+    def _items(self, path: Path) -> Iterator[object]:
         for index in itertools.count():
             event = self._next()
             if type(event).__name__ == "SequenceEndEvent":
                 return
             yield self.value((*path, index), event)
 
-    def _mapping(self, path: Path) -> dict[str, Any]:
+    def _mapping(self, path: Path) -> dict[str, object]:
         out: dict[str, Any] = {}
-        under: dict[str, Any] = {}
+        under: dict[str, object] = {}
         while type(key := self._next()).__name__ != "MappingEndEvent":
             again = type(key).__name__ == "AliasEvent"
             if again and key.anchor in self.anchors:

@@ -6,7 +6,7 @@ Each is a method of `Lab`, written beside what it is about.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from ..signatures import explained
 from ..study import evaluate as evaluating
@@ -38,7 +38,7 @@ def evaluate(
     *,
     plan: Plan | None = None,
     models: Sequence[str] | None = None,
-    target: Callable[..., Any] | None = None,
+    target: Callable[..., object] | None = None,
     repeats: int = 1,
     name: str | None = None,
     fresh: bool = False,

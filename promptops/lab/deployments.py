@@ -5,7 +5,7 @@ table.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..study.deployment_rows import COLUMNS, rows_of
 from ..study.over_time import over_time
@@ -36,7 +36,7 @@ class Deployment:
         """What a promotion or a rollback came to, ready to show."""
         return cls(step.entry, note=step.note, verdict=step.verdict)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self.entry, name)

@@ -110,7 +110,9 @@ class SavedVersion:
         """Words and settings that changed from this version to `other`."""
         return self.version.diff(other.version if isinstance(other, SavedVersion) else other)
 
-    def noise(self, dataset: object, scorers: Sequence[object], *, name: str | None = None) -> Any:
+    def noise(
+        self, dataset: object, scorers: Sequence[object], *, name: str | None = None
+    ) -> object:
         """The A/A noise floor: this version against itself on `dataset`, asked twice.
 
         Returns the Comparison.

@@ -61,7 +61,7 @@ def optimize(
     dataset: str,
     scorers: list[Any],
     budget_calls: int,
-    **options: Any,
+    **options: object,
 ) -> Any:
     """A search for a better version on train and val; the best is saved where a note says why."""
     from ..testing.study_file import version_named
@@ -102,7 +102,7 @@ def optimize(
     }
 
 
-def _columns(options: dict[str, Any]) -> dict[str, Any]:
+def _columns(options: dict[str, object]) -> dict[str, object]:
     return {"expected": options["expected"]} if options.get("expected") else {}
 
 

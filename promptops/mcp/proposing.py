@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["open_proposal", "propose_version"]
 
 
-def propose_version(agent: Agent, prompt: str, messages: Any, note: str, **content: Any) -> Any:
+def propose_version(agent: Agent, prompt: str, messages: Any, note: str, **content: Any) -> object:
     """Save a version; it serves nowhere."""
     if not note.strip():
         raise Refused("the note is empty; next: say in one sentence what changed and why.")
@@ -52,7 +52,7 @@ def propose_version(agent: Agent, prompt: str, messages: Any, note: str, **conte
 
 def open_proposal(
     agent: Agent, prompt: str, version: str, env: str, study: str, reason: str
-) -> Any:
+) -> object:
     """A branch with the registry as it would be, and the evidence; nothing else changes."""
     project = agent.lab.project
     if not reason.strip():
@@ -156,7 +156,7 @@ def _check_committed(agent: Agent) -> None:
         )
 
 
-def _decided(read: Mapping[str, Any]) -> dict[str, Any]:
+def _decided(read: Mapping[str, Any]) -> dict[str, object]:
     """All that a registry says but for saved versions: what serves, and the policies."""
     decided = {
         name: {key: value for key, value in prompt.items() if key != "versions" and value}

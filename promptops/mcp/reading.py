@@ -44,7 +44,7 @@ _OF_THE_MACHINE = re.compile(
 )
 
 
-def list_prompts(agent: Agent) -> Any:
+def list_prompts(agent: Agent) -> object:
     """Each prompt with its versions and what serves where."""
     registry = agent.lab.project.registry
     listed = []
@@ -65,7 +65,7 @@ def list_prompts(agent: Agent) -> Any:
     return {"prompts": listed}
 
 
-def show_version(agent: Agent, prompt: str, version: str) -> Any:
+def show_version(agent: Agent, prompt: str, version: str) -> object:
     """One version: messages, variables, model, settings."""
     saved = agent.lab.prompt(prompt)[version]
     return {
@@ -77,13 +77,13 @@ def show_version(agent: Agent, prompt: str, version: str) -> Any:
     }
 
 
-def diff_versions(agent: Agent, prompt: str, old: str, new: str) -> Any:
+def diff_versions(agent: Agent, prompt: str, old: str, new: str) -> object:
     """What changed, in words."""
     family = agent.lab.prompt(prompt)
     return {"diff": str(family[old].diff(family[new]))}
 
 
-def scan_code(agent: Agent, path: str = ".") -> Any:
+def scan_code(agent: Agent, path: str = ".") -> object:
     """The prompts found in source code."""
     from ..exchange.scan import replacement, scan
 
@@ -108,7 +108,7 @@ def scan_code(agent: Agent, path: str = ".") -> Any:
     }
 
 
-def list_studies(agent: Agent) -> Any:
+def list_studies(agent: Agent) -> object:
     """The newest studies."""
     frame = agent.lab.studies.frame.head(50)
     return {"studies": json.loads(frame.to_json(orient="records", date_format="iso"))}
@@ -116,13 +116,13 @@ def list_studies(agent: Agent) -> Any:
 
 def read_results(
     agent: Agent, study: str, candidate: str | None = None, baseline: str | None = None
-) -> Any:
+) -> object:
     """What a study says of two of its versions."""
     found = agent.lab.study(study)
     return {"study": found.name, **compared(found.compare(candidate=candidate, baseline=baseline))}
 
 
-def query_results(agent: Agent, sql: str, limit: int = 50) -> Any:
+def query_results(agent: Agent, sql: str, limit: int = 50) -> object:
     """Rows of one statement that reads."""
     if not 1 <= limit <= _ROWS:
         raise Refused(f"limit is {limit}; next: ask for 1 to {_ROWS} rows, and aggregate in SQL.")
@@ -141,7 +141,7 @@ def query_results(agent: Agent, sql: str, limit: int = 50) -> Any:
     return {"note": UNTRUSTED, "rows": [{k: _cut(v) for k, v in row.items()} for row in rows]}
 
 
-def show_budget(agent: Agent) -> Any:
+def show_budget(agent: Agent) -> object:
     """What is left of today."""
     left = agent.budget.left()
     return {

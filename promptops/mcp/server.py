@@ -6,7 +6,7 @@ One call at a time: each waits for the one before it.
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import MissingExtra
 from .tools import TOOLS, call
@@ -26,7 +26,7 @@ INSTRUCTIONS = (
 )
 
 
-def server_of(agent: Agent) -> Server[Any]:
+def server_of(agent: Agent) -> Server[object]:
     """The server of an agent. Raises MissingExtra without the package mcp."""
     try:
         import anyio
@@ -37,7 +37,7 @@ def server_of(agent: Agent) -> Server[Any]:
         raise MissingExtra("the server for coding agents", "mcp") from None
     one_at_a_time = anyio.Lock()
 
-    async def listed(_context: Any, _params: Any) -> types.ListToolsResult:
+    async def listed(_context: object, _params: object) -> types.ListToolsResult:
         return types.ListToolsResult(
             tools=[
                 types.Tool(
@@ -52,7 +52,7 @@ def server_of(agent: Agent) -> Server[Any]:
             ]
         )
 
-    async def called(_context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def called(_context: object, params: types.CallToolRequestParams) -> types.CallToolResult:
         async with one_at_a_time:
             answer = await anyio.to_thread.run_sync(
                 call, agent, params.name, dict(params.arguments or {})

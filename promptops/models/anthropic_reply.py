@@ -91,9 +91,9 @@ class AnthropicAssembly:
 
     def __init__(self) -> None:
         self._message: dict[str, Any] = {}
-        self._blocks: list[dict[str, Any]] = []
+        self._blocks: list[dict[str, object]] = []
         self._inputs: dict[int, list[str]] = {}
-        self._places: dict[Any, int] = {}  # index -> the block that it names now
+        self._places: dict[object, int] = {}  # index -> the block that it names now
 
     def add(self, chunk: object) -> str:
         """Take in an event; the piece of the answer's text that it brought.
@@ -133,7 +133,7 @@ class AnthropicAssembly:
             self._blocks[place]["input"] = value
         return {**self._message, "content": self._blocks}
 
-    def _open(self, index: Any, block: Mapping[str, Any]) -> int:
+    def _open(self, index: object, block: Mapping[str, object]) -> int:
         """The place of a new block: some endpoints give all of them one index."""
         self._places[index] = len(self._blocks)
         self._blocks.append(dict(block))

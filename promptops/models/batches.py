@@ -133,7 +133,7 @@ class Client:
     """
 
     def __init__(
-        self, make: Callable[[], Any], fail: Callable[[Exception], CallError], *, owned: bool
+        self, make: Callable[[], object], fail: Callable[[Exception], CallError], *, owned: bool
     ) -> None:
         self._make, self._fail, self._owned = make, fail, owned
         self._made: Any = None

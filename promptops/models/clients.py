@@ -227,7 +227,7 @@ def label_of(base_url: str) -> str:
     return host + port + parts.path.rstrip("/")
 
 
-def _openai() -> Any:
+def _openai() -> object:
     try:
         import openai
     except ImportError:
@@ -262,7 +262,7 @@ def _plain(openai: Any, client: Any) -> bool:
     )
 
 
-def _twin(openai: Any, client: Any, http: Any) -> Any:
+def _twin(openai: Any, client: Any, http: object) -> Any:
     """The async client with the options of a plain sync one."""
     options: dict[str, Any] = {
         "api_key": client.api_key,

@@ -37,7 +37,7 @@ _FILE_METHODS = {"read_text", "read_bytes"}
 _ENDS = ("CALL", "KW_NAMES", "BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR")
 _SILENT = {"PUSH_NULL", "PRECALL", "CACHE", "COPY", "SWAP", "NOP", "RESUME", "EXTENDED_ARG"}
 
-Look = Callable[[str], Any]  # the value of a name, MISSING if it has none
+Look = Callable[[str], object]  # the value of a name, MISSING if it has none
 MISSING = object()
 
 
@@ -76,7 +76,7 @@ class CodeReads:
     uses: list[Use] = field(default_factory=list)
     written: frozenset[str] = frozenset()
     imported: list[ImportedName] = field(default_factory=list)
-    loose: list[tuple[str, Any]] = field(default_factory=list)
+    loose: list[tuple[str, object]] = field(default_factory=list)
 
     @property
     def names(self) -> list[str]:
@@ -144,7 +144,7 @@ def _ends(step: dis.Instruction) -> bool:
     )
 
 
-def _given(step: dis.Instruction, look: Look) -> Any:
+def _given(step: dis.Instruction, look: Look) -> object:
     """The value that a step loads; MISSING if only the run tells."""
     if step.opname == "LOAD_CONST":
         return step.argval
@@ -170,7 +170,7 @@ def _imports(
         yield ImportedName(module if whole else top, level, "", uses)
 
 
-def _loose(steps: Sequence[dis.Instruction], at: int) -> tuple[str, Any] | None:
+def _loose(steps: Sequence[dis.Instruction], at: int) -> tuple[str, object] | None:
     """A reader of a file whose path is not a name: (its name, the path or MISSING)."""
     if steps[at].argval not in _FILE_METHODS:
         return None
@@ -224,14 +224,14 @@ def codes(code: types.CodeType) -> Iterator[types.CodeType]:
 
 def looking(function: types.FunctionType) -> Look:
     """The values of a function's enclosed and global names."""
-    enclosed: Mapping[str, Any] = {}
+    enclosed: Mapping[str, object] = {}
     if function.__closure__:
         cells = zip(function.__code__.co_freevars, function.__closure__, strict=True)
         enclosed = {name: held for name, cell in cells if (held := held_by(cell)) is not MISSING}
     return lambda name: enclosed.get(name, function.__globals__.get(name, MISSING))
 
 
-def held_by(cell: types.CellType) -> Any:
+def held_by(cell: types.CellType) -> object:
     """What an enclosed name holds; MISSING if it is not bound yet."""
     try:
         return cell.cell_contents

@@ -52,7 +52,7 @@ class Dialect:
     path: str
     read: Reads
     assembly: type[Assembles]
-    adds: Mapping[str, Any]
+    adds: Mapping[str, object]
     limits: tuple[str, ...]
 
     def limit(self, body: Mapping[str, object]) -> str:

@@ -249,7 +249,7 @@ def _headers(response: Any) -> dict[str, str]:
     return found
 
 
-def _events(content: bytes, headers: Mapping[str, str]) -> Iterator[Any]:
+def _events(content: bytes, headers: Mapping[str, str]) -> Iterator[object]:
     """The events of a stream that came as one body, because its type says JSON."""
     for line in content.splitlines():
         if line.startswith(b"data:") and (event := line[5:].strip()) != b"[DONE]":

@@ -37,7 +37,7 @@ def tried(function: Callable[..., Any], /, *args: object, **kwargs: object) -> A
         return Raised(error)
 
 
-async def awaited(awaitable: Awaitable[object]) -> Any:
+async def awaited(awaitable: Awaitable[object]) -> object:
     """What the awaitable gives, or Raised; only a cancellation from outside comes out of it.
 
     It runs in a task of its own, so that code which cancels its current task cancels itself alone.

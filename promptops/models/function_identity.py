@@ -68,7 +68,7 @@ class _Marks:
     """A mark per opaque object of this process, stable while the object lives."""
 
     def __init__(self) -> None:
-        self._marks: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self._marks: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 
     def of(self, value: object) -> str:
         """The mark of the object; a new one at each call where no weak reference to it can be."""
@@ -88,7 +88,7 @@ class _Reading:
         self.opaque: list[str] = []
         self._programs = programs
         self._seen: dict[int, int] = {}
-        self._alive: list[Any] = []  # an id is unique only while its object lives
+        self._alive: list[object] = []  # an id is unique only while its object lives
 
     def value(self, value: object, where: str, depth: int) -> str:
         """A text that is equal for equal values, in this process and the next."""
@@ -234,7 +234,7 @@ class _OwnCode(pickle.Pickler):
     instead of by their names.
     """
 
-    def __init__(self, out: io.BytesIO, describe: Callable[[Any], str]) -> None:
+    def __init__(self, out: io.BytesIO, describe: Callable[[object], str]) -> None:
         super().__init__(out, protocol=4)
         self._describe = describe
 
@@ -243,7 +243,7 @@ class _OwnCode(pickle.Pickler):
         return self._describe(value) if own else None
 
     @classmethod
-    def dumped(cls, value: object, describe: Callable[[Any], str]) -> bytes:
+    def dumped(cls, value: object, describe: Callable[[object], str]) -> bytes:
         """The bytes of the object; raises whatever it raises when it is copied."""
         out = io.BytesIO()
         cls(out, describe).dump(value)

@@ -203,7 +203,7 @@ def _body(answer: Any) -> Any:
     return {name: value for name, value in body.items() if name not in _OMITTED}
 
 
-def _loaded(content: bytes) -> Any:
+def _loaded(content: bytes) -> object:
     """The JSON of a body, else its beginning as text."""
     try:
         return json.loads(content)

@@ -39,7 +39,7 @@ _WITHIN = frozenset(
 _PARTS = (frozenset(("text",)), frozenset(("functionCall",)), frozenset(("functionResponse",)))
 
 
-def rest_body(request: Mapping[str, Any]) -> dict[str, Any] | None:
+def rest_body(request: Mapping[str, object]) -> dict[str, object] | None:
     """The body that the client would send for arguments of `generate_content`; None if that is
     not plain.
     """
@@ -64,7 +64,7 @@ def rest_body(request: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"contents": contents, **beside, **({"generationConfig": within} if config else {})}
 
 
-def _plain(contents: Any) -> bool:
+def _plain(contents: object) -> bool:
     """Whether each turn is a role and parts, each a text, a call or what a call gave."""
     return isinstance(contents, list) and all(
         isinstance(turn, Mapping)

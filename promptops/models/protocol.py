@@ -31,7 +31,7 @@ class Call:
     repeat: int = 0
     timeout_s: float | None = None
     on_token: Callable[[str], None] | None = None
-    neutral: Mapping[str, Any] | None = None  # `chat`, where the request is of another form
+    neutral: Mapping[str, object] | None = None  # `chat`, where the request is of another form
 
     @property
     def api(self) -> str:

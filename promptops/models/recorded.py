@@ -219,7 +219,7 @@ def _plain(column: Any) -> list[Any]:
     return [plain_cell(value) for value in values]
 
 
-def plain_cell(value: object) -> Any:
+def plain_cell(value: object) -> object:
     """The value, as Python's own where it is numpy's; None for what pandas writes into an empty
     cell: NaN, NaT and NA do not equal themselves.
     """

@@ -235,7 +235,7 @@ def chosen(choices: object, index: object) -> tuple[dict[str, Any] | None, objec
     return next((each for each in found if each["index"] == index), None), index
 
 
-def _objects(value: object) -> list[dict[str, Any]]:
+def _objects(value: object) -> list[dict[str, object]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 

@@ -16,9 +16,9 @@ _OURS = frozenset(
 _STREAMING = ("stream", "stream_options")  # how an answer is delivered, which a batch decides
 
 
-def body_of(request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def body_of(request: Mapping[str, Any]) -> tuple[dict[str, object], dict[str, object]]:
     """The body to send, and the client's options for it, as `create(**request)` would send them."""
-    body, options = dict(request), dict[str, Any]()
+    body, options = dict(request), dict[str, object]()
     if not _OURS.isdisjoint(body):
         extra = {name: body.pop(name) for name in _OURS if name in body}
         body.update(extra.get("extra_body") or {})
@@ -31,7 +31,7 @@ def body_of(request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     return body, options
 
 
-def batch_body(request: Mapping[str, object]) -> dict[str, Any]:
+def batch_body(request: Mapping[str, object]) -> dict[str, object]:
     """The body as a batch takes it. Raises SetupError for headers or a query of its own."""
     body, options = body_of(request)
     for name in ("headers", "params"):

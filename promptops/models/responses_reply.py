@@ -57,7 +57,7 @@ def _parts(item: Mapping[str, object]) -> list[dict[str, Any]]:
     return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
 
 
-def _calls(item: Mapping[str, object]) -> Iterator[Mapping[str, Any]]:
+def _calls(item: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
     """The tool call that an output item is, in the shape of chat completions."""
     if item.get("type") == "function_call":
         function = {"name": item.get("name"), "arguments": item.get("arguments")}

@@ -19,7 +19,7 @@ from .protocol import Call, Reply
 __all__ = ["ScriptedModel"]
 
 Answer: TypeAlias = str | Reply | Exception
-Script: TypeAlias = Sequence[Answer] | Mapping[str, Answer] | Callable[..., Any]
+Script: TypeAlias = Sequence[Answer] | Mapping[str, Answer] | Callable[..., object]
 
 _SHOWN = 80  # characters of a question that an error quotes
 
@@ -109,7 +109,7 @@ class ScriptedModel:
     async def aclose(self) -> None:
         """Closes nothing: no connection stays open."""
 
-    def _given(self, call: Call, number: int) -> Any:
+    def _given(self, call: Call, number: int) -> object:
         """The answer; a question without one is kept in `unanswered`, so that a caller who asks
         many can report them at the end.
         """

@@ -20,8 +20,8 @@ class Assembly:
     def __init__(self) -> None:
         self.body: dict[str, Any] = {}
         self._texts: dict[str, list[str]] = {"content": [], "refusal": [], "reasoning_content": []}
-        self._calls: list[dict[str, Any]] = []
-        self._last: dict[Any, dict[str, Any]] = {}  # index -> the call that it names now
+        self._calls: list[dict[str, object]] = []
+        self._last: dict[object, dict[str, object]] = {}  # index -> the call that it names now
         self._index: object = None  # of the answer, where several were asked for
         self._finish: Any = None
         self._begun = False

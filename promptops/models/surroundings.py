@@ -156,7 +156,7 @@ class Surroundings:
         return sys.modules.get(full)
 
 
-def _attribute(module: types.ModuleType, name: str) -> Any:
+def _attribute(module: types.ModuleType, name: str) -> object:
     try:
         return getattr(module, name, MISSING)
     except Exception:  # a library that loads its parts when they are named

@@ -45,7 +45,7 @@ class TargetModel:
     """
 
     def __init__(
-        self, fn: Callable[..., Any], label: str | None = None, identity: str | None = None
+        self, fn: Callable[..., object], label: str | None = None, identity: str | None = None
     ) -> None:
         if not callable(fn):
             raise SetupError(
@@ -246,14 +246,14 @@ class TargetModel:
         )
 
 
-def _parameters(fn: Callable[..., Any]) -> list[inspect.Parameter] | None:
+def _parameters(fn: Callable[..., object]) -> list[inspect.Parameter] | None:
     try:
         return list(inspect.signature(fn).parameters.values())
     except (TypeError, ValueError):
         return None
 
 
-def _inner(fn: Any) -> Any:
+def _inner(fn: Any) -> object:
     """The function under partials and decorators that say what they wrap."""
     while isinstance(fn, functools.partial):
         fn = fn.func
@@ -265,7 +265,7 @@ def _name(fn: object) -> str:
     return str(getattr(inner, "__qualname__", type(inner).__qualname__))
 
 
-def target(fn: Callable[..., Any], *, identity: str) -> TargetModel:
+def target(fn: Callable[..., object], *, identity: str) -> TargetModel:
     """A target that is known by a name of yours instead of its code and captured values.
 
     Args:
@@ -286,7 +286,7 @@ def _said(error: BaseException) -> str:
     return f"{' '.join(told(error).split())[:300].rstrip(':. ')}."
 
 
-def _dumped(answer: object) -> Any:
+def _dumped(answer: object) -> object:
     """The JSON value of an answer object of a client, by the names of its interface; None for
     anything else.
     """

@@ -22,7 +22,7 @@ __all__ = ["RECOVERED", "alarm_ended", "alarm_opened", "all_ended", "open_alarm"
 RECOVERED = 7  # days on end that are as they should be, after which an alarm is over
 
 
-def open_alarm(file: MonitorFile, series: Series) -> Mapping[str, Any] | None:
+def open_alarm(file: MonitorFile, series: Series) -> Mapping[str, object] | None:
     """The alarm of this scorer that is not over; None without one."""
     mine = (alarm for alarm in file.alarms if alarm["scorer"] == series.scorer)
     return next((alarm for alarm in mine if alarm["closed"] is None), None)
@@ -77,7 +77,7 @@ def week(series: Series, alarm: Mapping[str, Any]) -> float | None:
 
 
 def alarm_ended(
-    file: MonitorFile, series: Series, alarm: Mapping[str, Any], why: str
+    file: MonitorFile, series: Series, alarm: Mapping[str, object], why: str
 ) -> MonitorFile:
     """The alarm ended, and the evidence begun again: an e-detector does not forget by itself."""
     nothing = tuple({name: [0.0] * len(x) for name, x in s.items()} for s in series.states)
@@ -90,8 +90,8 @@ def alarm_ended(
 
 
 def all_ended(
-    alarms: Sequence[Mapping[str, Any]], day: str, why: str
-) -> tuple[Mapping[str, Any], ...]:
+    alarms: Sequence[Mapping[str, object]], day: str, why: str
+) -> tuple[Mapping[str, object], ...]:
     """The alarms, those that were open ended by what was accepted."""
     over = {"day": day, "why": why}
     return tuple(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..dataset import Dataset
 from ..dataset.roles import Roles
@@ -83,7 +83,7 @@ def declared_scorers(file: MonitorFile, scorers: Sequence[object] | None) -> lis
     return found
 
 
-def dataset_document(project: Project, data: Dataset) -> dict[str, Any]:
+def dataset_document(project: Project, data: Dataset) -> dict[str, object]:
     """What the monitor's file says of its examples: enough to find them again."""
     splits = {example.split for example in data}
     origin = data.origin.document(project.root, []) if data.origin is not None else None

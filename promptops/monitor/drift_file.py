@@ -264,7 +264,7 @@ def reserved(path: str, wait_s: float = 60.0) -> Iterator[None]:
         yield
 
 
-def _short(row: list[object]) -> list[Any]:
+def _short(row: list[object]) -> list[object]:
     """A day's row with seven digits of what is only shown, without what it lacks at its end."""
     while row and row[-1] is None:
         row.pop()

@@ -92,7 +92,7 @@ def alarm_rows(files: Sequence[MonitorFile]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: (row["day"], row["alarm"]), reverse=True)
 
 
-def day_rows(file: MonitorFile) -> list[dict[str, Any]]:
+def day_rows(file: MonitorFile) -> list[dict[str, object]]:
     """One row per scorer and day: mean, evidence, unscored, and who answered."""
     size = len(file.examples)
     return [

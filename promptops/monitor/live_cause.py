@@ -122,7 +122,7 @@ def _points(change: float) -> str:
     return f"{round(-100 * change, 1) + 0.0:.1f}"  # never "-0.0"
 
 
-def _mix_document(mix: Mix) -> dict[str, Any]:
+def _mix_document(mix: Mix) -> dict[str, object]:
     found = asdict(mix)
     found["groups"] = [asdict(each) for each in mix.groups]
     return found

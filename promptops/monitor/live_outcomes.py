@@ -70,7 +70,7 @@ def recorded_rows(record: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         ) from None
 
 
-def _of_folder(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _of_folder(folder: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
     for segment in segments(folder):
         try:
             for piece in read_pieces(segment, 0):
@@ -81,7 +81,7 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             continue
 
 
-def _of_log(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _of_log(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Lines of other programs, and torn ones, are passed over."""
     with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:

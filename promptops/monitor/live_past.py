@@ -14,7 +14,7 @@ from ..store.purged_hours import BUCKET
 __all__ = ["with_past"]
 
 Row = dict[str, Any]
-Bins = Mapping[tuple[Any, ...], Mapping[int, int]]
+Bins = Mapping[tuple[object, ...], Mapping[int, int]]
 
 
 def with_past(
@@ -33,7 +33,7 @@ def with_past(
         by: names of the columns that make a group.
         prices: the project's own.
     """
-    groups: dict[tuple[Any, ...], list[Row]] = {}
+    groups: dict[tuple[object, ...], list[Row]] = {}
     for hour in past:
         groups.setdefault(tuple(hour[name] for name in by), []).append(hour)
     found = []

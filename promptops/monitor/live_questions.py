@@ -52,7 +52,7 @@ def by_version(
 
 def by_hour(
     store: Store, asked: Mapping[str, object], *, quality: bool = False
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """One row per hour and version: calls, failures, p50 and p95; with `quality` also how many were
     judged, their mean score and its spread, which takes as long again.
     """

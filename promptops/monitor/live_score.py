@@ -90,7 +90,7 @@ def score_live(
     return LiveScoring(len(rows), len(sampled), scored, dict(skipped))
 
 
-async def _remote(phase: ScorePhase, cases: list[Case]) -> list[dict[str, Any]]:
+async def _remote(phase: ScorePhase, cases: list[Case]) -> list[dict[str, object]]:
     return [row async for row in phase.rows_async(cases)]
 
 

@@ -64,7 +64,7 @@ _WHOLE_FILE = 64 << 20  # bytes of a document over many lines, which is read as 
 _WHOLE = ("number", "tokens_in", "tokens_out", "tokens_cached")
 
 
-def rows_of_file(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def rows_of_file(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
     """("live", row) of each model call in a file of OTLP/JSON: one document, or one a line."""
     for document in _documents(path):
         for span, shared in _spans(document):
@@ -76,7 +76,7 @@ def rows_of_file(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield found if isinstance(found, tuple) else ("live", found)
 
 
-def _documents(path: Path) -> Iterator[Mapping[str, Any]]:
+def _documents(path: Path) -> Iterator[Mapping[str, object]]:
     """Each line that is a document; else the file as one, which may be laid out over lines."""
     found = False
     with path.open(encoding="utf-8", errors="replace") as file:
@@ -99,7 +99,9 @@ def _documents(path: Path) -> Iterator[Mapping[str, Any]]:
             yield document
 
 
-def _spans(document: Mapping[str, object]) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
+def _spans(
+    document: Mapping[str, object],
+) -> Iterator[tuple[Mapping[str, object], dict[str, object]]]:
     """Each span of a document, with the attributes of its resource."""
     for each in _listed(document, "resourceSpans"):
         resource = each.get("resource")
@@ -114,7 +116,7 @@ def _listed(value: object, name: str) -> list[Any]:
     return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 
 
-def _said_later(span: Mapping[str, object]) -> tuple[str, dict[str, Any]] | None:
+def _said_later(span: Mapping[str, object]) -> tuple[str, dict[str, object]] | None:
     """The row of feedback, or of rows that were lost, that our own sink sent as a span."""
     own = attributes_of(_listed(span, "attributes"))
     table = own.get("promptops.table")
@@ -126,7 +128,7 @@ def _said_later(span: Mapping[str, object]) -> tuple[str, dict[str, Any]] | None
     return table, row
 
 
-def row_of_span(span: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any] | None:
+def row_of_span(span: Mapping[str, Any], shared: Mapping[str, object]) -> dict[str, object] | None:
     """The row of a span; None if it is not a model call. shared: the resource's attributes."""
     own = {**shared, **attributes_of(_listed(span, "attributes"))}
     _unfolded(own)
@@ -169,7 +171,7 @@ def _unfolded(own: dict[str, object]) -> None:
             own.setdefault("gen_ai.request.model", asked["model"])
 
 
-def _langfuse_usage(usage: Mapping[str, object]) -> dict[str, Any]:
+def _langfuse_usage(usage: Mapping[str, object]) -> dict[str, object]:
     """Langfuse's own names: input, output and what the cache gave."""
     cached = next((v for name, v in usage.items() if "cache" in name and "read" in name), None)
     details = {"cached_tokens": cached}
@@ -206,14 +208,14 @@ def _hex(name: object, size: int) -> str:
     return data.hex() if len(data) == size else text
 
 
-def _json(text: object) -> Any:
+def _json(text: object) -> object:
     try:
         return json.loads(text) if isinstance(text, str) else None
     except ValueError:
         return None
 
 
-def attributes_of(listed: Any) -> dict[str, Any]:
+def attributes_of(listed: Any) -> dict[str, object]:
     """OTLP/JSON's attributes as a dict; its whole numbers are written as text."""
     return {each["key"]: _value(each.get("value", {})) for each in listed if "key" in each}
 

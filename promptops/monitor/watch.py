@@ -55,7 +55,7 @@ class Watched:
     unknown: str = ""
 
     @property
-    def open_alarms(self) -> tuple[dict[str, Any], ...]:
+    def open_alarms(self) -> tuple[dict[str, object], ...]:
         """Alarms that are not over, acknowledged or not."""
         alarms = self.file.alarms if self.file is not None else ()
         return tuple(dict(alarm) for alarm in alarms if alarm["closed"] is None)
@@ -293,7 +293,7 @@ def _anchor(
     return MonitorFile(declared, anchored, tuple(ids), series, (), (), history)
 
 
-def _accepted(project: Project, old: MonitorFile, reason: str) -> dict[str, Any]:
+def _accepted(project: Project, old: MonitorFile, reason: str) -> dict[str, object]:
     return {
         "event": "accepted",
         "at": utc(),

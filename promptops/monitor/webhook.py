@@ -43,7 +43,7 @@ def alarm_text(alarm: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def body_of(file: MonitorFile, alarm: Mapping[str, Any]) -> dict[str, Any]:
+def body_of(file: MonitorFile, alarm: Mapping[str, Any]) -> dict[str, object]:
     """What is posted for an alarm."""
     same = ("id", "scorer", "day", "since", "evidence", "threshold", "before", "now")
     cause = {key: alarm["cause"][key] for key in ("kind", "sentence", "command")}
@@ -94,7 +94,7 @@ def post_open_alarms(path: str, url: str, timeout_s: float = TIMEOUT_S) -> list[
     return failed
 
 
-def _as_it_is(path: str, alarm_id: str) -> tuple[MonitorFile, Mapping[str, Any]]:
+def _as_it_is(path: str, alarm_id: str) -> tuple[MonitorFile, Mapping[str, object]]:
     """The monitor's file now, and the alarm in it."""
     file = MonitorFile.read(path)
     return file, next(alarm for alarm in file.alarms if alarm["id"] == alarm_id)

@@ -17,7 +17,7 @@ from .open_queues import all_queues, healths
 __all__ = ["flush", "health", "observe", "session"]
 
 
-def health() -> dict[str, dict[str, Any]]:
+def health() -> dict[str, dict[str, object]]:
     """For each sink of this process: rows put, stored, dropped and waiting, and what went wrong
     last; JSON-ready.
     """

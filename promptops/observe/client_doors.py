@@ -67,7 +67,7 @@ def observe_client(client: object, observer: Observer) -> int:
     return found
 
 
-def _owners(client: object, path: tuple[str, ...]) -> list[Any]:
+def _owners(client: object, path: tuple[str, ...]) -> list[object]:
     """The client, and what it has at each step of the path; empty if the path breaks off."""
     owners = [client]
     for name in path:
@@ -175,7 +175,7 @@ def _seen(answer: object, call: LiveCall, request: Mapping[str, object]) -> Any:
     return _looked_at(answer, call)
 
 
-def _raw_mode(headers: object) -> Any:
+def _raw_mode(headers: object) -> object:
     """What asks for a raw response; None if nothing does."""
     for name, value in headers.items() if isinstance(headers, Mapping) else ():
         if str(name).lower() == _RAW:
@@ -196,7 +196,7 @@ def _kind(answer: Hashable) -> str:
     return "answer"
 
 
-def _looked_at(answer: object, call: LiveCall) -> Any:
+def _looked_at(answer: object, call: LiveCall) -> object:
     kind = _kind(type(answer))  # type: ignore[arg-type]  # a class is hashable
     if kind == "async stream":
         return AsyncStreamProxy(answer, call)
@@ -206,7 +206,7 @@ def _looked_at(answer: object, call: LiveCall) -> Any:
     return answer
 
 
-def _raw(response: Any, call: LiveCall, *, unread: bool) -> Any:
+def _raw(response: Any, call: LiveCall, *, unread: bool) -> object:
     """A raw response. Where its body was not read yet, the application reads it first."""
     original, close = response.parse, getattr(response, "close", None)
     if not unread:
@@ -229,7 +229,7 @@ def _raw(response: Any, call: LiveCall, *, unread: bool) -> Any:
         let_go.detach()  # what was parsed ends the call, and may outlive the response
         return _looked_at(found, call)
 
-    async def parsed_later(waiting: Awaitable[object]) -> Any:
+    async def parsed_later(waiting: Awaitable[object]) -> object:
         let_go.detach()
         try:
             found = await waiting

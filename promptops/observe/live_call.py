@@ -85,7 +85,7 @@ class LiveCall:
     _kept: float | None = None  # the share with which the content is kept
     _span: Any = None
     _values: Mapping[str, object] | None = None
-    _whose: tuple[Any, ...] | None = None
+    _whose: tuple[object, ...] | None = None
     stream: StreamReading | None = None
     streamed = False
 

@@ -128,7 +128,7 @@ class LiveQueue:
         self._queue.put(reached)
         return reached.wait(timeout_s)
 
-    def health(self) -> dict[str, Any]:
+    def health(self) -> dict[str, object]:
         """Rows put, stored, dropped and waiting, faults of redaction, and the sink's last error,
         JSON-ready.
         """

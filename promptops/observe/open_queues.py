@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 from .live_queue import LiveQueue, Sink
 from .row_writer import Redact, RowWriter
@@ -60,6 +59,6 @@ def all_queues() -> list[LiveQueue]:
     return list(_OPEN.values())
 
 
-def healths() -> dict[str, dict[str, Any]]:
+def healths() -> dict[str, dict[str, object]]:
     """sink -> its health."""
     return {named: queue.health() for (named, _), queue in list(_OPEN.items())}

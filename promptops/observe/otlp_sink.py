@@ -66,7 +66,7 @@ class OtlpSink:
         return "otlp"
 
 
-def span_of(table: str, row: dict[str, Any]) -> dict[str, Any]:
+def span_of(table: str, row: dict[str, Any]) -> dict[str, object]:
     """A row as a span of OTLP/JSON."""
     at = _nanoseconds(row.get("started_at") or row.get("at"))
     end = at + int(float(row.get("latency_ms") or 0) * 1e6)
@@ -104,7 +104,7 @@ def span_of(table: str, row: dict[str, Any]) -> dict[str, Any]:
     return span
 
 
-def _as_written(column: str, value: Any) -> Any:
+def _as_written(column: str, value: Any) -> object:
     if column == "number":
         return str(value)
     if column == "finish_reason":
@@ -129,7 +129,7 @@ def _value(value: object) -> dict[str, Any]:
     return {"stringValue": str(value)}
 
 
-def document_of(spans: list[dict[str, object]]) -> dict[str, Any]:
+def document_of(spans: list[dict[str, object]]) -> dict[str, object]:
     """Spans as one document of OTLP/JSON."""
     service = os.environ.get("OTEL_SERVICE_NAME") or "unknown_service"
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}

@@ -59,7 +59,7 @@ class RowWriter:
         """Start the count at zero in a child process: the faults so far are the parent's."""
         self.faults = 0
 
-    def prepared(self, table: str, row: dict[str, Any], sink: Sink) -> dict[str, Any]:
+    def prepared(self, table: str, row: dict[str, Any], sink: Sink) -> dict[str, object]:
         """The row as it is written: JSON-ready, without nulls."""
         secret = sink.secret() if any(row.get(name) is not None for name in USERS) else None
         for name in USERS:
@@ -98,7 +98,7 @@ class RowWriter:
             changed = dict.fromkeys(CONTENT) | {"kept": None}
         row.update({name: value for name, value in changed.items() if name in row})
 
-    def _cleaned(self, value: object) -> Any:
+    def _cleaned(self, value: object) -> object:
         if isinstance(value, str):
             return self._clean(_well_formed(value))
         return value

@@ -49,7 +49,7 @@ class _Manager:
 class ManagerProxy(_Manager):
     """The synchronous one."""
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> object:
         token = INSIDE.set(True)
         try:
             stream = self._promptops_manager.__enter__()
@@ -60,7 +60,7 @@ class ManagerProxy(_Manager):
             INSIDE.reset(token)
         return self._opened(stream, StreamProxy)
 
-    def __exit__(self, *error: Any) -> Any:
+    def __exit__(self, *error: Any) -> object:
         try:
             return self._promptops_manager.__exit__(*error)
         finally:
@@ -70,7 +70,7 @@ class ManagerProxy(_Manager):
 class AsyncManagerProxy(_Manager):
     """The asynchronous one."""
 
-    async def __aenter__(self) -> Any:
+    async def __aenter__(self) -> object:
         token = INSIDE.set(True)
         try:
             stream = await self._promptops_manager.__aenter__()
@@ -81,7 +81,7 @@ class AsyncManagerProxy(_Manager):
             INSIDE.reset(token)
         return self._opened(stream, AsyncStreamProxy)
 
-    async def __aexit__(self, *error: Any) -> Any:
+    async def __aexit__(self, *error: Any) -> object:
         try:
             return await self._promptops_manager.__aexit__(*error)
         finally:

@@ -110,7 +110,7 @@ class _Silent:
         """Say nothing: events are recorded elsewhere."""
 
 
-def _loader(data: Any) -> Any:
+def _loader(data: Any) -> object:
     """Rows by our own ids: gepa's positions mix up train and val."""
 
     class Rows:
@@ -192,13 +192,13 @@ class _Bridge:
             raise
 
 
-def _adapter(gepa: Any, bridge: _Bridge) -> Any:
+def _adapter(gepa: Any, bridge: _Bridge) -> object:
     """gepa's adapter over the bridge; a subclass, since gepa looks methods up on it."""
 
     class Adapter(gepa.GEPAAdapter):  # type: ignore[misc]  # gepa is imported when it is used
         def evaluate(
             self, batch: list[Example], candidate: dict[str, str], capture_traces: bool = False
-        ) -> Any:
+        ) -> object:
             [found] = bridge.ask([(candidate, batch)])
             return gepa.EvaluationBatch(
                 outputs=[result.output for result in found],
@@ -208,7 +208,7 @@ def _adapter(gepa: Any, bridge: _Bridge) -> Any:
 
         def make_reflective_dataset(
             self, candidate: dict[str, str], eval_batch: Any, components_to_update: list[str]
-        ) -> dict[str, list[dict[str, Any]]]:
+        ) -> dict[str, list[dict[str, object]]]:
             records = [
                 {
                     "Inputs": " ".join(map(str, result.example.inputs.values()))[:600],

@@ -87,7 +87,7 @@ class SearchDesign:
 def designed(
     project: Project,
     version: Any,
-    dataset: Any,
+    dataset: object,
     scorers: Sequence[Any],
     *,
     method: str | Optimizer,

@@ -31,8 +31,8 @@ def by_example(
     chosen = data.split(split) if split is not None else data
     cases = [pytest.param(example, id=example.id) for example in chosen]
 
-    def decorate(test: Callable[..., Any]) -> Callable[..., Any]:
-        marked: Callable[..., Any] = pytest.mark.parametrize("example", cases)(test)
+    def decorate(test: Callable[..., object]) -> Callable[..., object]:
+        marked: Callable[..., object] = pytest.mark.parametrize("example", cases)(test)
         marked = pytest.mark.promptops_examples(chosen)(marked)
         if prompt is not None:
             marked = pytest.mark.prompt(prompt)(marked)

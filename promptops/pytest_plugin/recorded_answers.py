@@ -34,7 +34,7 @@ class RecordedAnswers:
             self._known[_question(version, values)] = answer
 
     def read(
-        self, version: SavedVersion, questions: Sequence[dict[str, Any]]
+        self, version: SavedVersion, questions: Sequence[dict[str, object]]
     ) -> list[tuple[dict[str, Any], Answer]]:
         """Those of the questions that have a recorded answer now, with it; an empty list if one of
         them cannot be asked, which its own test says.

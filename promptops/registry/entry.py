@@ -139,7 +139,7 @@ def _shape(entry: object) -> str | None:
     return None
 
 
-def _to_lines(message: dict[str, Any]) -> dict[str, Any]:
+def _to_lines(message: dict[str, Any]) -> dict[str, object]:
     if "content" not in message:
         return dict(message)
     content = message["content"]

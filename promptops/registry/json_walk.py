@@ -22,7 +22,7 @@ def no_constant(text: str) -> None:
     raise RegistryCorrupt(f"holds {text}, which is not JSON; restore it from git.")
 
 
-def no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, Any]:
+def no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """The object, unless a key occurs twice in it. Raises RegistryCorrupt."""
     out = dict(pairs)
     if len(out) == len(pairs):
@@ -51,7 +51,7 @@ _versions = JSONDecoder(
 ).raw_decode  # most of a large file, read in two thirds of the time
 
 
-def walked(text: str, keep: Callable[[str, Any], Any]) -> Any:
+def walked(text: str, keep: Callable[[str, object], Any]) -> Any:
     """The value of a JSON text.
 
     Raises ValueError, or RegistryCorrupt if a key occurs twice outside a version.
@@ -80,7 +80,7 @@ def walked(text: str, keep: Callable[[str, Any], Any]) -> Any:
 
 def _object(
     text: str, at: int, read: Callable[[str, int], tuple[Any, int]]
-) -> tuple[dict[str, Any], int]:
+) -> tuple[dict[str, object], int]:
     """The object that opens at `at`, each value as `read(key, where it begins)` gives it, and where
     it ends.
     """

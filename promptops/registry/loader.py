@@ -319,7 +319,9 @@ class Loader:
             reason,
         )
 
-    def _without(self, view: View, name: str, env: str, error: Exception, default: object) -> Any:
+    def _without(
+        self, view: View, name: str, env: str, error: Exception, default: object
+    ) -> object:
         """A cold start at which the file has nothing good for this pair: the saved copy, the
         default, or the error.
         """

@@ -223,7 +223,7 @@ def _texts(value: object) -> bool:
     )
 
 
-def _promised(version: PromptVersion) -> Mapping[str, Any] | None:
+def _promised(version: PromptVersion) -> Mapping[str, object] | None:
     """The schema that a version makes the model follow; None if it promises none, which evidence
     must then judge.
     """

@@ -74,7 +74,7 @@ class Served:
     def __deepcopy__(self, memo: dict[int, object]) -> Served:
         return self
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """For process pools and caches; its age goes along, since clocks differ by process."""
         age = None if self._since is None else self.age_s
         state = (self.name, self.env, self.version, self.number, self.source, self.reason)

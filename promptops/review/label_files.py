@@ -127,7 +127,7 @@ def _answers(store: Store, study: str, where: str) -> Mapping[tuple[str, str], s
 
 def label_row(
     id: str, run: str, example: str, rater: str, kind: str, label: str, note: str, at: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """A row of the table `labels`."""
     value = ANSWERS[kind.partition(":")[0]][label]
     return {

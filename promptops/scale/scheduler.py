@@ -18,7 +18,7 @@ PATIENCE_S = 10  # for the scheduler to answer at all
 
 
 @asynccontextmanager
-async def connected(address: str) -> AsyncIterator[Any]:
+async def connected(address: str) -> AsyncIterator[object]:
     """A client on the running loop. Raises SetupError if no scheduler answers."""
     from distributed import Client
 

@@ -102,7 +102,7 @@ class WorkerPool:
         )
 
 
-def _first_request(drawn: StudyDesign, arm: int) -> dict[str, Any]:
+def _first_request(drawn: StudyDesign, arm: int) -> dict[str, object]:
     from ..study.questions import question
 
     for place in range(len(drawn.dataset)):

@@ -21,7 +21,7 @@ _COLUMNS = "imported_columns"
 
 # asks a model on the scorer's behalf: (version, values, repeat) -> the recorded, reused, budgeted
 # run
-Ask = Callable[[PromptVersion, Mapping[str, Any], int], Awaitable[Run]]
+Ask = Callable[[PromptVersion, Mapping[str, object], int], Awaitable[Run]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Case:
         return self.example.expected
 
 
-def request_of_columns(columns: Mapping[str, Any]) -> str:
+def request_of_columns(columns: Mapping[str, object]) -> str:
     """What an imported run keeps in the place of a request: the columns of its row."""
     return json.dumps({_COLUMNS: columns}, ensure_ascii=False, default=str) if columns else "{}"
 

@@ -48,7 +48,7 @@ def not_(scorer: Any) -> Rule:
     whole=False,
 )
 @explained
-def all_of(*scorers: Any) -> Rule:
+def all_of(*scorers: object) -> Rule:
     """Every scorer passed; value: the least of theirs.
 
     One that failed decides, even beside one that is unscored.
@@ -78,7 +78,7 @@ def all_of(*scorers: Any) -> Rule:
     whole=False,
 )
 @explained
-def any_of(*scorers: Any) -> Rule:
+def any_of(*scorers: object) -> Rule:
     """At least one scorer passed; value: the greatest of theirs.
 
     One that passed decides, even beside one that is unscored.
@@ -112,7 +112,7 @@ def any_of(*scorers: Any) -> Rule:
     whole=False,
 )
 @explained
-def weighted(*pairs: tuple[Any, float]) -> Rule:
+def weighted(*pairs: tuple[object, float]) -> Rule:
     """The weighted mean of the scorers' values, sum(w x value) / sum(w); unscored if one of them
     is. [0, 1].
 
@@ -166,7 +166,7 @@ def weighted(*pairs: tuple[Any, float]) -> Rule:
     whole=False,
 )
 @explained
-def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
+def gated_by(gate: object, scorer: Any, *, otherwise: float | None = None) -> Rule:
     """The scorer's score where the gate passed, which is asked first; where it did not, unscored,
     or the value `otherwise`.
 
@@ -213,7 +213,7 @@ def gated_by(gate: Any, scorer: Any, *, otherwise: float | None = None) -> Rule:
     given={"expected": {"a": 1, "b": 2}},
 )
 @explained
-def per_field(**scorers: Any) -> Rule:
+def per_field(**scorers: object) -> Rule:
     """Each scorer on one field of the JSON answer, as a verdict of its own, and the mean of their
     values as the score.
 

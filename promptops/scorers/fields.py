@@ -32,7 +32,7 @@ _SAID = 3  # differences that a reason names
     source="JSON Schema, jsonschema-rs",
 )
 @explained
-def json_schema(schema: Mapping[str, Any] | bool | type) -> Rule:
+def json_schema(schema: Mapping[str, object] | bool | type) -> Rule:
     """The whole answer is JSON that the JSON Schema accepts (drafts 4 to 2020-12, by
     `jsonschema-rs`). 0 or 1.
 
@@ -173,7 +173,7 @@ def compared(
 
 def _leaves(
     value: object, path: tuple[str | int, ...] = ()
-) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+) -> Iterator[tuple[tuple[str | int, ...], object]]:
     """Every value that is not a filled container, with its path; read_json bounds the depth."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():

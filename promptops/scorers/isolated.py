@@ -48,7 +48,7 @@ class IsolatedFunction:
         self._lock = threading.Lock()
         weakref.finalize(self, _end, self._idle)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return IsolatedFunction, (self.function, self.name)
 
     def __call__(self, /, *values: object, **arguments: object) -> Any:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
@@ -153,7 +152,7 @@ def _close(one: tuple[float, ...], two: tuple[float, ...]) -> Score:
 
 @declared("semantic", example='classified(str.upper, "YES")', output="yes", value=1.0)
 @explained
-def classified(classifier: Callable[[str], Any], *wanted: str, column: str = "expected") -> Rule:
+def classified(classifier: Callable[[str], object], *wanted: str, column: str = "expected") -> Rule:
     """The classifier gives the answer one of the wanted labels (or this row's label in the column).
     0 or 1; label: what it gave.
 

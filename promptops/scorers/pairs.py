@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
@@ -49,7 +48,7 @@ _HIGHEST = 10.0  # of FastChat's scale
 @explained
 def pairwise(
     criteria: str,
-    against: Any,
+    against: object,
     *,
     sees: Sequence[str] | None = None,
     judge: JudgeModel | str | None = None,

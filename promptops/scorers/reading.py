@@ -19,7 +19,7 @@ from ..errors import ScorerError
 
 __all__ = ["ABSENT", "NotJSON", "bare", "find", "fold", "parse_path", "read_json", "same"]
 
-ABSENT: Any = type(
+ABSENT: object = type(
     "Absent", (), {"__repr__": lambda _: "ABSENT"}
 )()  # no such key, which null is not
 _KEPT = 1 << 20  # characters; a longer text is read again each time rather than held in memory
@@ -41,7 +41,7 @@ def _remembered(read: Callable[[str], Any]) -> Callable[[str], Any]:
     kept = functools.lru_cache(maxsize=8)(read)
 
     @functools.wraps(read)
-    def reader(text: str) -> Any:
+    def reader(text: str) -> object:
         return kept(text) if len(text) <= _KEPT else read(text)
 
     return reader

@@ -195,7 +195,7 @@ def _listed(value: object) -> list[Any] | None:
     return list(value) if isinstance(value, (list, tuple)) else None
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str) -> object:
     """A cell of a text file that holds a list or a map; else the text."""
     if text.lstrip()[:1] in ("[", "{"):
         value = read_json(text)

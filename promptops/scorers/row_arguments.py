@@ -53,7 +53,7 @@ def has_column(argument: object) -> bool:
     )
 
 
-def read_argument(name: str, takes: str, raw: str | None) -> Any:
+def read_argument(name: str, takes: str, raw: str | None) -> object:
     """What is behind the colon, in the form that the scorer takes.
 
     Raises ScorerError if it does not fit.
@@ -87,7 +87,7 @@ def read_argument(name: str, takes: str, raw: str | None) -> Any:
     return text
 
 
-def read_options(name: str, function: Callable[..., Rule], text: str) -> dict[str, Any]:
+def read_options(name: str, function: Callable[..., Rule], text: str) -> dict[str, object]:
     """`within=0.5, case=true` as keyword arguments that the scorer has.
 
     Raises ScorerError for any other.
@@ -142,7 +142,7 @@ def range_of(name: str, bound: tuple[str, float] | None) -> dict[str, Any]:
     }[bound[0]]
 
 
-def _json(name: str, text: str) -> Any:
+def _json(name: str, text: str) -> object:
     from .reading import NotJSON, read_json
 
     value = read_json(text)

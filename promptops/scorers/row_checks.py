@@ -111,7 +111,7 @@ class Check:
     """
 
     text: str
-    argument: Any
+    argument: object
     golden: bool
     build: Callable[[Any], Rule]
     fixed: Rule | None  # built once, where the argument is the same for every row
@@ -243,7 +243,7 @@ def _called(
     takes: str,
     function: Callable[..., Rule],
     value: Any,
-    options: dict[str, Any],
+    options: dict[str, object],
     bound: tuple[str, float] | None,
 ) -> Rule:
     more = dict(options)

@@ -22,7 +22,7 @@ def try_out(
     scorer: Any,
     output: str,
     *,
-    expected: Any = None,
+    expected: object = None,
     reference: str | None = None,
     run: Mapping[str, Any] | None = None,
     ask: Ask | None = None,

@@ -98,7 +98,7 @@ class ScorePhase:
         for case, scorer, score in self.score(cases):
             yield score_row(case, scorer, score, prints.of(case), utc())
 
-    async def rows_async(self, cases: Iterable[Case]) -> AsyncIterator[dict[str, Any]]:
+    async def rows_async(self, cases: Iterable[Case]) -> AsyncIterator[dict[str, object]]:
         """`score_async` as rows of the table `scores`."""
         prints = _Prints()
         async for case, scorer, score in self.score_async(cases):
@@ -232,7 +232,7 @@ class ScorePhase:
         result: object,
         dog: Watchdog,
         gate: asyncio.Semaphore,
-        again: Callable[[], Awaitable[Any]],
+        again: Callable[[], Awaitable[object]],
     ) -> Any:
         """A result, awaited if it has to be: a user's in a loop of its own, a judge's in this
         one. Raised, or raises what it raised.

@@ -75,7 +75,7 @@ def row(case: Case, scorer: Scorer, score: Score, scored_at: str | None = None) 
 
 def score_row(
     case: Case, scorer: Scorer, score: Score, fingerprint: str, scored_at: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """A row of the table `scores`."""
     return {
         "run_id": case.run.id,

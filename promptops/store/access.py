@@ -298,7 +298,7 @@ class Access:
             return self._in_memory(stack, sources, private)
 
 
-def unmasked(column: object) -> Any:
+def unmasked(column: object) -> object:
     """A masked array without its mask."""
     import numpy as np
 

@@ -22,7 +22,7 @@ _SMALL, _TOGETHER = (
     200,
     200,
 )  # rows that are worth building a pack alone; small packs built at once, at most
-_Pack = tuple[int, dict[str, Any]]  # how many rows; column -> a value per row, or what all share
+_Pack = tuple[int, dict[str, object]]  # how many rows; column -> a value per row, or what all share
 Row = bytes | memoryview  # the JSON of one
 Keep = Callable[
     [str, int, str, bytes], bool
@@ -134,7 +134,7 @@ def documents_of(piece: Piece) -> Iterator[tuple[str, int, bytes]]:
 _NO_PACK = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
-def _opened(pack: bytes) -> tuple[str, int, dict[str, Any]]:
+def _opened(pack: bytes) -> tuple[str, int, dict[str, object]]:
     """Table, number of rows and columns. Raises one of _NO_PACK if it is not a pack."""
     found = json.loads(pack)
     table, count, columns = found["table"], found["rows"], found["columns"]
@@ -154,7 +154,7 @@ def _spread(count: int, columns: dict[str, object]) -> Iterator[bytes]:
         yield plain_json({name: value for name, value in row.items() if value is not None})
 
 
-def _built(table: str, count: int, columns: dict[str, Any], pack: bytes) -> Any:
+def _built(table: str, count: int, columns: dict[str, Any], pack: bytes) -> object:
     """The pyarrow table of a pack; None if a value does not fit its column, or a key is missing.
 
     Read by pyarrow's own JSON reader: `pa.array` and `pa.scalar` would import pandas, which takes a
@@ -192,7 +192,7 @@ def _built(table: str, count: int, columns: dict[str, Any], pack: bytes) -> Any:
     )
 
 
-def arrow_of(table: str, documents: Sequence[Row]) -> tuple[Any, int]:
+def arrow_of(table: str, documents: Sequence[Row]) -> tuple[object, int]:
     """The pyarrow table of JSON rows, in order, and how many of them were not rows of that table
     and are left out.
 
@@ -225,7 +225,7 @@ def _parsed(table: str, documents: Sequence[Row]) -> Any:
     )
 
 
-def named_today(table: str, rows: Any) -> Any:
+def named_today(table: str, rows: Any) -> object:
     """The rows with the table's columns of today: former names are read as what they are called
     now, and what an older release did not write is null.
     """

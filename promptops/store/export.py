@@ -134,7 +134,7 @@ def pieces_of(path: Path) -> Iterator[Piece]:
         )
 
 
-def new_rows(con: Connection, piece: Piece) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+def new_rows(con: Connection, piece: Piece) -> Iterator[tuple[str, Sequence[Mapping[str, object]]]]:
     """(table, rows) of a piece whose keys the store does not have."""
     taken = Gathered()
     taken.add(piece)

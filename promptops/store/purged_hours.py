@@ -51,7 +51,7 @@ GROUP BY gone.hour, prompt, version_id, env, arm, named ORDER BY gone.hour
 """
 
 
-def hours_of(con: Any, doomed: Doomed, named: Named) -> list[dict[str, Any]]:
+def hours_of(con: Any, doomed: Doomed, named: Named) -> list[dict[str, object]]:
     """The rows of `live_hours` for those of the doomed that go by their age."""
     before = max(filter(None, (named.before, named.live_before)), default=None)
     if before is None:

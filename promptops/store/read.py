@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Deployments", "Params", "as_stored", "ask_user", "asked", "show_deployments"]
 
-Params = Sequence[Any] | Mapping[str, Any] | None
-Deployments = Callable[[], Iterable[Mapping[str, Any]]]
+Params = Sequence[object] | Mapping[str, object] | None
+Deployments = Callable[[], Iterable[Mapping[str, object]]]
 Connection = Any
 _LOCKS = (
     "SET temp_directory = ''",

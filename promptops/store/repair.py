@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..spool.ends import ends_of, forget_end
 from .archive import alone, recover
@@ -25,7 +24,7 @@ from .merge_segments import Sources, merge
 
 __all__ = ["aside_of", "build", "mended_own", "repair_store", "rescued", "verify_store"]
 
-Append = Callable[[str, Sequence[Mapping[str, Any]]], None]
+Append = Callable[[str, Sequence[Mapping[str, object]]], None]
 
 
 def verify_store(

@@ -41,7 +41,7 @@ __all__ = ["Store"]
 T = TypeVar("T")
 
 
-def _linear(pattern: bytes) -> Any:
+def _linear(pattern: bytes) -> object:
     import re2
 
     return re2.compile(pattern)

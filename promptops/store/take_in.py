@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from ..errors import StoreError
 from .connect import Connection
@@ -13,7 +12,7 @@ from .schema import TABLES
 
 __all__ = ["take_in"]
 
-Row = Mapping[str, Any]
+Row = Mapping[str, object]
 
 
 def take_in(

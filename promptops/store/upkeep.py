@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..spool.ends import ends_of, forget_end
 from ..spool.segment import Segment, finished, remove_finished, segments
@@ -67,7 +66,7 @@ def _removed(folder: Path, sealed: Sequence[Segment]) -> set[str]:
 def purge_rows(
     folder: Path,
     database: Database,
-    find: Callable[[Any], Doomed],
+    find: Callable[[object], Doomed],
     announce: Callable[[Doomed], object] | None = None,
     beyond: Callable[[Doomed], Purged] = lambda _doomed: Purged(),
 ) -> Purged:
@@ -142,7 +141,7 @@ def _touched(batch: Batch, doomed: Doomed) -> bool:
     return any(len(doomed.rest(table, part)) < len(part) for table, part in batch.read())
 
 
-def statistics(path: Path, sources: Sources) -> dict[str, Any]:
+def statistics(path: Path, sources: Sources) -> dict[str, object]:
     """Sizes in bytes."""
     return {
         "file_bytes": _size(path),

@@ -19,7 +19,7 @@ __all__ = ["answer_columns", "as_judged", "varying"]
 
 def answer_columns(
     table: Any, dataset: Dataset, examples: Sequence[object], known: Collection[str | None]
-) -> dict[str, list[Any]]:
+) -> dict[str, list[object]]:
     """{"columns": the kept columns of each row as an imported run keeps them}; {} if the table has
     no column but those that are known, or that the dataset has already.
 

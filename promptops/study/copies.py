@@ -27,7 +27,7 @@ __all__ = ["ROWS", "Copies", "Reads", "copies_in_design", "copies_of", "golden_r
 ROWS = "rows"  # weights: each row counts in the means
 
 # What an arm or a scorer reads of an example.
-Reads = Callable[[Example], Any]
+Reads = Callable[[Example], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def copies_in_design(design: StudyDesign) -> Copies:
     return copies_of(design.dataset, reads, golden_reads(needs))
 
 
-def _everything(example: Example, besides: str | None = None) -> Any:
+def _everything(example: Example, besides: str | None = None) -> object:
     """All inputs; a row without any does not say what was asked, so it repeats no other."""
     inputs = {name: value for name, value in example.inputs.items() if name != besides}
     if not inputs and not example.history:

@@ -38,7 +38,7 @@ def rows_of(entries: Iterable[Deployment], prompt: str) -> Iterator[dict[str, An
         }
 
 
-def deployment_rows(registry: Editor) -> list[Mapping[str, Any]]:
+def deployment_rows(registry: Editor) -> list[Mapping[str, object]]:
     """All deployments of a registry, prompt by prompt and environment by environment."""
     return [
         row

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..dataset import Dataset
 from ..errors import StudyError
@@ -114,7 +114,7 @@ def design(
     *,
     answerers: ModelResolver,
     models: Sequence[str] | None = None,
-    target: Callable[..., Any] | None = None,
+    target: Callable[..., object] | None = None,
     repeats: int = 1,
 ) -> StudyDesign:
     """The design of a study; `with_identity` gives it its id.
@@ -147,10 +147,10 @@ def design(
 
 
 def _arms(
-    versions: Sequence[Any],
+    versions: Sequence[object],
     answerers: ModelResolver,
     models: Sequence[str] | None,
-    target: Callable[..., Any] | None,
+    target: Callable[..., object] | None,
 ) -> Iterator[ArmDesign]:
     """Every version on every model, or on its own."""
     several = len(models or ()) > 1

@@ -96,7 +96,7 @@ def draw(
     options: EvaluateOptions,
     *,
     models: Sequence[str] | None = None,
-    target: Callable[..., Any] | None = None,
+    target: Callable[..., object] | None = None,
     repeats: int = 1,
 ) -> StudyDesign:
     """The checked design of a study; warnings of the checks are warned.

@@ -200,7 +200,7 @@ def _inputs(data: Dataset) -> set[str]:
 
 def _plan_of(
     study: RecordedStudy, arms: tuple[Arm, Arm] | None, primary: str | None
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     """What a comparison says of its plan: id, when it was frozen, whether it was followed."""
     plan = frozen_plan(study)
     if plan is None:

@@ -101,7 +101,7 @@ def _admissible(dataset: Dataset, answers: Sequence[str]) -> bool:
     return lists and plain and listed * 2 < len(answers)
 
 
-def _members(wanted: object) -> list[Any]:
+def _members(wanted: object) -> list[object]:
     """The admissible answers of a row."""
     return list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
 

@@ -92,7 +92,7 @@ class _Arm:
 
 
 def import_runs(
-    project: Project, table: Any, dataset: Dataset, scorers: Sequence[Any], **columns: Any
+    project: Project, table: Any, dataset: Dataset, scorers: Sequence[object], **columns: Any
 ) -> RecordedStudy:
     """See Lab.import_runs.
 
@@ -162,7 +162,7 @@ def _cells(rows: Any, where: Columns, dataset: Dataset) -> dict[str, list[Any]]:
     return cells | answer_columns(rows, dataset, cells["example"], known)
 
 
-def _renamed(table: Any, where: Columns) -> Any:
+def _renamed(table: Any, where: Columns) -> object:
     """The table with the columns that `columns_of` knows.
 
     Raises StudyError if a named column is not there.
@@ -298,7 +298,7 @@ def _run(
     prompt: str,
     fingerprint: str,
     began: str,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     def cell(name: str) -> Any:
         column = cells.get(name)
         return None if column is None else column[row]

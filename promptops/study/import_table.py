@@ -35,7 +35,7 @@ _AMOUNTS = ("cost_usd", "latency_ms", "tokens_in", "tokens_out")
 
 def by_model(
     cells: dict[str, list[Any]], versions: Mapping[str, Any] | None
-) -> tuple[dict[str, list[Any]], dict[str, Any] | None]:
+) -> tuple[dict[str, list[object]], dict[str, object] | None]:
     """The table with a label for each (version, model), where one label has several models; and the
     versions by those labels.
 
@@ -145,7 +145,7 @@ def score_cells(table: Any, names: Mapping[str, str] | Sequence[str]) -> dict[st
     return out
 
 
-def with_answers(table: Any, column: str) -> Any:
+def with_answers(table: Any, column: str) -> object:
     """The table with an empty column of answers if it has none, as a table of scores alone."""
     if hasattr(table, "columns"):
         return table if column in table.columns else table.assign(**{column: None})
@@ -176,7 +176,7 @@ def score_scorers(
 
 def of_examples(
     dataset: Dataset, cells: Mapping[str, list[object]], scores: Mapping[str, list[object]]
-) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+) -> tuple[dict[str, list[object]], dict[str, list[object]]]:
     """The cells of a dataset's examples alone.
 
     Raises StudyError if there are none.

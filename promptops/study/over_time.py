@@ -96,9 +96,9 @@ def _row(
     }
 
 
-def _changed(arm: Arm, earlier: Arm | None, name: str) -> dict[str, Any]:
+def _changed(arm: Arm, earlier: Arm | None, name: str) -> dict[str, object]:
     """How many examples changed since an earlier row, and the p value of that change."""
-    nothing: dict[str, Any] = {"better": None, "worse": None, "p_value": None}
+    nothing: dict[str, object] = {"better": None, "worse": None, "p_value": None}
     if earlier is None:
         return nothing
     try:
@@ -223,7 +223,7 @@ def pass_at(study: RecordedStudy, k: int, name: str | None) -> DataFrame:
     return found.astype({c: float for c in found.columns if c not in ("examples", "skipped")})
 
 
-def _pass_row(study: RecordedStudy, arm: Arm, k: int, scorer: str) -> dict[str, Any]:
+def _pass_row(study: RecordedStudy, arm: Arm, k: int, scorer: str) -> dict[str, object]:
     from ..analysis.repeats import mean_pass_at_k, mean_pass_hat_k
 
     if scorer not in arm.scores:

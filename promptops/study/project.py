@@ -105,7 +105,7 @@ class Project:
     prices: Mapping[str, Any] | None = None
     running: dict[str, RunningStudy] = field(default_factory=dict)
     searches: dict[str, object] = field(default_factory=dict)
-    corrected: dict[tuple[str, str], Any] = field(default_factory=dict)
+    corrected: dict[tuple[str, str], object] = field(default_factory=dict)
     executor: Executor = field(default_factory=InProcess)
     acting: str = ""
 

@@ -147,7 +147,7 @@ class _Reader:
             shared,
         )
 
-    def _table(self, document: Mapping[str, object], key: str) -> Mapping[str, Any]:
+    def _table(self, document: Mapping[str, object], key: str) -> Mapping[str, object]:
         table = document.get(key, {})
         if not isinstance(table, dict):
             raise self._wrong((key,), f"is {table!r}; expected a table, as in [{key}]")

@@ -8,7 +8,6 @@ import sys
 import time
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from .. import git
 from ..engine.retries import Provenance
@@ -22,7 +21,7 @@ def in_kernel() -> bool:
     return shell is not None and getattr(shell, "kernel", None) is not None
 
 
-def _shell() -> Any:
+def _shell() -> object:
     ipython = sys.modules.get("IPython")
     return (
         ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None

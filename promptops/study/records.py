@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..canonical import canonical
 from ..dataset import Dataset, Example
@@ -40,7 +40,7 @@ __all__ = [
 _AT_ONCE = 2000  # examples written at once, so that a large dataset takes little memory
 
 
-def row_of(value: Run | Attempt) -> dict[str, Any]:
+def row_of(value: Run | Attempt) -> dict[str, object]:
     """A run or attempt as a row of its table."""
     return {name: getattr(value, name) for name in value.__slots__}
 

@@ -152,7 +152,7 @@ def outgrown(project: Project, saved: Saved, env: str, percent: float, word: str
     return ""
 
 
-def _recorded(project: Project, saved: Saved, env: str) -> list[dict[str, Any]]:
+def _recorded(project: Project, saved: Saved, env: str) -> list[dict[str, object]]:
     """What was recorded of a version in an environment, newest first, each with its study and when
     (`at`).
     """
@@ -180,7 +180,7 @@ def _record(
     )
 
 
-def _same(before: Mapping[str, Any], now: Mapping[str, Any], same_study: bool) -> bool:
+def _same(before: Mapping[str, Any], now: Mapping[str, object], same_study: bool) -> bool:
     """Whether a recorded refusal is about this request: the study that was named, or the one that
     it comes down to.
     """

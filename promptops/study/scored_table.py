@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ..analysis import words
 from ..run import Run
@@ -97,7 +96,7 @@ def scored_cells(
     return found
 
 
-async def _collected(phase: ScorePhase, cases: Sequence[Case]) -> list[dict[str, Any]]:
+async def _collected(phase: ScorePhase, cases: Sequence[Case]) -> list[dict[str, object]]:
     return [row async for row in phase.rows_async(cases)]
 
 
@@ -110,7 +109,7 @@ def cell_text(cell: object) -> str | None:
     )
 
 
-def _run(label: str, example: str, output: str, repeat: int, columns: Mapping[str, Any]) -> Run:
+def _run(label: str, example: str, output: str, repeat: int, columns: Mapping[str, object]) -> Run:
     failure = None if output.strip() else "empty_output"
     return Run(
         f"{label}\0{example}\0{repeat}",

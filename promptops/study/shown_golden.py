@@ -8,7 +8,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import SetupError
 from ..models.target import TargetModel
@@ -86,7 +86,7 @@ def _equal(
     return (rows, left) if rows * math.log(alike) < math.log(_LUCK) else (rows, {})
 
 
-def _members(value: object) -> list[Any]:
+def _members(value: object) -> list[object]:
     """The golden answers of a row, any of which is right."""
     listed = list(value) if isinstance(value, (list, tuple)) else [value]
     return [one for one in listed if one is not None]

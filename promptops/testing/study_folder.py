@@ -228,7 +228,7 @@ def _before(lab: Lab, study: Study, prompt: str) -> Study | None:
     return None
 
 
-def _saved(lab: Lab, arm: Any) -> Any:
+def _saved(lab: Lab, arm: Any) -> object:
     return lab.prompt(arm.prompt)[arm.version]
 
 

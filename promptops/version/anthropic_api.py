@@ -45,7 +45,7 @@ _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
 
-def to_anthropic(body: dict[str, Any]) -> dict[str, Any]:
+def to_anthropic(body: dict[str, Any]) -> dict[str, object]:
     """Arguments of `client.messages.create`.
 
     Raises RenderError for what it has no place for, and if max_tokens is missing.
@@ -139,7 +139,7 @@ def _is_results(content: object) -> bool:
     return isinstance(content, list) and all(part.get("type") == "tool_result" for part in content)
 
 
-def _system_part(part: dict[str, object]) -> dict[str, Any]:
+def _system_part(part: dict[str, object]) -> dict[str, object]:
     if part.get("type") != "text":
         raise no_place(
             f"a part of the type {part.get('type')!r} in a system message", _API, "write text"
@@ -147,7 +147,7 @@ def _system_part(part: dict[str, object]) -> dict[str, Any]:
     return part
 
 
-def _turn(message: dict[str, Any]) -> Any:
+def _turn(message: dict[str, Any]) -> object:
     calls = message.get("tool_calls") or []
     if not calls:
         return _content(message["content"])

@@ -63,7 +63,7 @@ def data_of(url: str) -> tuple[str, str] | None:
     return head[5:-7], data
 
 
-def arguments_of(call: dict[str, object], api: str) -> tuple[Any, str, dict[str, Any]]:
+def arguments_of(call: dict[str, object], api: str) -> tuple[object, str, dict[str, object]]:
     """(id, name, arguments as an object) of a chat message's tool call."""
     function = call.get("function")
     if not isinstance(function, dict):

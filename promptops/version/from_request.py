@@ -102,7 +102,7 @@ def _mark(text: str, order: list[str], texts: Mapping[str, str], seen: set[str])
     return f"{{{{{name}}}}}".join(_mark(piece, rest, texts, seen) for piece in pieces)
 
 
-def changed(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def changed(content: dict[str, Any], changes: Mapping[str, object]) -> dict[str, Any]:
     """A version's content with some of its parts changed; a name that is not a part is a setting,
     and None takes one out.
     """

@@ -42,7 +42,7 @@ _LEVELS = ("minimal", "low", "medium", "high")
 _FORMATS = {"wav": "audio/wav", "mp3": "audio/mp3"}
 
 
-def to_gemini(body: dict[str, Any]) -> dict[str, Any]:
+def to_gemini(body: dict[str, Any]) -> dict[str, object]:
     """Arguments of `client.models.generate_content`.
 
     Raises RenderError for what it has no place for.
@@ -97,7 +97,7 @@ def _contents(messages: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]
     """(the system instruction or None, the turns)."""
     system: Any = None
     out: list[dict[str, Any]] = []
-    called: dict[Any, str] = {}
+    called: dict[object, str] = {}
     for message in messages:
         role = message["role"]
         if "name" in message:

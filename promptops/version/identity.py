@@ -68,7 +68,7 @@ class Identified(list):  # type: ignore[type-arg]  # of messages, in any form
     identity: Identity
 
 
-def carried(body: dict[str, object], identity: Identity) -> dict[str, Any]:
+def carried(body: dict[str, object], identity: Identity) -> dict[str, object]:
     """The request, its messages carrying the identity from now on."""
     for name in CARRIERS:
         messages = body.get(name)

@@ -69,7 +69,7 @@ def _is_anthropic(body: dict[str, Any]) -> bool:
 # -- OpenAI's Responses API
 
 
-def _of_responses(body: dict[str, Any]) -> dict[str, Any]:
+def _of_responses(body: dict[str, Any]) -> dict[str, object]:
     given = body.pop("input")
     items = [{"role": "user", "content": given}] if isinstance(given, str) else given
     messages: list[dict[str, Any]] = []
@@ -115,7 +115,7 @@ def _of_responses(body: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _response_content(content: object) -> Any:
+def _response_content(content: object) -> object:
     if not isinstance(content, list):
         return content
     parts = []
@@ -139,7 +139,7 @@ def _response_content(content: object) -> Any:
 # -- Anthropic
 
 
-def _of_anthropic(body: dict[str, Any]) -> dict[str, Any]:
+def _of_anthropic(body: dict[str, Any]) -> dict[str, object]:
     messages: list[dict[str, Any]] = []
     system = body.pop("system", None)
     if system:
@@ -167,7 +167,7 @@ def _of_anthropic(body: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _turns(message: dict[str, object]) -> list[dict[str, Any]]:
+def _turns(message: dict[str, object]) -> list[dict[str, object]]:
     content = message.get("content")
     if not isinstance(content, list):
         return [message]
@@ -215,7 +215,7 @@ def _anthropic_tool(tool: dict[str, object]) -> dict[str, Any]:
 # -- Gemini
 
 
-def _of_gemini(body: dict[str, Any]) -> dict[str, Any]:
+def _of_gemini(body: dict[str, Any]) -> dict[str, object]:
     config = {_camel(name): value for name, value in (body.get("config") or {}).items()}
     messages: list[dict[str, Any]] = []
     system = config.pop("systemInstruction", None)
@@ -234,7 +234,7 @@ def _of_gemini(body: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _gemini_setting(name: str, value: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+def _gemini_setting(name: str, value: Any, config: Mapping[str, object]) -> dict[str, object]:
     if name == "tools":
         return {"tools": [each for tool in value for each in _gemini_tools(tool)]}
     if name == "toolConfig":
@@ -269,7 +269,7 @@ def _gemini_tools(tool: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _gemini_turn(content: Any) -> list[dict[str, Any]]:
+def _gemini_turn(content: Any) -> list[dict[str, object]]:
     if isinstance(content, str):
         return [{"role": "user", "content": content}]
     parts = [{_camel(k): v for k, v in part.items()} for part in content.get("parts") or ()]
@@ -308,7 +308,7 @@ def _result(response: Any) -> str:
     return json.dumps(response, ensure_ascii=False)
 
 
-def _gemini_part(part: dict[str, object]) -> dict[str, Any]:
+def _gemini_part(part: dict[str, object]) -> dict[str, object]:
     if "text" in part:
         return {"type": "text", "text": part["text"]}
     data = part.get("inlineData")

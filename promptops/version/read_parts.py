@@ -13,13 +13,13 @@ __all__ = ["call_of", "chosen_tool", "format_of", "function_of", "whole"]
 _NO_PARAMETERS = {"type": "object", "properties": {}}
 
 
-def format_of(schema: object, name: str = "answer") -> dict[str, Any]:
+def format_of(schema: object, name: str = "answer") -> dict[str, object]:
     """A JSON schema as a response format of the chat form."""
     inner = {"name": name, "schema": schema, "strict": True}
     return {"type": "json_schema", "json_schema": inner}
 
 
-def call_of(identity: object, name: object, arguments: object) -> dict[str, Any]:
+def call_of(identity: object, name: object, arguments: object) -> dict[str, object]:
     """A tool call as the chat form writes it."""
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
     return {"id": identity, "type": "function", "function": {"name": name, "arguments": text}}

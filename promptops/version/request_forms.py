@@ -10,7 +10,7 @@ from ..errors import VersionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    pass
 
 __all__ = ["APIS", "checked_api", "to_form"]
 
@@ -26,7 +26,7 @@ def checked_api(api: object) -> str:
     return api
 
 
-def to_form(api: str, body: dict[str, object]) -> dict[str, Any]:
+def to_form(api: str, body: dict[str, object]) -> dict[str, object]:
     """The request in the form `api`, of chat-completions arguments.
 
     Raises RenderError, which names it, for what that form has no place for.

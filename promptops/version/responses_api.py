@@ -36,7 +36,7 @@ _ABSENT = (
 )
 
 
-def to_responses(body: dict[str, Any]) -> dict[str, Any]:
+def to_responses(body: dict[str, Any]) -> dict[str, object]:
     """Arguments of `client.responses.create`.
 
     Raises RenderError for a setting that it has no place for.

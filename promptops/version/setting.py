@@ -92,7 +92,7 @@ _SECRET_WORDS = (
 )
 
 
-def checked_map(value: Any, what: str) -> Mapping[str, Any]:
+def checked_map(value: Any, what: str) -> Mapping[str, object]:
     """The map itself, empty for None. Raises VersionError for anything else."""
     if value is not None and not hasattr(value, "keys"):
         raise VersionError(
@@ -101,7 +101,7 @@ def checked_map(value: Any, what: str) -> Mapping[str, Any]:
     return value or {}
 
 
-def checked_settings(settings: Mapping[str, object]) -> dict[str, Any]:
+def checked_settings(settings: Mapping[str, object]) -> dict[str, object]:
     """The settings, copied.
 
     Raises VersionError for what is an argument of its own, an endpoint or a secret.
@@ -156,7 +156,7 @@ def _bare(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
-def checked_tools(tools: object) -> list[dict[str, Any]]:
+def checked_tools(tools: object) -> list[dict[str, object]]:
     """The tools, copied.
 
     Raises VersionError for a tool that carries an endpoint's key or headers.

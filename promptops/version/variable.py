@@ -115,7 +115,7 @@ class Variable:
             fields["example"] = self.example
         return fields
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return (type(self), (self.name, self.document()))
 
     def __eq__(self, other: object) -> bool:

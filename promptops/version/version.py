@@ -72,7 +72,7 @@ class PromptVersion:
     _id: str
     _messages: list[Message]
     _response_format: dict[str, Any] | None
-    _settings: dict[str, Any]
+    _settings: dict[str, object]
     _tools: list[dict[str, Any]]
     api: str
     model: str | None
@@ -331,7 +331,7 @@ class PromptVersion:
     def __hash__(self) -> int:
         return hash(self._id)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return (type(self).from_content, (self.document(),))
 
     def __deepcopy__(self, memo: object) -> PromptVersion:

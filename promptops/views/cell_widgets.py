@@ -15,7 +15,7 @@ class CellWidgets:
     """Which containers each cell of a kernel has on display."""
 
     def __init__(self) -> None:
-        self._shown: dict[str, tuple[int, list[Any]]] = {}
+        self._shown: dict[str, tuple[int, list[object]]] = {}
 
     def replace(self, box: object, shell: object) -> None:
         """Note that the running cell displays `box`, and close what its earlier runs displayed."""

@@ -135,7 +135,7 @@ class Dashboard(View):
             and self.study.record.prompt in self.lab.project.registry.names()
             else ""
         )
-        builders: dict[str, Callable[[], Any]] = {
+        builders: dict[str, Callable[[], object]] = {
             "Prompts": lambda: PromptsView(self.lab, prompt, writes=self.writes),
             "Registry": lambda: EnvironmentsView(self.lab, prompt, writes=self.writes),
             "Live": self._live,
@@ -150,7 +150,7 @@ class Dashboard(View):
             return _Empty(
                 page(f"<p class='dim'>{esc(study.name)} is running; refresh when it is done.</p>")
             )
-        of_study: dict[str, Callable[[], Any]] = {
+        of_study: dict[str, Callable[[], object]] = {
             "Studies": lambda: StudiesView(study),
             "Examples": lambda: ExamplesView(study, writes=self.writes),
             "Label": lambda: LabelView(study, writes=self.writes),
@@ -163,7 +163,7 @@ class Dashboard(View):
             tab.follow()
         return tab
 
-    def _try(self, build: Callable[[], Any]) -> Any:
+    def _try(self, build: Callable[[], Any]) -> object:
         try:
             return build()
         except PromptOpsError as error:

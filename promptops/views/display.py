@@ -111,7 +111,7 @@ def fitting(parts: Iterable[str]) -> str:
     return "".join(kept) + wording
 
 
-def put(bundle: dict[str, Any], **options: Any) -> Any:
+def put(bundle: dict[str, object], **options: Any) -> Any:
     """IPython's display of a bundle of forms."""
     from IPython import display
 
@@ -124,7 +124,7 @@ def _drawn() -> bool:
     return getattr(_shell(), "kernel", None) is not None
 
 
-def _shell() -> Any:
+def _shell() -> object:
     from IPython import get_ipython
 
     shell: Any = get_ipython  # untyped

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..markup import esc, shorten
@@ -134,7 +134,7 @@ def golden_text(expected: object) -> str:
     )
 
 
-def read_golden(text: str, before: object) -> Any:
+def read_golden(text: str, before: object) -> object:
     """What was typed, as the kind of value that it was: an object stays an object, text stays
     text.
     """

@@ -32,7 +32,7 @@ class PromptsView(View):
         self.lab, self.writes = lab, writes
         self._examples: dict[str, Any] = {}
         names = list(lab.project.registry.names())
-        narrow: dict[str, Any] = {"layout": widgets.Layout(width="260px", max_width="98%")}
+        narrow: dict[str, object] = {"layout": widgets.Layout(width="260px", max_width="98%")}
         self.prompt = widgets.Dropdown(
             options=names or [""],
             description="prompt",

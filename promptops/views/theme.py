@@ -1,7 +1,8 @@
 """One visual language: the palette, the plotly template, the table style, for light and dark.
 
-Colours are Okabe and Ito's, distinguished with any colour vision (Okabe & Ito 2008, "Color Universal
-Design"). A version has one colour everywhere: by its number, or by its place where it has none.
+Colours are Okabe and Ito's, distinguished with any colour vision (Okabe & Ito 2008, "Color
+Universal Design"). A version has one colour everywhere: by its number, or by its place where it has
+none.
 """
 
 from __future__ import annotations
@@ -117,10 +118,15 @@ STYLE = """<style>
   border-bottom:1px solid var(--jp-border-color2,#d8dee4);overflow-wrap:normal}
 .po th{font-weight:600;color:var(--jp-ui-font-color2,#59636e);vertical-align:bottom;
   white-space:normal}.po tr{background:none!important}
-.po .po-grid td:not(.num){overflow-wrap:anywhere;min-width:58px}.po .po-grid td:first-child{min-width:76px;max-width:230px;overflow-wrap:break-word}.po .po-wide{display:table;width:100%}.po .po-whole{white-space:nowrap}.po th:last-child,.po td:last-child{padding-right:2px}
+.po .po-grid td:not(.num){overflow-wrap:anywhere;min-width:58px}
+.po .po-grid td:first-child{min-width:76px;max-width:230px;overflow-wrap:break-word}
+.po .po-wide{display:table;width:100%}
+.po .po-whole{white-space:nowrap}
+.po th:last-child,.po td:last-child{padding-right:2px}
 .po pre,.po code{font:12px/1.45 ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace}
 .po pre{white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal!important;margin:4px 0;
-  padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa)!important;border-radius:5px;max-height:340px;
+  padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa)!important;border-radius:5px;
+  max-height:340px;
   overflow:auto}
 .po .ci{display:block;font-size:11.5px;color:var(--jp-ui-font-color2,#59636e)}
 .po .card{border:1px solid var(--jp-border-color2,#d8dee4);
@@ -131,30 +137,42 @@ STYLE = """<style>
   color:var(--po-accent,inherit)}.po .po-effect span{font-size:13px;font-weight:400}
 .po .po-facts>span{white-space:nowrap}
 .po h4{font-size:13px;margin:4px 0 2px;font-weight:600;color:var(--jp-ui-font-color2,#59636e)}
-.po .po-cols{display:grid;grid-template-columns:minmax(0,1fr);gap:0 28px}.po .po-cols>div{min-width:0}
-.po .po-figs{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(190px,100%),1fr));gap:10px;
-  margin:10px 0}.po .po-fig{container-type:inline-size;border:1px solid var(--jp-border-color2,#d8dee4);
+.po .po-cols{display:grid;grid-template-columns:minmax(0,1fr);gap:0 28px}
+.po .po-cols>div{min-width:0}
+.po .po-figs{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(190px,100%),1fr));
+  gap:10px;
+  margin:10px 0}
+.po .po-fig{container-type:inline-size;border:1px solid var(--jp-border-color2,#d8dee4);
   border-radius:6px;padding:4px 10px;min-width:0;max-height:200px;overflow:hidden}
-.po .po-fig:has(>input:checked){grid-column:1/-1;max-height:none;cursor:zoom-out}.po .po-fig>input{appearance:none;position:absolute;inset:0;margin:0;width:100%;height:100%;cursor:inherit}
+.po .po-fig:has(>input:checked){grid-column:1/-1;max-height:none;cursor:zoom-out}
+.po .po-fig>input{appearance:none;position:absolute;inset:0;margin:0;width:100%;height:100%;
+  cursor:inherit}
 .po .po-fig{cursor:zoom-in;position:relative}.po .po-fig:focus-within{outline:2px solid #0072B2}
-.po .po-lost{border-left:3px solid var(--jp-border-color2,#d8dee4);padding:0 0 2px 10px;margin:8px 0}
+.po .po-lost{border-left:3px solid var(--jp-border-color2,#d8dee4);padding:0 0 2px 10px;
+  margin:8px 0}
 .po .po-lost pre{max-height:110px;padding:4px 8px;margin:2px 0}
-.po .po-pairs{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(150px,100%),1fr));gap:8px}.po .po-pairs>div{min-width:0}
+.po .po-pairs{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(150px,100%),1fr));
+  gap:8px}
+.po .po-pairs>div{min-width:0}
 .po .po-split{display:inline-block;vertical-align:middle;width:64px;height:8px;border-radius:4px;
   overflow:hidden;background:#9aa4af66;margin-left:8px;text-align:left}
-.po .po-split i{display:inline-block;height:8px;vertical-align:top}.po ul{margin:4px 0 4px 18px!important;padding:0!important}
+.po .po-split i{display:inline-block;height:8px;vertical-align:top}
+.po ul{margin:4px 0 4px 18px!important;padding:0!important}
 .po .chip{display:inline-block;border-radius:9px;padding:0 8px;font-size:12px;line-height:18px;
   color:#fff;background:var(--po-accent,#6B7280);white-space:nowrap;max-width:100%;overflow:hidden;
   text-overflow:ellipsis;vertical-align:middle;margin:-2px 0}
 .po :is(th,td) .chip{white-space:normal;overflow-wrap:break-word;max-width:11em}
-.po del{background:rgba(213,94,0,.2)}.po .po-wrong{text-decoration:none}.po ins{background:rgba(0,158,115,.22);text-decoration:none}
+.po del{background:rgba(213,94,0,.2)}
+.po .po-wrong{text-decoration:none}
+.po ins{background:rgba(0,158,115,.22);text-decoration:none}
 .widget-html-content:has(>.po),.jupyter-widget-html-content:has(>.po){min-width:0;flex:1 1 0}
 .po .po-list td:first-child,.po .po-list th:first-child{padding-left:8px;width:1%}
 .po .po-list tr[aria-selected=true] td{background:rgba(0,114,178,.13)}
 .po .po-two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr));
   gap:14px}.po .po-two>div{min-width:0;container-type:inline-size}
 .po .po-list{position:relative;max-height:330px;overflow:auto}.po .po-list td{white-space:nowrap}
-.po .po-list .po-cut{width:var(--po-cut,99%);max-width:0;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
+.po .po-list .po-cut{width:var(--po-cut,99%);max-width:0;white-space:nowrap;overflow:hidden;
+  text-overflow:ellipsis}
 .po .po-list table{display:table;table-layout:auto!important;width:100%;overflow:visible}
 .po-pane{outline:none;border-radius:6px;padding:2px 6px}
 .po-pane:focus-visible{box-shadow:inset 0 0 0 2px #0072B2}
@@ -163,7 +181,8 @@ STYLE = """<style>
   border-radius:4px}
 .po button{font:inherit;padding:3px 10px;border:1px solid var(--jp-border-color2,#afb8c1);
   border-radius:6px;background:var(--jp-layout-color2,#f6f8fa);color:inherit;cursor:pointer}
-.po svg text{font-family:FONT}.po svg{display:block;width:100%;max-width:720px;height:auto;margin:4px 0}
+.po svg text{font-family:FONT}
+.po svg{display:block;width:100%;max-width:720px;height:auto;margin:4px 0}
 .po .po-head{display:flex;flex-wrap:wrap;gap:4px 18px;align-items:baseline}
 .po .po-warm{display:inline-block;min-width:62px;border-radius:4px;padding:2px 8px}
 .po .po-heat td{border-bottom:0;padding:2px 12px 2px 0}
@@ -175,14 +194,28 @@ STYLE = """<style>
 .po .po-bar span{display:block;height:100%}
 @container (min-width:760px){.po .po-answer{grid-template-columns:minmax(0,3fr) minmax(0,2fr)}}
 @container (min-width:1000px){.po .po-cols{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}}
-@container (min-width:600px) and (max-width:989px){.po .po-figs:has(>:nth-child(5):last-child){grid-template-columns:repeat(3,minmax(0,1fr))}}
+@container (min-width:600px) and (max-width:989px){.po .po-figs:has(>:nth-child(5):last-child){
+  grid-template-columns:repeat(3,minmax(0,1fr))}}
 @container (max-width:600px){.po svg text{font-size:15px}}
 @container (max-width:740px){
-.po .po-grid:not(.po-few){display:block;overflow:visible}.po .po-grid:not(.po-few) :is(tbody,tr){display:block}.po .po-grid:not(.po-few) thead{display:block;position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+.po .po-grid:not(.po-few){display:block;overflow:visible}
+.po .po-grid:not(.po-few) :is(tbody,tr){display:block}
+.po .po-grid:not(.po-few) thead{display:block;position:absolute;width:1px;height:1px;
+  overflow:hidden;clip-path:inset(50%)}
 .po .po-grid:not(.po-few) tr{padding:5px 0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)}
-.po .po-grid:not(.po-few) td{display:flow-root;border:0;padding:1px 2px;max-width:none;white-space:normal}.po .po-grid:not(.po-few) td:first-child{font-weight:600;overflow-wrap:anywhere}.po .po-grid:not(.po-few) .ci{display:inline;margin-left:8px}
-.po .po-grid:not(.po-few) td:not(:first-child)::before{content:attr(data-label);float:left;width:38%;overflow-wrap:anywhere;margin-right:10px;text-align:left;font-weight:400;color:var(--jp-ui-font-color2,#59636e)}}
-@container (max-width:440px){.po svg text{font-size:18px}.po .po-list :is(th,td){padding-right:5px}.po .po-few td.num{white-space:normal}.po .po-few td:first-child{min-width:58px}.po .po-arm{grid-template-columns:minmax(0,1fr) auto;justify-content:stretch}.po .po-arm .po-bar{grid-column:1/-1;grid-row:2}}
+.po .po-grid:not(.po-few) td{display:flow-root;border:0;padding:1px 2px;max-width:none;
+  white-space:normal}
+.po .po-grid:not(.po-few) td:first-child{font-weight:600;overflow-wrap:anywhere}
+.po .po-grid:not(.po-few) .ci{display:inline;margin-left:8px}
+.po .po-grid:not(.po-few) td:not(:first-child)::before{content:attr(data-label);float:left;
+  width:38%;overflow-wrap:anywhere;margin-right:10px;text-align:left;font-weight:400;
+  color:var(--jp-ui-font-color2,#59636e)}}
+@container (max-width:440px){.po svg text{font-size:18px}
+.po .po-list :is(th,td){padding-right:5px}
+.po .po-few td.num{white-space:normal}
+.po .po-few td:first-child{min-width:58px}
+.po .po-arm{grid-template-columns:minmax(0,1fr) auto;justify-content:stretch}
+.po .po-arm .po-bar{grid-column:1/-1;grid-row:2}}
 @media print{.po .po-fig{max-height:none}.po pre,.po .po-list{max-height:none;overflow:visible}}
 </style>""".replace("FONT", FONT)
 STYLE = STYLE.replace("ON_LIGHT", declared(ON_LIGHT)).replace("ON_DARK", declared(ON_DARK))

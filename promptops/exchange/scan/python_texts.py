@@ -285,7 +285,7 @@ def fields_of(text: Text) -> Text:
     return tuple(out)
 
 
-def literal_of(node: ast.expr, names: Names) -> Any:
+def literal_of(node: ast.expr, names: Names) -> object:
     """The value of a literal, or of a constant's name. Raises ValueError for anything else."""
     if isinstance(node, ast.Name):
         found = names.find(node.id)

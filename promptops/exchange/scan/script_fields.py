@@ -79,7 +79,7 @@ def _used_as_piece(node: Any) -> bool:
 class Fields:
     """names: the variables of the file. A field that is assigned anywhere means nothing certain."""
 
-    def __init__(self, root: Any, names: Mapping[str, Any]) -> None:
+    def __init__(self, root: Any, names: Mapping[str, object]) -> None:
         self.root, self.names = root, names
         self.types: dict[str, Any] = {}
         self.assigned: set[str] = set()
@@ -148,7 +148,7 @@ class Fields:
             return self.types.get(source_of(value.child_by_field_name("constructor")))
         return value if value.type == "object" else None
 
-    def _class_around(self, node: Any) -> Any:
+    def _class_around(self, node: Any) -> object:
         while node is not None and node.type not in _CLASSES:
             if node.type in ("function_declaration", "function_expression", "object"):
                 inner = node.type == "object" and node.parent.type != "method_definition"
@@ -158,7 +158,7 @@ class Fields:
         return node
 
 
-def _members(owner: Any) -> dict[str, Any]:
+def _members(owner: Any) -> dict[str, object]:
     if owner.type == "object":
         spread = any(part.type == "spread_element" for part in owner.named_children)
         return {} if spread else pairs_of(owner)

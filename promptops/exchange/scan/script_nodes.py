@@ -24,7 +24,7 @@ def walk(root: Any) -> Iterator[Any]:
         left += reversed(node.named_children)
 
 
-def unfiltered(node: Any) -> Any:
+def unfiltered(node: Any) -> object:
     """The array of `[...].filter(Boolean)`, whose empty parts say nothing; else the same."""
     callee = node.child_by_field_name("function") if node.type == "call_expression" else None
     if callee is None or not source_of(callee).endswith(".filter"):
@@ -60,7 +60,7 @@ def operator_of(node: Any) -> str:
     return source_of(node.child_by_field_name("operator"))
 
 
-def given_of(node: Any) -> Any:
+def given_of(node: Any) -> object:
     """What a function gives if it is one expression; the expression itself otherwise."""
     if node.type in _FUNCTIONS:
         body = node.child_by_field_name("body")

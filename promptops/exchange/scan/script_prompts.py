@@ -276,7 +276,7 @@ class _Script:
         place, unseen = line_of(node), tuple(unread)
         return FoundPrompt(self.file, place, name, tuple(messages), model, settings, callee, unseen)
 
-    def _literal(self, node: Any) -> Any:
+    def _literal(self, node: Any) -> object:
         if node.type == "number":
             value = float(source_of(node).replace("_", ""))
             return int(value) if value.is_integer() else value

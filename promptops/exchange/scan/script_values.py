@@ -22,13 +22,13 @@ _FUNCTIONS = frozenset(
 )
 
 
-def text_hole_of(node: Any) -> Hole:
+def text_hole_of(node: object) -> Hole:
     """The hole of a value in a template or sum; as a text, since there it becomes one."""
     hole = hole_of(node)
     return hole if _gives_text(node) else Hole(hole.name, f"String({hole.code})")
 
 
-def joined_hole_of(node: Any) -> Hole:
+def joined_hole_of(node: object) -> Hole:
     """The hole of an item of `[...].join(...)`, which shows null and undefined as nothing."""
     hole = hole_of(node)
     return hole if _gives_text(node) else Hole(hole.name, f'String({hole.code} ?? "")')
@@ -63,7 +63,7 @@ def _declared_text(node: Any, name: str) -> bool:
     return False
 
 
-def _type(annotation: Any) -> str:
+def _type(annotation: object) -> str:
     return source_of(annotation).lstrip(": ").strip()
 
 

@@ -93,7 +93,7 @@ def _window(asked: Asked) -> dict[str, object]:
     return {name: asked.get(name) for name in ("prompt", "env", "since", "until")}
 
 
-def by_version_and_arm(store: Store, asked: Asked) -> list[dict[str, Any]]:
+def by_version_and_arm(store: Store, asked: Asked) -> list[dict[str, object]]:
     """One row per version and arm, the first that was called first: how often it was called and
     failed, its latencies, votes and scores.
     """
@@ -106,23 +106,23 @@ def tokens(store: Store, asked: Asked) -> list[tuple[Any, ...]]:
     return list(store.rows(_TOKENS, _window(asked)))
 
 
-def hours(store: Store, asked: Asked) -> list[tuple[Any, ...]]:
+def hours(store: Store, asked: Asked) -> list[tuple[object, ...]]:
     """(hour, version, number, calls, failures, p50, p95) by hour and version."""
     return list(store.rows(_HOURS, _window(asked)))
 
 
-def judged_hours(store: Store, asked: Asked) -> list[tuple[Any, ...]]:
+def judged_hours(store: Store, asked: Asked) -> list[tuple[object, ...]]:
     """(hour, version, how many were judged, mean score, its spread)."""
     return list(store.rows(_JUDGED_HOURS, _window(asked)))
 
 
-def latency_bins(store: Store, asked: Asked, by: str) -> dict[tuple[Any, ...], dict[int, int]]:
+def latency_bins(store: Store, asked: Asked, by: str) -> dict[tuple[object, ...], dict[int, int]]:
     """The calls of each group by latency, as `live_hours` keeps them. by: SQL of the group."""
     found = store.rows(_BINS.replace("$by", by), _window(asked))
     return {tuple(key): counts for *key, counts in found}
 
 
-def past_hours(store: Store, asked: Asked) -> list[dict[str, Any]]:
+def past_hours(store: Store, asked: Asked) -> list[dict[str, object]]:
     """The rows of `live_hours` within the window: what a purge by age left of calls."""
     found = store.rows(_PAST, _window(asked))
     return [dict(zip(_PAST_COLUMNS, row, strict=True)) for row in found]

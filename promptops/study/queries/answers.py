@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ...store import Store
@@ -27,6 +27,6 @@ def answers_of(store: Store, study: str, version: str) -> list[tuple[str, str | 
     return list(store.rows(_ANSWERS, [study, version]))
 
 
-def tuned_answers(store: Store, name: str) -> list[Any]:
+def tuned_answers(store: Store, name: str) -> list[object]:
     """The golden answers of the train and val rows that datasets of a name hold, each row once."""
     return [json.loads(text) for _, text in store.rows(_TUNED, [name]) if text is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ...store import Store
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["frozen_at", "is_judged", "judged_pairs", "plan_document", "seed_of_plan"]
 
 
-def plan_document(store: Store, plan: str) -> tuple[dict[str, Any], str] | None:
+def plan_document(store: Store, plan: str) -> tuple[dict[str, object], str] | None:
     """(document, when it was frozen) of a plan; None if the store does not know it."""
     rows = store.rows("select document, min(created_at) from plans where id = ? group by 1", [plan])
     return (json.loads(rows[0][0]), str(rows[0][1])) if rows else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ...store import Store
@@ -34,7 +34,7 @@ _HOLDING = (
     "having count(distinct m.version_id) = ? order by max(s.created_at) desc limit 1"
 )
 
-Head = tuple[str, str, str, str, Any]  # id, name, prompt, design as JSON, created
+Head = tuple[str, str, str, str, object]  # id, name, prompt, design as JSON, created
 
 
 def all_heads(store: Store) -> list[Head]:
@@ -127,7 +127,7 @@ def earlier_study_of(store: Store, version: str, study: str) -> str | None:
     return str(rows[0][0]) if rows else None
 
 
-def studies_asking(store: Store, versions: Sequence[str]) -> list[tuple[str, str, Any]]:
+def studies_asking(store: Store, versions: Sequence[str]) -> list[tuple[str, str, object]]:
     """(study, version, created) of every study that asked one of these versions, oldest first."""
     return list(
         store.rows(
