@@ -15,6 +15,7 @@ from ..optimize.search import Search
 from ..optimize.spending import Allowance
 from ..study import evaluate
 from ..study.provenance import in_kernel
+from ..study.queries.studies import head_of
 from . import show
 from .prompt import Prompt, SavedVersion
 from .study import Study
@@ -194,8 +195,8 @@ class Optimization:
             drawn = self._confirming(search.best.version, options)
             if saved := self._saved_best():
                 # a confirmation from before it was saved stays the one
-                known = {row[0] for row in self.project.store.rows("select id from studies")}
-                drawn = drawn if drawn.id in known else self._confirming(saved, options)
+                known = head_of(self.project.store, drawn.id) is not None
+                drawn = drawn if known else self._confirming(saved, options)
             self._study = Study(evaluate.start(self.project, drawn, options))
         if not in_kernel():
             self._study.wait()

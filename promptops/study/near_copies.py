@@ -27,7 +27,8 @@ _ZEROS = re.compile(r"(?<![\d.,])0+(?=\d)")
 _WORD = re.compile(r"\w+")
 _UNSEEN = re.compile(
     "[\u0300-\u036f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u08e2\u180e\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0001-\U000e007f]+"
+    "\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U0001d173-\U0001d17a"
+    "\U000e0001-\U000e007f]+"
 )
 _FOREIGN = re.compile("[\u0370-\u03ff\u0400-\u052f]")
 _TYPED = str.maketrans(

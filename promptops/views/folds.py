@@ -29,11 +29,11 @@ main{max-width:1240px;margin:0 auto;padding:26px 22px 60px}
 .more{margin:8px 0}.more>summary{font-weight:600}.paper{display:none}
 .two{display:grid;grid-template-columns:1fr 1fr;gap:12px}.two>div{min-width:0}
 @media(max-width:700px){.two{grid-template-columns:1fr}main{padding:16px 12px 40px}}
-@media(prefers-color-scheme:dark){body{background:#0d1117;color:#d7dbe0;ON_DARK;\
---jp-ui-font-color1:#d7dbe0;--jp-ui-font-color2:#9aa4af;--jp-border-color2:#3b424b;\
---jp-layout-color2:#161b22}.flip,.po h2{border-color:#3b424b}}
-@media print{body{background:#fff;color:#000;ON_LIGHT;--jp-ui-font-color1:#000;\
---jp-ui-font-color2:#444;
+@media(prefers-color-scheme:dark){body{background:#0d1117;color:#d7dbe0;ON_DARK;
+  --jp-ui-font-color1:#d7dbe0;--jp-ui-font-color2:#9aa4af;--jp-border-color2:#3b424b;
+  --jp-layout-color2:#161b22}.flip,.po h2{border-color:#3b424b}}
+@media print{body{background:#fff;color:#000;ON_LIGHT;--jp-ui-font-color1:#000;
+  --jp-ui-font-color2:#444;
   --jp-border-color2:#ccc;--jp-layout-color2:#f6f8fa}main{padding:0;max-width:none}
 .po pre,.flip pre{max-height:none;overflow:visible}
 .po svg,.po .card,.po tr{break-inside:avoid}.po h2,.po h3,summary{break-after:avoid}

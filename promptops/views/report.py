@@ -37,38 +37,47 @@ MOST = 400  # changed examples in a report
 
 _SCRIPT = """
 const $ = (q) => [...document.querySelectorAll(q)];
-const rows = $('.flip'), folds = $('.more'), text = document.getElementById('find'), kind = \
-document.getElementById('kind'), count = document.getElementById('count');
+const rows = $('.flip'), folds = $('.more');
+const text = document.getElementById('find'), kind = document.getElementById('kind');
+const count = document.getElementById('count');
 const words = new Map();
 function filter() {
   const wanted = text.value.toLowerCase(), narrow = wanted || kind.value !== 'all'; let shown = 0;
   for (const row of rows) {
     if (!words.has(row)) words.set(row, row.textContent.toLowerCase());
-    const on = (kind.value === 'all' || row.dataset.kind === kind.value) && (!wanted || \
-words.get(row).includes(wanted));
+    const on = (kind.value === 'all' || row.dataset.kind === kind.value)
+      && (!wanted || words.get(row).includes(wanted));
     row.hidden = !on; shown += on;
   }
   for (const fold of folds) if (narrow) fold.open = true;
   count.textContent = shown + ' of ' + rows.length + (narrow ? ' match' : '');
 }
-if (text) { text.addEventListener('input', filter); kind.addEventListener('change', filter); \
-filter(); }
+if (text) {
+  text.addEventListener('input', filter);
+  kind.addEventListener('change', filter);
+  filter();
+}
 let closed = [];
-window.addEventListener('beforeprint', () => { closed = \
-$('details:not(.more):not([open])').filter((one) => !one.closest('.more:not([open])')); for (const \
-one of closed) one.open = true; });
-window.addEventListener('afterprint', () => { for (const one of closed) one.open = false; closed = \
-[]; });
+window.addEventListener('beforeprint', () => {
+  const inside = (one) => one.closest('.more:not([open])');
+  closed = $('details:not(.more):not([open])').filter((one) => !inside(one));
+  for (const one of closed) one.open = true;
+});
+window.addEventListener('afterprint', () => {
+  for (const one of closed) one.open = false;
+  closed = [];
+});
 const labels = new Map();
 for (const button of $('.label')) button.addEventListener('click', () => {
   const row = button.closest('.flip');
-  labels.set(row.dataset.example, {form: 'l1', kind: 'pairwise', study: \
-document.body.dataset.study, example_id: row.dataset.example,
-    first: row.dataset.candidate, second: row.dataset.baseline, label: button.value, rater: \
-document.getElementById('rater').value || 'reviewer', labelled_at: new \
-Date().toISOString().replace('Z', '')});
-  for (const other of row.querySelectorAll('.label')) other.setAttribute('aria-pressed', \
-String(other === button));
+  labels.set(row.dataset.example, {
+    form: 'l1', kind: 'pairwise', study: document.body.dataset.study,
+    example_id: row.dataset.example, first: row.dataset.candidate, second: row.dataset.baseline,
+    label: button.value, rater: document.getElementById('rater').value || 'reviewer',
+    labelled_at: new Date().toISOString().replace('Z', ''),
+  });
+  for (const other of row.querySelectorAll('.label'))
+    other.setAttribute('aria-pressed', String(other === button));
   document.getElementById('labelled').textContent = labels.size + ' labelled';
 });
 const save = document.getElementById('save');
@@ -86,8 +95,8 @@ _TOOLS_STYLE = """<style>
   border:1px solid #afb8c1;border-radius:6px;background:#f6f8fa}
 .label[aria-pressed=true]{background:#0072B2;color:#fff}
 :is(input,select,button,summary):focus-visible{outline:2px solid #0072B2;outline-offset:2px}
-@media(prefers-color-scheme:dark){.bar input,.bar select,.bar \
-button,.label{background:#161b22;color:#d7dbe0;border-color:#3b424b}}
+@media(prefers-color-scheme:dark){
+.bar input,.bar select,.bar button,.label{background:#161b22;color:#d7dbe0;border-color:#3b424b}}
 @media print{.bar,.label{display:none}}
 </style>"""
 
