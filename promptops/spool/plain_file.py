@@ -1,4 +1,4 @@
-"""Files of the store's own that are no files: a pipe would keep its reader for good, and a device
+"""Places of the store's files that hold something else: a pipe would keep its reader for good, and a device
 has no end. An unpacked archive can put either in a file's place.
 """
 

@@ -63,7 +63,7 @@ class StudyDesign:
     scorers: tuple[Scorer, ...]
     repeats: int
     fresh: bool = False
-    since: str = ""  # what judges said before this moment is not used again
+    since: str = ""  # a judge's verdicts from before this moment are not used again
     root: Path | None = None  # images that are files are read below it
     role: str = ""  # as in StudyRecord
 

@@ -154,10 +154,16 @@ def statements(found: dict[str, Module]) -> list[str]:
             continue
         plain = {id(node.value) for node in ast.walk(module.tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(module.tree):
-            text = node.value if isinstance(node, ast.Constant) and id(node) not in plain else ""
-            if isinstance(text, str) and _SQL.search(text):
+            if isinstance(node, ast.expr) and id(node) not in plain and _SQL.search(_text(node)):
                 listed.append(f"{module.name}:{node.lineno}")
     return listed
+
+
+def _text(node: ast.AST) -> str:
+    """A constant text, or the texts of an f-string with a mark at each hole."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part) or "?" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def no_questions(found: dict[str, Module]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Questions about what scorers and people said of live calls."""
+"""Questions about scores and votes of live calls."""
 
 from __future__ import annotations
 

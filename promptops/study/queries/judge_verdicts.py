@@ -1,4 +1,4 @@
-"""Questions about what a judge has said of answers, alone and beside the labels of people."""
+"""Questions about a judge's verdicts, alone and beside people's labels."""
 
 from __future__ import annotations
 
