@@ -1,5 +1,5 @@
-"""Places of the store's files that hold something else: a pipe would keep its reader for good, and a device
-has no end. An unpacked archive can put either in a file's place.
+"""Places of the store's files that hold something else: a pipe would keep its reader for good, and
+a device has no end. An unpacked archive can put either in a file's place.
 """
 
 from __future__ import annotations
