@@ -62,8 +62,8 @@ _MOST = 10_000  # characters of a message that are shown
 
 
 class PromptOpsError(Exception):
-    """The root. Its text is one sentence: the thing, the fault, what was expected, the next
-    step.
+    """The base class of all errors. Its message is one sentence: the thing, the fault, what was
+    expected, the next step.
     """
 
     def __reduce__(
@@ -84,27 +84,27 @@ class VersionError(PromptOpsError, ValueError):
 
 
 class TemplateError(VersionError):
-    """Something is between double braces that is not a variable name."""
+    """The text between double braces is not a variable name."""
 
 
 class RenderError(VersionError):
-    """A value is missing, extra or of another type than its variable."""
+    """A value is missing, unexpected or not of the variable's type."""
 
 
 class RegistryError(PromptOpsError):
-    """Anything about the registry file."""
+    """The base class of all errors about the registry file."""
 
 
 class RegistryNotFound(RegistryError, FileNotFoundError):
-    """No registry file; the text says where it was looked for."""
+    """No registry file was found; the message lists where it was searched for."""
 
 
 class RegistryCorrupt(RegistryError, ValueError):
-    """The file, or one entry in it, is not what its own digests say."""
+    """The file, or one entry in it, does not match its digests."""
 
 
 class UnknownPrompt(RegistryError, KeyError):
-    """No prompt of that name."""
+    """The registry has no prompt with that name."""
 
 
 class NotDeployed(RegistryError, KeyError):
@@ -112,11 +112,11 @@ class NotDeployed(RegistryError, KeyError):
 
 
 class Conflict(RegistryError):
-    """The environment changed since it was read; the text names who changed it and when."""
+    """The environment changed since it was read; the message names who changed it and when."""
 
 
 class Refused(RegistryError):
-    """The gate refused a promotion; `reasons` holds every unmet point, one sentence each."""
+    """The gate refused a promotion; `reasons` lists every unmet point, one sentence each."""
 
     def __init__(self, message: str, reasons: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -176,7 +176,7 @@ class StatisticsError(PromptOpsError, ValueError):
 
 
 class MissingExtra(PromptOpsError, ImportError):
-    """A door that needs packages which a base install does not have."""
+    """The feature needs packages that a base install does not include."""
 
     def __init__(self, what: str, extra: str = "lab") -> None:
         super().__init__(

@@ -29,17 +29,17 @@ __all__ = ["Dataset"]
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Dataset:
-    """`Dataset.read(...)` makes one from a file or table, `Dataset.of(...)` from examples.
+    """A sequence of examples, from a file or table (`Dataset.read`) or from code (`Dataset.of`).
 
-    `dataset[3]` is an example, `dataset[10:20]` a dataset, `dataset["ticket"]` (or
-    `dataset.ticket`) a column as a list.
+    `dataset[3]` is an example, `dataset[10:20]` is a dataset, and `dataset["ticket"]` (or
+    `dataset.ticket`) is a column as a list.
 
     Args:
-        examples: in the order of the rows.
-        name: for people.
+        examples: the examples, in the order of the rows.
+        name: the display name.
         notes: what was guessed or found while reading, one sentence each.
         roles: column -> what it is used for, as it was read.
-        origin: the file that it was read from; None for one made by hand.
+        origin: the file that it was read from, or None if it was made in code.
     """
 
     examples: tuple[Example, ...]
@@ -66,27 +66,27 @@ class Dataset:
         split: Named = None,
         name: str | None = None,
     ) -> Dataset:
-        """Examples from a path (JSONL, JSON, CSV, TSV, XLSX, Parquet), a pandas or polars
+        """Read examples from a path (JSONL, JSON, CSV, TSV, XLSX, Parquet), a pandas or polars
         DataFrame, an Arrow table, a Hugging Face dataset, a list of dicts, chat logs, or another
         Dataset.
 
-        A column that is named for tags or cluster stays an input.
+        A column passed as `tags` or `cluster` is also an input.
 
-        A file's corrections, `NAME.corrections.jsonl` beside it (see `Study.correct`), are read
-        with it. CSV cells are text and stay text (see `values_for`); JSON, XLSX and tables keep
-        their types.
+        The corrections of a file (`NAME.corrections.jsonl` in the same folder, see
+        `Study.correct`) are read with it. CSV cells are read as text and not converted (see
+        `values_for`); JSON, XLSX and tables keep their types.
 
         Args:
             x: a path, a table, a list of dicts, or another Dataset.
-            inputs: variable -> column, or columns that keep their names; then no other column is an
-                input. Without it, every column that has no other role is one, or those within a
-                nested `inputs`.
-            expected, id, tags, cluster, split: their columns; None: by the usual names, which is
-                reported; False: none.
-            name: for people; None: the file's name.
+            inputs: variable -> column, or a list of columns that keep their names; no other column
+                is then an input. By default every column without another role is an input, or
+                every field of a nested `inputs`.
+            expected, id, tags, cluster, split: the column of each; None: detected by its usual
+                name, with a note; False: none.
+            name: the display name; None: the file's name.
 
         Raises:
-            DatasetError: naming file, line and fault.
+            DatasetError: if the data cannot be read; the message names file, line and fault.
             MissingExtra: if a format needs the lab extra.
         """
         asked = Asked(inputs, expected, id, tags, cluster, split)
@@ -99,28 +99,28 @@ class Dataset:
 
     @classmethod
     def of(cls, examples: Iterable[Example], *, name: str = "dataset") -> Dataset:
-        """A dataset of examples made by hand; those without a split get theirs.
+        """Make a dataset of examples built in code; examples without a split are assigned one.
 
         Args:
-            examples: examples with ids of their own.
-            name: for people.
+            examples: examples with unique ids.
+            name: the display name.
 
         Raises:
-            DatasetError: naming the example at fault.
+            DatasetError: if an example is invalid; the message names it.
         """
         return cls(checked(examples), name)
 
     @classmethod
     def of_tasks(cls, tasks: Mapping[str, Dataset], *, name: str = "tasks") -> Dataset:
-        """One dataset of several, for `comparison.tasks()` and `Policy(estimand="tasks")`: an
-        example's id is `task/id`, its one tag is its task, and splits stay.
+        """One dataset of several, for `comparison.tasks()` and `Policy(estimand="tasks")`: the id
+        of an example becomes `task/id`, its only tag is its task, and its split is kept.
 
         Args:
-            tasks: task -> its dataset, two or more.
-            name: for people.
+            tasks: task -> its dataset; two or more.
+            name: the display name.
 
         Raises:
-            DatasetError: there are fewer than two, one is empty, or two are the same examples.
+            DatasetError: if there are fewer than two, one is empty, or two have the same examples.
         """
         examples, notes = joined(tasks)
         return cls(checked(examples), name, notes)
@@ -134,7 +134,7 @@ class Dataset:
         fingerprint: str,
         origin: Origin | None = None,
     ) -> Dataset:
-        """A dataset as a store has it, which was checked when it was recorded."""
+        """A dataset from a store, which was checked when it was recorded."""
         found = cls(tuple(examples), name, origin=origin)
         found._memo["fingerprint"] = fingerprint
         return found
@@ -142,8 +142,8 @@ class Dataset:
     def write(self, path: str | Path) -> Path:
         """Write a file and return its path.
 
-        A .jsonl or .parquet file reads back as an equal dataset; in a .csv file all that is not
-        text becomes JSON text, null and blank are one, and no cell can be a formula.
+        A .jsonl or .parquet file reads back as an equal dataset. In a .csv file every value that is
+        not text becomes JSON text, null and blank are the same, and no cell can be a formula.
         """
         return writing.write(self.examples, self.columns, Path(path))
 
@@ -171,12 +171,12 @@ class Dataset:
         return [parts.cell_of(example, key) for example in self.examples]
 
     def get(self, id: str) -> Example:
-        """The example of an id. Raises DatasetError if it does not exist."""
+        """The example with this id. Raises DatasetError if it does not exist."""
         return self.examples[parts.position_of(id, self._index(), self.name)]
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """id, the inputs in order of first use, then the reserved columns that any example has."""
+        """The columns: id, the inputs in order of first use, then the reserved columns in use."""
         if "columns" not in self._memo:
             self._memo["columns"] = parts.columns_of(self.examples)
         found: tuple[str, ...] = self._memo["columns"]
@@ -184,13 +184,13 @@ class Dataset:
 
     @property
     def frame(self) -> DataFrame:
-        """A pandas DataFrame of all columns, made when asked for."""
+        """A pandas DataFrame of all columns, built on first access."""
         return showing.as_frame(self)
 
     @property
     def fingerprint(self) -> str:
-        """`d1-` and 32 hex digits over ids, content and clusters, whatever the order of the rows;
-        not over splits and tags.
+        """`d1-` and 32 hex digits: a hash of ids, content and clusters, regardless of row order;
+        splits and tags are not included.
         """
         if "fingerprint" not in self._memo:
             self._memo["fingerprint"] = parts.fingerprint_of(self.examples)
@@ -198,19 +198,19 @@ class Dataset:
 
     @property
     def tags(self) -> dict[str, tuple[str, ...]]:
-        """Example id -> its tags, for those that have any."""
+        """Example id -> its tags, for the examples that have any."""
         return {example.id: example.tags for example in self.examples if example.tags}
 
     @property
     def clusters(self) -> dict[str, str] | None:
-        """Example id -> its cluster, for those that have one; None if none has."""
+        """Example id -> its cluster, for the examples that have one; None if none does."""
         found = {one.id: one.cluster for one in self.examples if one.cluster is not None}
         return found or None
 
     # -- parts of it
 
     def split(self, name: str) -> Dataset:
-        """The examples of "train", "val" or "test": a quarter, a quarter and half, by a hash."""
+        """The examples of a split: "train" (25 %), "val" (25 %) or "test" (50 %), by a hash."""
         return self._with(parts.in_split(self.examples, name))
 
     @property
@@ -236,20 +236,20 @@ class Dataset:
         """The examples whose columns have the given values: `where(product="billing",
         tags=["angry", "legal"])`.
 
-        A list, tuple or set means any of its values, and a function is called with the value; a tag
-        matches any of an example's tags. Raises DatasetError for a column that no example has.
+        A list, tuple or set matches any of its values, and a function is called with the value. A
+        tag matches any of an example's tags. Raises DatasetError if no example has the column.
         """
         for name in columns:
             parts.checked_column(name, self.columns, self.name)
         return self._with(parts.matching(self.examples, columns))
 
     def sample(self, n: int, *, seed: int = 0) -> Dataset:
-        """`n` examples drawn without replacement, in the dataset's order; the same for the same
-        seed whatever the order of the rows.
+        """Draw `n` examples without replacement, in the dataset's order; the same seed draws the
+        same examples regardless of row order.
 
         Args:
-            n: how many.
-            seed: of the draw.
+            n: the number of examples.
+            seed: the seed of the draw.
         """
         return self._with(parts.sampled(self.examples, n, seed, self.name))
 
@@ -260,46 +260,46 @@ class Dataset:
     # -- what a version takes from it
 
     def values_for(self, version: values.Renders, example: Example) -> dict[str, Any]:
-        """What a version takes from an example: the inputs that it has variables for, and the
-        history where it takes one.
+        """The values that a version takes from an example: the inputs that it has variables for,
+        and the history if the version takes one.
 
-        Text is read as a number, boolean, object or list for a variable of that type, where it
-        reads as one; nothing else is converted. A null or absent input is left to the variable's
-        default.
+        Text is parsed as a number, boolean, object or list if the variable has that type and the
+        text is valid for it; nothing else is converted. A null or missing input leaves the
+        variable at its default.
 
         Args:
-            version: what will be rendered.
-            example: one of this dataset's.
+            version: the version to render.
+            example: an example of this dataset.
         """
         return values.values_for(values.content(version), example)
 
     def check(self, version: values.Renders, *, some: bool = False) -> tuple[str, ...]:
-        """Prove that every example renders, before any call; returns what a reader should know.
+        """Check that every example renders, before any call; returns the notes.
 
         Args:
-            version: what has to render.
-            some: enough that some do, and those that do not are reported.
+            version: the version to render.
+            some: accept a dataset of which only some examples render, and note the others.
 
         Raises:
-            DatasetError: naming the first that does not, what it lacks and the likely column.
+            DatasetError: if one does not; the message names it, what it lacks and a likely column.
         """
         return values.check(self.examples, version, name=self.name, roles=self.roles, some=some)
 
     # -- a corrected one
 
     def with_example(self, example: Example) -> Dataset:
-        """With this example in the place of the one of its id, or at the end."""
+        """A copy in which this example replaces the one with its id, or is added at the end."""
         return self._put(self._index().get(example.id, len(self)), example)
 
     def replaced(self, id: str, /, **changes: object) -> Dataset:
-        """With fields of one example changed: `replaced("t-17", expected="refund")`.
+        """A copy with fields of one example changed: `replaced("t-17", expected="refund")`.
 
         Args:
             id: the example's id.
             changes: field -> its new value.
 
         Raises:
-            DatasetError: for no such example or field.
+            DatasetError: if there is no such example or field, or the new id is taken.
         """
         changed = parts.changed(self.get(id), changes)
         if changed.id != id and changed.id in self._index():

@@ -17,16 +17,16 @@ RESERVED = ("id", "expected", "split", "cluster", "tags", "history", "checks")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row of a dataset: what a prompt is asked, and what a good answer is.
+    """One row of a dataset: the input of a prompt, and what a good answer is.
 
     Args:
-        id: unique in its dataset.
-        inputs: every column that is not reserved, typed as read.
+        id: its id, unique in the dataset.
+        inputs: every column that is not reserved, with the type that was read.
         expected: the golden answer (text, number, list, object), or None.
         split: "train", "val", "test", or None.
-        cluster: what groups dependent rows (a document, a conversation), or None.
+        cluster: the group of dependent rows (a document, a conversation), or None.
         tags: labels of the row, by which comparisons are sliced.
-        history: messages spliced into the prompt.
+        history: messages inserted into the prompt.
         checks: declarative assertions of this row.
     """
 
@@ -44,8 +44,8 @@ class Example:
 
     @property
     def fingerprint(self) -> str:
-        """32 hex digits over what a model and a scorer see (inputs, expected, history, checks): not
-        id, split, tags.
+        """32 hex digits: a hash of what a model and a scorer see (inputs, expected, history,
+        checks), without id, split and tags.
         """
         if not self._print:
             content = [self.inputs, self.expected, self.history, self.checks]
@@ -66,16 +66,16 @@ class Example:
         raise KeyError(name)
 
     def beside(self, columns: Mapping[str, object]) -> Example:
-        """The same example as it is judged beside one answer, with that answer's own columns among
-        its inputs. Its fingerprint stays.
+        """The same example with the columns of one answer added to its inputs, as scorers see it.
+        Its fingerprint does not change.
         """
         found = replace(self, inputs={**self.inputs, **columns})
         object.__setattr__(found, "_print", self.fingerprint)
         return found
 
     def values(self, names: frozenset[str] | set[str]) -> dict[str, Any]:
-        """The inputs that a version takes: those of `names`, and history where there is one and it
-        is named.
+        """The inputs that a version takes: those in `names`, and the history if the example has one
+        and `names` contains "history".
         """
         values = {name: value for name, value in self.inputs.items() if name in names}
         if "history" in names and self.history:
@@ -83,7 +83,7 @@ class Example:
         return values
 
     def document(self) -> dict[str, Any]:
-        """JSON-ready: every field that is set."""
+        """Every field that is set, ready for JSON."""
         fields: dict[str, Any] = {
             "id": self.id,
             "inputs": dict(self.inputs),
@@ -97,11 +97,11 @@ class Example:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], fingerprint: str = "") -> Example:
-        """The example of what `document()` gave.
+        """Restore an example from the result of `document()`.
 
         Args:
-            document: as it was stored.
-            fingerprint: as it was recorded beside the document, so that it is not derived again.
+            document: the document as it was stored.
+            fingerprint: the fingerprint recorded with the document; it is then not computed again.
         """
         rest = {name: tuple(document.get(name) or ()) for name in ("tags", "history", "checks")}
         found = cls(

@@ -22,15 +22,15 @@ __all__ = ["compare", "leaderboard"]
 def compare(
     self: OfProject, *, candidate: object, baseline: object = None, primary: str | None = None
 ) -> Comparison:
-    """Two versions on the examples that both answered, over the latest studies of each.
+    """Compare two versions on the examples that both answered, over the latest studies of each.
 
     Args:
-        candidate: the version that may replace the other.
-        baseline: what it is measured against; None: what its prompt serves in prod.
+        candidate: the version that may replace the baseline.
+        baseline: the version to compare with; None: the one that the prompt serves in prod.
         primary: the scorer that decides; None: the policy's, else the first.
 
     Raises:
-        StudyError: a version was never evaluated, or nothing serves in prod.
+        StudyError: if a version was never evaluated, or nothing serves in prod.
     """
     from ..study.comparing import compare_across
 
@@ -42,15 +42,15 @@ def compare(
 def leaderboard(
     self: OfProject, versions: Sequence[object], *, primary: str | None = None
 ) -> Leaderboard:
-    """Versions with intervals, best first, over the latest studies of each, with Holm-corrected
-    pairwise verdicts.
+    """Rank versions over the latest studies of each, best first, with intervals and
+    Holm-corrected pairwise verdicts.
 
     Args:
         versions: saved versions, each evaluated at least once.
         primary: the scorer to rank by; None: the policy's, else the first.
 
     Raises:
-        StudyError: a version was never evaluated.
+        StudyError: if a version was never evaluated.
     """
     from ..study.comparing import leaderboard_across
 

@@ -51,38 +51,39 @@ def evaluate(
     deadline_s: float | None = 600.0,
     workers: object = None,
 ) -> Study:
-    """Ask every version every example, `repeats` times, and score each answer by each scorer.
+    """Run every version on every example, `repeats` times, and score each answer with each scorer.
 
-    In a notebook the study returns at once and lives on; in a script it is done when it
-    returns. What was answered before is not asked again.
+    In a notebook the study returns at once and runs in the background; in a script it is done
+    when it returns. Answers that are already recorded are reused.
 
     Args:
-        versions: saved versions or PromptVersions; one alone needs no list.
-        dataset: a Dataset, or whatever `Dataset.read` reads.
-        scorers: the first is the primary; left out where `plan` names them.
+        versions: saved versions or PromptVersions; a single one needs no list.
+        dataset: a Dataset, or anything that `Dataset.read` reads.
+        scorers: the scorers, of which the first is the primary; leave them out if `plan` names
+            them.
         plan: a Plan whose split, scorers and repeats the study follows.
-        models: evaluate each version on each of these instead of on its own.
-        target: your own function in the model's place; it gets the example's values by its
-            parameters' names.
-        repeats: how many times each version is asked each example.
-        name: what people call the study.
-        fresh: ask again what was answered before.
-        stop_when: "settled" asks in batches of a shuffled order, and no more once the e-values
-            settle the verdict against the incumbent (else against the first version).
-        batch: ask by the providers' batch interfaces, judges included, at half price. The study
-            hands in and returns; the same cell, here or in another process, collects what is
-            back. "2h" waits so long.
-        concurrency: calls in flight; None: the endpoint's limit is found while asking.
-        budget_usd, budget_tokens: stop before spending more.
-        timeout_s: of one attempt.
-        deadline_s: of one call with its retries; None: as long as the retries take.
+        models: evaluate each version on each of these models instead of its own.
+        target: your own function instead of a model; it gets the example's values by its
+            parameter names.
+        repeats: how many times each version is run on each example.
+        name: the display name of the study.
+        fresh: call the models again, even if answers are already recorded.
+        stop_when: "settled" runs the examples in batches of a shuffled order, and stops once the
+            e-values settle the verdict against the incumbent (else against the first version).
+        batch: use the providers' batch APIs, for judges too, at half price. The study submits its
+            calls and returns; running the same cell again, here or in another process, collects
+            the results. "2h" waits up to two hours.
+        concurrency: calls in flight; None: adapted to the endpoint's limit during the study.
+        budget_usd, budget_tokens: stop before spending more than this.
+        timeout_s: the time limit of one attempt.
+        deadline_s: the time limit of one call with its retries; None: no limit.
         workers: the address of a dask scheduler ("tcp://scheduler:8786"), or its Client: the
             calls are made there, with the workers' own keys. One process is faster for calls
             that only wait.
 
     Raises:
-        StudyError, SetupError, ScorerError, DatasetError: before anything is asked; in a
-            script also what `Study.wait` raises.
+        StudyError, SetupError, ScorerError, DatasetError: before any call is made; in a script,
+            also what `Study.wait` raises.
     """
     chosen = evaluating.EvaluateOptions(
         name=name,
@@ -125,15 +126,15 @@ def estimate(
     budget_usd: float | None = None,
     batch: bool | str = False,
 ) -> Estimate:
-    """What `evaluate` with the same arguments would do: calls, reused runs, tokens, cost as a
-    range, and time. Asks nothing.
+    """Estimate what `evaluate` with the same arguments would do: calls, reused runs, tokens, cost
+    as a range, and time. Makes no call.
 
     Args:
         versions, dataset, scorers, plan, models, repeats, concurrency, budget_usd, batch: as in
-            `evaluate`; by batches the cost is half.
+            `evaluate`; with `batch` the cost is half.
 
     Raises:
-        StudyError, SetupError, ScorerError, DatasetError: what would stop `evaluate` too.
+        StudyError, SetupError, ScorerError, DatasetError: if `evaluate` would raise it too.
     """
     from ..study.estimate import estimate
 
@@ -157,21 +158,21 @@ def plan(
     split: str | None = "test",
     finalists: Sequence[object] = (),
 ) -> Plan:
-    """Fix before looking: split, primary, goal, guardrails, alpha, repeats and finalists are
-    frozen into the store, before the runs.
+    """Preregister an analysis: split, primary, goal, guardrails, alpha, repeats and finalists are
+    recorded in the store before the runs.
 
-    Comparisons of a study that was evaluated with it say whether the analysis followed it.
+    Comparisons of a study that was evaluated with the plan report whether they followed it.
 
     Args:
         prompt: a Prompt or its name.
         dataset, scorers, repeats: as in `evaluate`.
-        policy: instead of the prompt's own.
-        split: the split that is asked; None: all examples.
-        finalists: the candidates that may be promoted on it; several are judged together
+        policy: the policy to use instead of the prompt's own.
+        split: the split to evaluate; None: all examples.
+        finalists: the candidates that may be promoted on it; several are tested together
             (Holm).
 
     Raises:
-        StudyError: there is nothing to plan with, such as an empty split.
+        StudyError: if nothing can be planned, such as for an empty split.
     """
     from ..study.plan import freeze
 
@@ -196,23 +197,23 @@ def optimize(
     method: str | Optimizer = "few_shot",
     **options: Unpack[OptimizeOptions],
 ) -> Optimization:
-    """Search for a better version on train and val. The test split is not looked at until
+    """Search for a better version on train and val. The test split is not used before
     `Optimization.confirm`.
 
     Args:
-        version: the seed, a saved version or a PromptVersion.
-        dataset: the whole of it, with train, val and test.
-        scorers: the first decides, the others are guardrails.
-        method: "few_shot", "instructions", "gepa", or an `Optimizer` of your own.
+        version: where to start, a saved version or a PromptVersion.
+        dataset: the whole dataset, with train, val and test.
+        scorers: the first decides; the others are guardrails.
+        method: "few_shot", "instructions", "gepa", or your own `Optimizer`.
         options: the budget (budget_calls=500, budget_tokens, budget_usd, budget_s), goal, seed,
             concurrency, context_tokens.
 
     Returns:
-        The search: `.best`, `.save(note=...)`, `.confirm()`. In a notebook it goes on after the
-        cell; in a script it is done. The same search again pays for nothing twice.
+        The search: `.best`, `.save(note=...)`, `.confirm()`. In a notebook it runs in the
+        background; in a script it is done. Repeating a search does not pay for a call twice.
 
     Raises:
-        StudyError, ScorerError, SetupError: before anything is asked.
+        StudyError, ScorerError, SetupError: before any call is made.
     """
     from .optimization import optimized
 

@@ -28,22 +28,22 @@ def import_runs(
     scorers: Sequence[object] = (),
     **columns: object,
 ) -> Study:
-    """Outputs made elsewhere as a study: scored, compared and reported as if called. No model is
-    asked.
+    """Import outputs made elsewhere as a study, which is scored, compared and reported as any
+    other. No model is called.
 
-    Columns tokens_in, tokens_out, cost_usd, latency_ms, model and failure are kept; several models
-    under one label are an arm each. Every other column is kept beside its answer: scorers read it
+    Columns tokens_in, tokens_out, cost_usd, latency_ms, model and failure are kept; if one label
+    has several models, each is an arm. Every other column is kept with its answer: scorers read it
     as a column of the example (`example.inputs["grade"]`, `equals(column="grade")`).
 
     Args:
         table: a DataFrame or list of dicts, one row per output.
         dataset: the examples that were answered.
-        scorers: what judges the outputs now; the first is the primary.
-        columns: names of its columns (example="example_id", version="version", output="output",
-            sample=None), and versions={label: PromptVersion} where the prompts are known,
-            prompt="name", name="..."; scores=["accuracy"] (or {name: column}) takes columns of
-            scores from 0 to 1 as scorers; plan=lab.plan(...) takes in the rows of its split, under
-            its scorers and finalists.
+        scorers: the scorers of the outputs; the first is the primary.
+        columns: the names of the table's columns (example="example_id", version="version",
+            output="output", sample=None), and versions={label: PromptVersion} if the prompts are
+            known, prompt="name", name="..."; scores=["accuracy"] (or {name: column}) uses columns
+            of scores from 0 to 1 as scorers; plan=lab.plan(...) imports the rows of the plan's
+            split, with its scorers and finalists.
     """
     from ..study.import_runs import import_runs
 
@@ -54,23 +54,23 @@ def import_runs(
 def import_from(
     self: OfProject, *paths: str | os.PathLike[str], prompt: str | None = None
 ) -> Import:
-    """Bring over what another tool wrote: promptfoo, lm-eval, Inspect, OpenAI Evals, Langfuse,
-    MLflow, LangSmith, Braintrust, Prompty, DSPy, HELM; or live calls in OTLP/JSON or in lines
-    of our own. Imported twice, it is there once.
+    """Import the files of another tool (promptfoo, lm-eval, Inspect, OpenAI Evals, Langfuse,
+    MLflow, LangSmith, Braintrust, Prompty, DSPy, HELM), or live calls as OTLP/JSON or as the lines
+    that `promptops.observe` writes. Importing them again adds nothing.
 
     Args:
         paths: a file, a pattern such as "otel/*.jsonl", the address of a prompt in MLflow's
-            registry ("prompts:/triage/2"), or several runs on the same data, which then pair by
-            their examples.
-        prompt: the name of the prompt, in place of the one that the file suggests.
+            registry ("prompts:/triage/2"), or several runs on the same data, which are paired by
+            example.
+        prompt: the name of the prompt, instead of the one that the file suggests.
 
     Returns:
         `.versions`, `.dataset`, `.scorers`, `.study` (None without answers), `.live` (how many
-        live calls, and how many are new), `.notes`, and `.left`: each thing that was not
-        brought over, with its file, line and reason.
+        live calls, and how many are new), `.notes`, and `.left`: everything that was not
+        imported, with its file, line and reason.
 
     Raises:
-        DatasetError: a file is of no format that is known, is damaged, or is a bomb.
+        DatasetError: if a file has an unknown format, is damaged, or is a decompression bomb.
     """
     from .imports import import_from
 

@@ -156,28 +156,28 @@ def compare(
     tags: str | None = None,
     cluster: str | None = None,
 ) -> TableComparison:
-    """Is the candidate better than the baseline, on the examples of a table?
+    """Compare a candidate with a baseline on the examples of a table.
 
-    A wide table has a column of answers (or of scores: numbers in [0, 1], true and false) for each
-    of the two. A long one has a column of versions, one of answers and one of example ids, of
-    which several rows are repeats; the three are guessed from the usual names.
+    A wide table has one column of answers for each of the two (or of scores: numbers in [0, 1],
+    true and false). A long table has a column of versions, one of answers and one of example ids,
+    where several rows with one id are repeats; these columns are detected by their usual names.
 
     Args:
-        table: whatever `Dataset.read` reads; None: baseline and candidate are files, each one run
-            of another tool (Inspect, lm-eval, ...), compared by their own scores.
+        table: anything that `Dataset.read` reads; None: baseline and candidate are files, each with
+            one run of another tool (Inspect, lm-eval, ...), compared by their own scores.
         baseline, candidate: the two columns, or the two values of the column `version`.
         expected: the column of golden answers.
-        scorer: a scorer, several, or your own function; None: guessed from the data, which
-            `.notes` says.
+        scorer: a scorer, several, or your own function; None: chosen from the data, with a note
+            in `.notes`.
         version, output, id: columns of a long table.
-        weights: None: equal rows count once; "rows": the means weigh a row by its copies; a column
-            of numbers, such as how often each row is asked: the figures by weight are added, and
-            may hold a promotion back.
+        weights: None: equal rows count once; "rows": the means weight a row by its number of
+            copies; a column of numbers, such as how often each input occurs: weighted figures are
+            added, and may block a promotion.
         tags: a column of topics.
         cluster: a column of groups that count as one example.
 
     Raises:
-        StudyError, DatasetError: the sentence names the columns there are.
+        StudyError, DatasetError: if the table cannot be compared; the message lists its columns.
     """
     a, b = baseline, candidate
     named = {"output": output, "id": id, "tags": tags, "cluster": cluster}
