@@ -72,13 +72,13 @@ def _by_names(document: object, names: Mapping[str, str], rails: Mapping[str, st
 
 @dataclass(frozen=True, slots=True)
 class Guardrail:
-    """What must not get worse by more than `margin`.
+    """A metric that must not get worse by more than `margin`.
 
     Args:
         metric: a scorer's name (margin on its 0-1 scale), or "cost", "latency" or "tokens" (margin
             relative to the baseline's mean).
-        margin: the most that it may be worse.
-        tag: only the examples with this tag, None for all.
+        margin: the largest acceptable loss.
+        tag: check only the examples with this tag; None: all.
     """
 
     metric: str
@@ -105,31 +105,31 @@ class Guardrail:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a promotion must show.
+    """The conditions that a promotion must meet.
 
     Args:
-        goal: "better" (exact one-sided sign-flip p <= alpha on the primary), "not_worse" (its lower
-            bound above -margin), "cheaper" (not worse, and cheaper by the exact test).
-        primary: a scorer's name, None for the first of the study.
-        alpha: the level of the tests, one-sided.
-        min_effect: least mean difference under better.
-        margin: of the primary under not_worse and cheaper.
-        guardrails: Guardrails, each of which must hold.
-        min_n: least number of scored pairs.
-        min_score: least mean of a first deployment on the primary.
-        must_pass: example ids that the candidate may not fail where the baseline passes.
+        goal: "better" (exact one-sided sign-flip p <= alpha on the primary), "not_worse" (the lower
+            bound is above -margin), "cheaper" (not worse, and cheaper by the exact test).
+        primary: a scorer's name; None: the first of the study.
+        alpha: the one-sided level of the tests.
+        min_effect: the minimum mean difference for "better".
+        margin: the margin on the primary for "not_worse" and "cheaper".
+        guardrails: Guardrails, all of which must be met.
+        min_n: the minimum number of scored pairs.
+        min_score: the minimum mean on the primary for a first deployment.
+        must_pass: ids of examples that the candidate must not fail if the baseline passes them.
         stages: environments that must serve the version first, in order.
-        ungated_environments: those that need no evidence.
-        allow_uncalibrated_judge: whether such a judge may be the primary.
-        dataset: a fingerprint that evidence must be on, None for any.
+        ungated_environments: environments that need no evidence.
+        allow_uncalibrated_judge: whether an uncalibrated judge may be the primary.
+        dataset: the fingerprint of the dataset that the evidence must use; None: any.
         ties: "full" (exact) or "half" (mid-p).
-        accept_constant: the reason why a candidate need not be shown above the best constant
+        accept_constant: the reason why a candidate need not be shown to beat the best constant
             answer.
         accept_slices: tag -> the reason why a loss on its examples is accepted.
-        estimand: of what the primary is judged: "examples" like these, or "tasks" like these, a tag
-            each (random effects, so that one large task does not decide for the others).
-        weights: a column of numbers, how often each example is asked: a promotion must hold by them
-            too; None if every example counts once.
+        estimand: the population that the primary generalises to: "examples" like these, or "tasks"
+            like these, where each tag is a task (random effects: a large task cannot dominate).
+        weights: a column with the frequency of each input: a promotion must also meet its
+            conditions with these weights; None: every example counts once.
     """
 
     goal: Goal = "better"
@@ -202,7 +202,7 @@ class Policy:
         object.__setattr__(self, "guardrails", _guardrails(self.guardrails))
 
     def document(self) -> dict[str, Any]:
-        """The fields that differ from the default, JSON-ready: what a registry stores."""
+        """The fields that differ from the default, ready for JSON, as a registry stores them."""
         plain = asdict(self)
         for rail in plain["guardrails"]:
             if rail["tag"] is None:  # policies of before this field keep their digest
@@ -216,22 +216,22 @@ class Policy:
 
     @classmethod
     def of(cls, value: Policy | Mapping[str, object]) -> Policy:
-        """A policy as it is, or of a map of its fields: {"primary": "exact(expected)", "goal":
-        "not_worse"}. Raises VersionError.
+        """A policy unchanged, or one made from a mapping of its fields: {"primary":
+        "exact(expected)", "goal": "not_worse"}. Raises VersionError if a field is invalid.
         """
         return value if isinstance(value, Policy) else cls(**_closed(cls, value, "policy"))
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Policy:
-        """The policy of what `document()` gave, in this release or in an earlier one.
+        """Restore a policy from the result of `document()`, of this release or an earlier one.
 
-        Raises VersionError for an unknown field, or a value that it cannot take.
+        Raises VersionError if a field is unknown or its value invalid.
         """
         return cls(**_closed(cls, renamed(document), "policy"))
 
     @property
     def digest(self) -> str:
-        """64 hex digits that name this policy."""
+        """64 hex digits that identify this policy."""
         return digest(self.document())
 
 

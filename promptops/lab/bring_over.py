@@ -70,7 +70,7 @@ def import_from(
         imported, with its file, line and reason.
 
     Raises:
-        DatasetError: if a file has an unknown format, is damaged, or is a decompression bomb.
+        DatasetError: if a file's format is unknown, or it is damaged or a zip or YAML bomb.
     """
     from .imports import import_from
 

@@ -28,10 +28,10 @@ __all__ = ["Comparison"]
 
 
 class Comparison(Facts):
-    """`analysis.compare.Comparison` with a face: shows well in a cell, knows the policy, makes
-    Markdown for a pull request.
+    """A paired comparison of two arms, with the verdict of the policy; it displays in a notebook
+    and writes Markdown for a pull request.
 
-    peeking: it was looked at before all planned examples were in, so that only e-values decide.
+    peeking: the results were viewed before all planned examples were in, so only e-values decide.
     """
 
     policy: Policy
@@ -43,7 +43,7 @@ class Comparison(Facts):
 
     @classmethod
     def shown(cls, found: Compared, project: Project | None = None) -> Self:
-        """What was compared, ready to show."""
+        """Make a comparison that can be displayed from the recorded one."""
         out = cls.__new__(cls)
         out.__dict__.update(found.facts.__dict__)
         out.policy, out.project = found.policy, project
@@ -64,19 +64,19 @@ class Comparison(Facts):
         return verdict
 
     def decide(self, policy: Policy | Mapping[str, object]) -> Verdict:
-        """What another policy (or a map of its fields) would make of them.
+        """The verdict of another policy (or of a mapping of its fields) on this comparison.
 
-        Several finalists of a plan are judged together (Holm), and one is promoted at most.
+        Several finalists of a plan are tested together (Holm), and at most one is promoted.
         """
         return self.compared.decide(policy)
 
     def require(self, goal: str = "not_worse", **policy: object) -> Comparison:
-        """For tests: raises AssertionError with the verdict's reasons unless the goal is met;
-        returns the comparison.
+        """Assert, in a test, that the goal is met, and return the comparison; AssertionError lists
+        the verdict's reasons.
 
         Args:
             goal: "better", "not_worse" or "cheaper".
-            policy: further fields of a Policy.
+            policy: other fields of a Policy.
         """
         verdict = self.decide(Policy.of({"primary": self.primary_name, **policy, "goal": goal}))
         if verdict.decision != "promote":
@@ -87,36 +87,36 @@ class Comparison(Facts):
         return self
 
     def slices(self, name: str | None = None) -> Slices:
-        """The same comparison within each tag, biggest loss first; exploratory, marked by
-        Benjamini-Hochberg at 10 %.
+        """The same comparison within each tag, largest loss first; exploratory, with findings
+        marked by Benjamini-Hochberg at 10 %.
         """
         from ..analysis.slices import slices
 
         return slices(self, name)
 
     def tasks(self, tags: Sequence[str] | None = None, *, name: str | None = None) -> Tasks:
-        """The same comparison task by task, a tag each: a row per task first, "wins on k of m
-        tasks", the mean over tasks by random effects, and what another task like these may expect.
+        """The same comparison per task, where each tag is a task: a row per task, "wins on k of m
+        tasks", the random-effects mean over tasks, and a prediction for another such task.
 
         Args:
             tags: which of the dataset's tags are tasks; None: all.
             name: the scorer; None: the primary.
 
         Raises:
-            StatisticsError: no example has such a tag, or the measure has no scale from 0 to 1.
+            StatisticsError: if no example has such a tag, or the scorer has no scale from 0 to 1.
         """
         from ..analysis.tasks import over_tags
 
         return Tasks.shown(over_tags(self, tags, name=name))
 
     def by_model(self) -> ModelGrid:
-        """The two prompts on every model that both were asked on in their study: a row per model,
+        """Compare the two prompts on every model that both ran on in their study: a row per model,
         and whether the gain depends on the model (two models: the exact sign-flip test of the
         difference between their gains; more: permutations of the models within each example).
 
         Raises:
-            StudyError: the arms are not of one study, or of one prompt, or their prompts were asked
-                on fewer than two models.
+            StudyError: if the arms are not of one study, have the same prompt, or ran on fewer than
+                two models.
         """
         from ..study.prompts_by_model import grid_of
 
@@ -129,28 +129,28 @@ class Comparison(Facts):
         return ModelGrid.shown(grid_of(self.study, *labels, self.primary_name))
 
     def methods(self) -> str:
-        """The paragraph on methods for a paper or a report: what was paired, and how it was
+        """The methods paragraph for a paper or a report: what was paired, and how it was
         tested.
         """
         return paper.methods_of(self)
 
     def to_latex(self) -> str:
-        """The measures as a LaTeX table (booktabs): n, both arms, gain, interval and p."""
+        """The results as a LaTeX table (booktabs): n, both arms, gain, interval and p."""
         return paper.table_of(self)
 
     def pass_at(self, k: int, *, every: bool = False, name: str | None = None) -> Comparison:
-        """The same arms on another question: is one of k answers right (pass@k), or with every=True
-        are all k (pass^k)?
+        """Compare the same arms by pass@k (at least one of k answers is right), or by pass^k (all k
+        are) with every=True.
 
-        An example asked fewer than k times is unscored.
+        An example with fewer than k answers is unscored.
 
         Args:
-            k: how many answers.
+            k: the number of answers.
             every: whether all of them must be right.
             name: the scorer; None: the primary.
 
         Raises:
-            StatisticsError: for a scorer whose outcomes are not 0 or 1.
+            StatisticsError: if the scorer's outcomes are not 0 or 1.
         """
         from ..analysis.repeats import at_k
 
@@ -173,18 +173,18 @@ class Comparison(Facts):
         return Comparison.shown(Compared(facts, policy), self.project)
 
     def corrected(self, name: str | None = None, *, level: float = 0.9) -> Corrected:
-        """A judge's difference corrected by the labels that people gave to both answers of an
-        example (prediction-powered inference).
+        """A judge's difference, corrected by human labels of both answers of an example
+        (prediction-powered inference).
 
-        Labels are those of `study.review.label(rater=..., kind="rubric")`, raters averaged.
+        The labels come from `study.review.label(rater=..., kind="rubric")`, averaged over raters.
 
         Args:
             name: the judge's scorer; None: the primary.
-            level: of the interval, 0 to 1.
+            level: the level of the interval, 0 to 1.
 
         Raises:
-            StatisticsError: if fewer than two examples are labelled in both arms, or none is left
-                without a label.
+            StatisticsError: if fewer than two examples are labelled in both arms, or every example
+                is labelled.
         """
         from ..review.label_correction import corrected
 
@@ -192,7 +192,7 @@ class Comparison(Facts):
         return corrected(self, store, name or self.primary_name, level)
 
     def markdown(self) -> str:
-        """For a pull request: verdict, statement, a table, notes."""
+        """Markdown for a pull request: verdict, statement, a table, notes."""
         return show.markdown(self)
 
     def figure(self) -> Any:

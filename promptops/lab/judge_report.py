@@ -68,9 +68,9 @@ class SelfPreference:
 
 @dataclass(frozen=True, slots=True)
 class JudgeReport:
-    """What is known of one judge on one study. name, version: of its scorer; scored, unscored:
-    answers; calls, cost_usd: of all judges that asked with this prompt, apart from generation (None
-    if not known); kappa's rows are the judge, its columns people.
+    """The measured quality of one judge on one study. name, version: its scorer's; scored,
+    unscored: numbers of answers; calls, cost_usd: of all judges with this prompt, without
+    generation (None if unknown); kappa's rows are the judge's answers, its columns people's.
     """
 
     name: str
@@ -93,12 +93,14 @@ class JudgeReport:
 
     @property
     def calibrated(self) -> bool:
-        """At least 30 labelled answers, kappa of 0.4 or more and an interval above chance."""
+        """Whether it has at least 30 labelled answers, a kappa of 0.4 or more and an interval above
+        chance.
+        """
         return is_calibrated(self.kappa)
 
     @property
     def verdict(self) -> str:
-        """Whether it may be believed, in one sentence."""
+        """Whether the judge can be trusted, in one sentence."""
         if self.kappa is None or self.labels.n < ENOUGH:
             return (
                 f"Uncalibrated: people labelled {self.labels.n} of its answers; {ENOUGH} are"
@@ -117,7 +119,7 @@ class JudgeReport:
         return f"Calibrated: {text} on {self.labels.n} labels."
 
     def table(self) -> DataFrame:
-        """One row per figure: figure, value, low, high, n, says."""
+        """A table with one row per figure: figure, value, low, high, n, says."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -132,17 +134,17 @@ class JudgeReport:
 
 
 def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
-    """Keep people's labels of a study's answers; returns how many were new.
+    """Store human labels of a study's answers; returns how many were new.
 
-    The same frame twice adds nothing.
+    Storing the same frame again adds nothing.
 
     Args:
-        study: whose answers were labelled.
-        labels: run_id and value (0 to 1), and note where there is one.
-        rater: who labelled them.
+        study: the study whose answers were labelled.
+        labels: a frame with run_id, value (0 to 1) and an optional note.
+        rater: the person who labelled them.
 
     Raises:
-        StudyError: for a run that is not in the study or another value; nothing is kept then.
+        StudyError: if a run is not in the study, or a value is invalid; nothing is then stored.
     """
     store = study.recorded.project.store
     known = examples_by_run(store, study.id)

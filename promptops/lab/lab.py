@@ -36,17 +36,18 @@ class Lab:
     """A project's prompts, runs and studies.
 
     Args:
-        root: the project's folder, found upwards from the working directory where not named.
-        models: name -> an openai client, a model of promptops.models, or a callable of yours, which
-            is a target: it gets the example's values by its parameters' names (a single value goes
+        root: the project's folder; by default it is searched for in the working directory and its
+            parents.
+        models: name -> an openai client, a model of promptops.models, or your own callable (a
+            target), which gets the example's values by its parameter names (a single value goes
             to a single parameter of any name).
         prices: model -> (input, output) in USD per million tokens.
         store: the address of a team's store, a folder or a bucket ("s3://team/promptops").
-        author: who acts in it, where that is not $PROMPTOPS_USER or git's user.
+        author: the author to record; default: $PROMPTOPS_USER, else git's user.
 
     Raises:
-        SetupError: for a model that can never answer, or a price that is not one.
-        StoreError: for what is not an address.
+        SetupError: if a model can never answer, or a price is invalid.
+        StoreError: if the store's address is invalid.
     """
 
     def __init__(
@@ -96,8 +97,8 @@ class Lab:
         return self.prompts.named(name)
 
     def bulk(self) -> AbstractContextManager[None]:
-        """`with lab.bulk():` writes the registry once for everything that is saved in the block,
-        also when it ends by an error: for some thousand versions at once.
+        """Write the registry once for everything saved in a `with lab.bulk():` block, even if the
+        block ends with an error; use it to save thousands of versions.
         """
         return self.project.registry.bulk()
 
@@ -110,10 +111,10 @@ class Lab:
 
     @explained
     def study(self, name: str | int) -> Study:
-        """One study, also after a restart.
+        """One recorded study.
 
         Args:
-            name: its name, its id or the beginning of its id; a number counts from the newest, 0.
+            name: its name, its id or the beginning of its id; 0 is the newest study, 1 the next.
 
         Raises:
             StudyError: if no study matches; the message lists similar names.
@@ -144,14 +145,14 @@ class Lab:
         return runs_frame(self.store, limit)
 
     def sql(self, query: str, *, limit: int = 10_000) -> DataFrame:
-        """Your own SQL over runs, attempts, scores, studies, study_runs, versions, examples,
+        """Run your own SQL over runs, attempts, scores, studies, study_runs, versions, examples,
         labels, verdicts, deployments, ...
 
-        Reads only; at most `limit` rows.
+        The query is read-only.
 
         Args:
-            query: one statement that reads.
-            limit: at most so many rows.
+            query: one statement that only reads.
+            limit: the maximum number of rows.
         """
         return self.store.sql(query, limit=limit)
 
@@ -162,18 +163,19 @@ class Lab:
     def playground(
         self, prompt: Prompt | str, dataset: Dataset | None = None, *, models: Sequence[str] = ()
     ) -> show.PlaygroundView:
-        """Edit a version, ask a few examples of one or more models, and save what is better.
+        """Edit a version, run it on a few examples with one or more models, and save the result.
 
         Args:
             prompt: the prompt or its name; its newest version is opened.
-            dataset: where the examples come from; that of the newest study by default.
-            models: the models to ask; the version's own by default.
+            dataset: the source of the examples; default: the newest study's dataset.
+            models: the models to call; default: the version's own.
 
         Returns:
-            A widget: the texts left, the answers right, the cost before the click.
+            A widget with the texts on the left and the answers on the right; it shows the cost
+            before each call.
 
         Raises:
-            PromptOpsError: the prompt has no version.
+            PromptOpsError: if the prompt has no version.
         """
         name = prompt if isinstance(prompt, str) else prompt.name
         return show.playground(self, name, dataset, models)

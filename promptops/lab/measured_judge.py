@@ -38,10 +38,10 @@ def measure_judge(
     Args:
         study: a study that the judge scored.
         judge: the scorer, or its name (default: the study's first judge).
-        labels: a frame with run_id and value (0 to 1) instead of those in the store, which are the
-            ones that calibrate (`keep_labels`).
-        plant: so many answers are judged again with an injection at their end (needs the scorer
-            itself; recorded and reused, like every call of a judge).
+        labels: a frame with run_id and value (0 to 1), instead of the labels in the store; only
+            labels in the store calibrate a judge (`keep_labels`).
+        plant: the number of answers to judge again with an injection appended (this needs the
+            scorer itself; the calls are recorded and reused, like every call of a judge).
     """
     study.wait()
     name, scorer_version = _named(study, judge)

@@ -33,24 +33,23 @@ def promote(
     force: bool = False,
     override: str = "",
 ) -> Deployment:
-    """Serve a version in an environment, where the evidence of a study carries it against what
-    serves now. Promoting what serves already changes nothing.
+    """Serve a version in an environment, if the evidence of a study supports it against the
+    incumbent. Promoting the version that already serves changes nothing.
 
     Args:
         version: a saved version.
         env: the environment, such as "prod".
-        study: what the promotion rests on; None: the newest study that holds the version and
-            the incumbent.
-        percent: serve this share of the keys only (a canary), 0.01 to 99.99; called again with
-            another share it changes it, without one it serves everyone.
-        reason: recorded in the history.
+        study: the evidence; None: the newest study that contains the version and the incumbent.
+        percent: serve only this percentage of the keys (a canary), 0.01 to 99.99; another call
+            changes the percentage, or without one serves every key.
+        reason: a reason, recorded in the history.
         force: bypass the gate; requires a reason and is recorded permanently.
-        override: why a version is promoted although an earlier refusal or rollback applies;
-            counts once.
+        override: why the version is promoted despite an earlier refusal or rollback; it applies
+            once.
 
     Raises:
-        Refused: with every unmet point and its next step.
-        Conflict: somebody else changed the environment first.
+        Refused: if the gate refuses; the message lists every unmet point and its next step.
+        Conflict: if somebody else changed the environment first.
     """
     from ..study.promote import promote
 
@@ -71,21 +70,21 @@ def promote(
 def rollback(
     self: OfProject, version: object, *, env: str, to: object = None, reason: str = ""
 ) -> Deployment | None:
-    """Go back at once: the last different version serves again, or a running canary ends. Not
-    gated, and recorded.
+    """Roll back immediately: the last different version serves again, or a running canary ends.
+    A rollback is recorded, and needs no evidence.
 
     Args:
-        version: a Prompt or its name: whatever serves now is undone. A saved version: it is
-            undone whenever it serves, and nothing happens if it does not.
+        version: a Prompt or its name: whatever serves now is rolled back. A saved version: it is
+            rolled back only if it serves.
         env: the environment, such as "prod".
         to: the version to go back to; None: the last different one that served.
-        reason: recorded in the history.
+        reason: a reason, recorded in the history.
 
     Returns:
-        The step, or None if the version does not serve.
+        The recorded rollback, or None if the version does not serve.
 
     Raises:
-        NotDeployed: there is nothing to go back to.
+        NotDeployed: if there is nothing to go back to.
     """
     from ..study.promote import rollback
 
@@ -96,8 +95,8 @@ def rollback(
 
 @explained
 def history(self: OfProject, prompt: Prompt | str, *, env: str = "prod") -> History:
-    """What served in an environment, since when, who decided it, why, and on which evidence;
-    newest last.
+    """The versions that served in an environment: since when, who decided it, why, and on which
+    evidence; newest last.
 
     Args:
         prompt: a Prompt or its name.
@@ -114,20 +113,19 @@ def watch(
     scorers: Sequence[object],
     **options: Unpack[WatchOptions],
 ) -> Monitor:
-    """Watch what env="prod" serves: freeze its answers to `probe` (ten repeats) as the anchor,
-    which `promptops watch run` asks again each day.
+    """Monitor the version that env="prod" serves: record its answers to `probe` (ten repeats) as
+    the anchor. `promptops watch run` runs the probe again each day and compares.
 
-    Writes promptops.monitors/<prompt>.<env>.json; where the same is watched already, nothing is
-    asked.
+    Writes promptops.monitors/<prompt>.<env>.json. If an identical monitor exists, no call is made.
 
     Args:
-        prompt: the prompt, or its name.
-        probe: the examples that are asked each day.
-        scorers: what is watched.
-        options: further settings of the monitor; a wrong one is answered with those it takes.
+        prompt: the prompt or its name.
+        probe: the examples to run each day.
+        scorers: the scorers whose results are monitored.
+        options: other settings of the monitor; the error for an unknown one lists the valid ones.
 
     Raises:
-        StudyError: if nothing serves or the anchor is incomplete.
+        StudyError: if nothing serves, or the anchor is incomplete.
     """
     return watched(self.project, prompt, probe, scorers, options)
 
@@ -140,16 +138,16 @@ def live(
     days: float = 7,
     source: object = None,
 ) -> LiveView:
-    """What live calls of a prompt do: versions by calls, failures, cost, latency, feedback and
-    quality, with what was deployed meanwhile.
+    """The live calls of a prompt: calls, failures, cost, latency, feedback and quality per version,
+    with the deployments of that time.
 
     Args:
         prompt: a prompt or its name.
         env: the environment; None: all of them.
-        days: how far back.
+        days: how many days back.
         source: the folder that applications record to (`promptops.observe`), or a file of their
-            stdout lines or of OTLP/JSON spans from any writer; default:
-            PROMPTOPS_RECORD, else the lab's own store. New rows are taken in at each look.
+            stdout lines or of OTLP/JSON spans from any writer; default: PROMPTOPS_RECORD, else the
+            lab's own store. New rows are read at each access.
     """
     from .live_view import live
 

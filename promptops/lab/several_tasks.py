@@ -28,12 +28,12 @@ def over_tasks(
     baseline: object = None,
     primary: str | None = None,
 ) -> Tasks:
-    """Two versions over several tasks, each a study or a comparison of its own: a row per task
-    first, "wins on k of m tasks", the mean over tasks by random effects (REML, Hartung-Knapp), and
-    what another task like these may expect.
+    """Compare two versions over several tasks, each with its own study or comparison: a row per
+    task, "wins on k of m tasks", the random-effects mean over tasks (REML, Hartung-Knapp), and a
+    prediction for another such task.
 
-    It describes, on the answers of these studies alone, and decides nothing. For a verdict over
-    tasks make one dataset of them, `Dataset.of_tasks`, under `Policy(estimand="tasks")`.
+    The result only describes the answers of these studies. For a verdict over tasks, combine their
+    datasets with `Dataset.of_tasks` and use `Policy(estimand="tasks")`.
 
     Args:
         by_task: task -> its study, or its comparison.
@@ -41,9 +41,9 @@ def over_tasks(
         primary: the scorer that all tasks share; None: each task's own, which must be the same.
 
     Raises:
-        StatisticsError: the tasks are not of the same two versions and one scorer, two of them are
-            the same examples, or none has two examples.
-        StudyError: a task is neither a study nor a comparison of one.
+        StatisticsError: if the tasks do not have the same two versions and the same scorer, two of
+            them have the same examples, or none has two examples.
+        StudyError: if a task is neither a study nor a comparison of one.
     """
     scorer = None if primary in MEASURES else primary  # what has no scale is refused below
     compared: dict[str, Facts] = {}

@@ -36,10 +36,10 @@ LIMIT = 10_000  # rows of runs() and scores() unless asked otherwise
 
 
 class Study:
-    """One study of a project, with a face.
+    """One study of a project, which displays in a notebook.
 
-    id: names its design; name: for people; record: arms, dataset, scorers and repeats as recorded;
-    recorded: the same without a face, which verbs take.
+    id: identifies its design; name: the display name; record: arms, dataset, scorers and repeats as
+    recorded; recorded: the same study without methods of display.
     """
 
     def __init__(self, recorded: RecordedStudy) -> None:
@@ -70,25 +70,25 @@ class Study:
 
     @property
     def status(self) -> str:
-        """running, finished, stopped or failed; of a study from the store its last event."""
+        """running, finished, stopped or failed; for a study from the store, its last event."""
         return self.recorded.status
 
     @property
     def progress(self) -> StudyProgress:
-        """How far it is while this process runs it: `.calls`, `.tally(arm)`, `.stop()`."""
+        """The progress while this process runs the study: `.calls`, `.tally(arm)`, `.stop()`."""
         return StudyProgress(self.recorded)
 
     @property
     def review(self) -> StudyReview:
-        """Answers one by one, labels, pins, corrected golden answers."""
+        """The review: single answers, labels, pins, corrected golden answers."""
         return StudyReview(self.recorded)
 
     def wait(self, timeout_s: float | None = None) -> Study:
-        """Wait until it is done; returns the study.
+        """Wait until the study is done, and return it.
 
         Raises:
-            StudyError, SetupError: what stopped it from running at all.
-            TimeoutError: it is not done after `timeout_s` seconds.
+            StudyError, SetupError: if the study could not run.
+            TimeoutError: if it is not done after `timeout_s` seconds.
         """
         self.recorded.wait(timeout_s)
         return self
@@ -116,20 +116,20 @@ class Study:
         primary: str | None = None,
         weights: str | None = None,
     ) -> Comparison:
-        """Two arms on this study's examples, paired.
+        """Compare two arms, paired by example.
 
         Args:
             candidate: a version or label; None: the last arm.
-            baseline: a version or label; None: what serves in prod where the study holds it, else
+            baseline: a version or label; None: what serves in prod if the study contains it, else
                 the first arm.
             primary: the scorer that decides; None: the policy's, else the first.
-            weights: None: copies of an example count once (or the column of the policy); "rows":
-                the means weigh an example by how often the dataset holds it, and its copies are
-                still one piece of evidence; a column of numbers, such as how often each example is
-                asked: the figures by weight are added, and may hold a promotion back.
+            weights: None: the policy's column, else copies of an example count once; "rows": the
+                means weight an example by its number of copies in the dataset, which remain one
+                observation; a column of numbers, such as how often each input occurs: weighted
+                figures are added, and may block a promotion.
 
         Raises:
-            StudyError: an arm is not in the study.
+            StudyError: if an arm is not in the study.
         """
         found = comparing.compare_in(
             self.wait().recorded, candidate, baseline, primary, weights=weights
@@ -139,12 +139,12 @@ class Study:
         return shown
 
     def since(self, earlier: Study | None = None, version: object = None) -> Comparison:
-        """A version (default: the last arm) against itself in an earlier study (default: its latest
-        with other answers); `.flips()` lists what it has lost since.
+        """Compare a version with itself in an earlier study; `.flips()` lists the examples that it
+        has lost since.
 
         Args:
-            earlier: a study, or its name.
-            version: the version that is followed.
+            earlier: the earlier study; None: the latest one with other answers of the version.
+            version: the version to compare; None: the last arm.
 
         Raises:
             StudyError: if no earlier study has other answers of this version.
@@ -154,14 +154,14 @@ class Study:
         return Comparison.shown(found, self.recorded.project)
 
     def pass_at(self, k: int, scorer: str | None = None) -> DataFrame:
-        """One row per arm: pass@k (at least one of k answers is right) and pass^k (all k are) with
-        95 % intervals over examples.
+        """A table with one row per arm: pass@k (at least one of k answers is right) and pass^k (all
+        k are), with 95 % intervals over examples.
 
-        What cannot be known is NaN.
+        A figure that cannot be estimated is NaN.
 
         Args:
-            k: how many answers.
-            scorer: whose outcomes are 0 or 1; None: the primary.
+            k: the number of answers.
+            scorer: a scorer with outcomes 0 or 1; None: the primary.
 
         Raises:
             StudyError: if the study has fewer than k repeats, or an outcome is not 0 or 1.
@@ -169,20 +169,21 @@ class Study:
         return over_time.pass_at(self.wait().recorded, k, scorer)
 
     def leaderboard(self, primary: str | None = None) -> Leaderboard:
-        """All arms with intervals, best first, and Holm-corrected verdicts on the primary."""
+        """All arms, best first, with intervals and Holm-corrected verdicts on the primary."""
         return Leaderboard.shown(comparing.leaderboard(self.wait().recorded, primary))
 
     @explained
     def gate(
         self, version: SavedVersion, *, env: str, override: str = "", percent: float | None = None
     ) -> tuple[str, ...]:
-        """Why promoting a version now would be refused or change nothing. Changes nothing itself.
+        """List the reasons why promoting a version now would be refused or would change nothing;
+        the check itself changes nothing.
 
         Args:
             version, env, override, percent: as in `lab.promote`.
 
         Returns:
-            One sentence per point that is not met; empty if it would go ahead.
+            One sentence per unmet point; empty if the promotion would succeed.
         """
         from ..review.review import gate_says
 
@@ -218,20 +219,18 @@ class Study:
         retry_failed: bool = False,
         workers: object = None,
     ) -> Study:
-        """Score the recorded answers by other scorers, without a call: a study of the same runs.
-
-        It pays for scorers that need the processor; each must be one of the catalogue, or a
-        function in a module that the workers can import.
-
-        Without it an error is final until the scorer's own code or version changes; what a judge
-        was not asked is asked by running the cell again.
+        """Score the recorded answers with other scorers, as a new study of the same runs; no answer
+        is generated.
 
         Args:
-            scorers: what judges; the first is the primary.
-            dataset: the examples with further columns; None: as they were recorded.
-            retry_failed: the same scorers, asked once more where they failed (`scorer_error`) and
-                nowhere else.
-            workers: the address of a dask scheduler, or its Client: judge there.
+            scorers: the scorers; the first is the primary.
+            dataset: the examples with additional columns; None: as they were recorded.
+            retry_failed: run the same scorers again, only on the answers where they failed
+                (`scorer_error`). Without it an error is final until the scorer's code or version
+                changes. Judge calls that were never made are made by running the cell again.
+            workers: the address of a dask scheduler, or its Client, on which to score. This is
+                faster for scorers that need the CPU; each must be in the catalogue, or a function
+                in a module that the workers can import.
         """
         from ..study.preflight import checked_scorers
         from ..study.rescore import rescore

@@ -266,11 +266,11 @@ def _name(fn: object) -> str:
 
 
 def target(fn: Callable[..., object], *, identity: str) -> TargetModel:
-    """A target that is known by a name of yours instead of its code and captured values.
+    """Make a target that is identified by a name of your own, not by its code and captured values.
 
     Args:
         fn: the function that answers an example.
-        identity: changes whenever its answers may change, e.g. a release or a commit.
+        identity: a text that changes whenever the answers may change, e.g. a release or a commit.
     """
     return TargetModel(fn, identity=identity)
 

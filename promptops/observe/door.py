@@ -30,21 +30,21 @@ def observe(
     release: str | None = None,
 ) -> Client:
     """Record each live call of an LLM client from now on: one row per call, with the prompt and
-    version that its request came from. The same client comes back.
+    version of its request. Returns the same client.
 
     Args:
-        client: of OpenAI or Azure, Anthropic or Gemini, synchronous or asynchronous.
-        sink: a folder, "stdout" or "otlp"; default: PROMPTOPS_RECORD. Where neither names one,
-            nothing is recorded.
-        content: False: no values, outputs or error texts are kept; True: all are; 0.05: those of 5
-            % of the calls, a session's all or none, and of every failure.
-        redact: applied to each kept text before it is written; where it raises, the content is
-            dropped, the row kept and the fault counted. Keys and secrets are always redacted.
+        client: a client of OpenAI or Azure, Anthropic or Gemini, synchronous or asynchronous.
+        sink: a folder, "stdout" or "otlp"; default: PROMPTOPS_RECORD. If neither is set, nothing
+            is recorded.
+        content: False: no values, outputs or error texts are kept; True: all are; 0.05: those of
+            every failure and of 5 % of the calls, with the calls of a session all kept or none.
+        redact: a function applied to each kept text before it is written; if it raises, the content
+            is dropped, the row is kept and the error counted. Keys and secrets are always redacted.
         service: the application's name; default: OTEL_SERVICE_NAME.
-        release: its release; default: PROMPTOPS_RELEASE.
+        release: the application's release; default: PROMPTOPS_RELEASE.
 
     Raises:
-        PromptOpsError: `content` is not a share, or the client is of no known kind.
+        PromptOpsError: if `content` is not a share, or the client is not supported.
     """
     share = float(content) if isinstance(content, (bool, int, float)) else -1.0
     if not 0 <= share <= 1:

@@ -24,22 +24,22 @@ def feedback(
     by: str | None = None,
     sink: str | None = None,
 ) -> bool:
-    """Record feedback on a live answer; never waits, never raises for what it is given.
+    """Record feedback on a live answer, without waiting and without raising for bad arguments.
 
     Args:
         run: the answer's id: the provider's (`answer.id`) or the call's own (`call.id`).
         good: thumbs up or down.
-        score: a number, as the application rates it.
+        score: a number, on the application's own scale.
         label: a category.
-        correction: what the answer should have been, which becomes the golden answer of the
-            example. Like the label and the note it is recorded because it is given here; keys and
-            secrets are redacted.
-        note: anything else.
-        by: who gave it; only a keyed hash is written.
-        sink: where to, as in `observe`; None: where this process observes, else PROMPTOPS_RECORD.
+        correction: the right answer, which becomes the golden answer of the example. The
+            correction, the label and the note are always recorded; keys and secrets in them are
+            redacted.
+        note: a free text.
+        by: the person who gave it; only a keyed hash is written.
+        sink: the sink, as in `observe`; None: the sink of this process, else PROMPTOPS_RECORD.
 
     Returns:
-        Whether it was taken: False if nothing was named to write to, or no feedback was given.
+        Whether it was accepted; False if there is no sink, or no feedback was given.
     """
     text: list[tuple[str, float | None, str | None]] = []
     if good is not None:

@@ -16,23 +16,23 @@ __all__ = ["call"]
 
 
 class call:  # noqa: N801 - a verb, as contextlib's own
-    """Render a prompt and record the call that is made in the block.
+    """Render a prompt and record the call made in the block.
 
     ```python
     with promptops.call(prompt, ticket=text) as call:
         call.answer = my_client(**call.request)
     ```
 
-    Assign what came back to `call.answer`: a provider's object, its JSON, or the text. An exception
-    in the block is recorded as the call's failure and passes on. Nothing is recorded if no sink is
-    named (PROMPTOPS_RECORD).
+    Assign the response to `call.answer`: a provider's object, its JSON, or the text. An exception
+    in the block is recorded as the call's failure and re-raised. Nothing is recorded if no sink is
+    set (PROMPTOPS_RECORD).
 
     Args:
         prompt: a served version, or any `PromptVersion`.
-        values: what fills its variables.
+        values: the values of its variables.
 
     Raises:
-        RenderError: as `request` does, which is recorded too.
+        RenderError: if a value is missing, extra or of the wrong type; this is recorded too.
     """
 
     def __init__(self, prompt: Any, /, **values: Any) -> None:

@@ -27,18 +27,18 @@ CANDIDATES: ContextVar[Mapping[str, Served] | None] = ContextVar(
 
 
 class use:  # noqa: N801 - a verb, as contextlib's own
-    """`with promptops.use({"support-triage": v2}): answer(ticket)` makes every
-    `load("support-triage")` inside serve v2.
+    """Serve given versions inside a block: in `with promptops.use({"support-triage": v2}):`, every
+    `load("support-triage")` returns v2.
 
-    Blocks nest. Asyncio tasks started inside see it too; a thread started inside does when run in
-    `contextvars.copy_context()`.
+    Blocks can be nested. Asyncio tasks started in the block see the versions too; a thread does if
+    it runs in `contextvars.copy_context()`.
 
     Args:
-        versions: prompt name -> PromptVersion, or anything with such a `.version` (a saved or
-            served one).
+        versions: prompt name -> PromptVersion, or an object with one as `.version` (a saved or
+            served version).
 
     Raises:
-        RegistryError: for what is not a version.
+        RegistryError: if a value is not a version.
     """
 
     __slots__ = ("_served", "_tokens")

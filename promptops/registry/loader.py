@@ -41,17 +41,17 @@ _candidates = CANDIDATES.get
 
 
 class Loader:
-    """One registry file, read. `Loader(path).get("support-triage", "prod")`.
+    """A reader of one registry file: `Loader(path).get("support-triage", "prod")`.
 
     Args:
-        path: the file, or None to find it (PROMPTOPS_REGISTRY, else upwards from the working
-            directory).
-        on_change: `on_change(old, new)` is called with two served versions after a get found that
-            an environment serves another one.
-        monotonic: never go back along an environment's history, whatever the file says.
+        path: the file; None: PROMPTOPS_REGISTRY, else the first one found in the working directory
+            or its parents.
+        on_change: `on_change(old, new)` is called with two served versions after `get` finds that
+            an environment serves another version.
+        monotonic: never move back in an environment's history, even if the file does.
         saved_copy: keep a copy for a cold start without the file.
-        watch_s: look for changes in a thread every so many seconds too, so that no request pays for
-            reading one.
+        watch_s: also check for changes in a thread, every `watch_s` seconds, so that requests do
+            not wait for a read.
 
     Raises:
         RegistryNotFound: if path is None and no registry file is found.
@@ -89,19 +89,19 @@ class Loader:
     def get(
         self, name: str, env: str | None = None, key: object = None, default: object = None
     ) -> Served:
-        """What `env` serves of a prompt.
+        """The version of a prompt that `env` serves.
 
         Args:
             name: the prompt.
-            env: None for PROMPTOPS_ENV.
-            key: what makes a canary sticky (a user's id).
-            default: a PromptVersion, text or list of messages to serve where nothing else can be,
-                `source="default"`.
+            env: the environment; None: PROMPTOPS_ENV.
+            key: the key that makes a canary sticky, such as a user's id.
+            default: a PromptVersion, text or list of messages to serve if nothing else can be
+                served; its `source` is "default".
 
         Raises:
-            RegistryNotFound, RegistryCorrupt, UnknownPrompt, NotDeployed: never once this pair has
-                succeeded.
-            Refused: what `require` stated is not met; never once this pair has succeeded.
+            RegistryNotFound, RegistryCorrupt, UnknownPrompt, NotDeployed: only before the first
+                success for this prompt and environment.
+            Refused: if the version does not meet `require`; also only before the first success.
         """
         candidates = _candidates()
         if candidates is not None and name in candidates:
@@ -137,13 +137,13 @@ class Loader:
         return found
 
     def health(self) -> dict[str, Any]:
-        """What a health check wants to know, JSON-ready; looks at the file first.
+        """The state for a health check, ready for JSON; checks the file first.
 
         Returns:
-            ok (the file is good and nothing in it was refused), source ("file", "last_known_good"
-            or "none"), fault (what is wrong with the file) and age_s (for how long), and by "prompt
-            in env": refused (why), went_back (what), missed (the first few that were asked for and
-            that the file does not have).
+            ok (the file is valid and nothing in it was refused), source ("file", "last_known_good"
+            or "none"), fault (what is wrong with the file), age_s (for how long), and per "prompt
+            in env": refused (the reason), went_back (a message), missed (the first few that were
+            requested but are not in the file).
         """
         view = self._refresh(source.look(self.path))
         content = view.content
@@ -179,20 +179,20 @@ class Loader:
         *,
         env: str | None = None,
     ) -> None:
-        """State what this application fills in and reads: a version that needs more is then never
-        served to it.
+        """Declare the variables that this application supplies and the answers that it expects; an
+        incompatible version is then never served to it.
 
-        The last version that fits goes on serving; `promptops require --write` exports the
-        statement, so that promotion refuses such a version first.
+        The last compatible version continues to serve. `promptops require --write` exports the
+        declaration, with which promotion refuses an incompatible version.
 
         Args:
             name: the prompt.
-            variables: the names that it supplies (a set, or name -> type).
+            variables: the names that the application supplies (a set, or name -> type).
             output: the JSON Schema that it expects of answers.
-            env: the environment that is checked at once; None: PROMPTOPS_ENV, if it is set.
+            env: the environment to check immediately; None: PROMPTOPS_ENV, if it is set.
 
         Raises:
-            Refused: if `env` (None: PROMPTOPS_ENV, where set) serves one already.
+            Refused: if the environment to check already serves an incompatible version.
         """
         from .needs import Need
 
@@ -207,12 +207,12 @@ class Loader:
 
     @property
     def needs(self) -> tuple[Need, ...]:
-        """What `require` stated so far."""
+        """The declarations made with `require` so far."""
         return tuple(self._needs.values())
 
     def refresh(self) -> None:
-        """Read the file if it changed, and build again whatever was served before; what the
-        watching thread calls.
+        """Read the file if it changed, and rebuild every version served before; the watching thread
+        calls this.
         """
         view = self._refresh(source.look(self.path))
         for name, env in list(self._good):

@@ -28,14 +28,15 @@ def load(
 
     Args:
         name: the prompt.
-        env: None for PROMPTOPS_ENV.
-        key: what makes a canary sticky, such as the user's id.
-        default: a PromptVersion, text or list of messages for where no registry can be read.
-        registry: the file, None for PROMPTOPS_REGISTRY, else the first `promptops.json` found
-            upwards from the working directory, which then stays the process's registry.
+        env: the environment; None: PROMPTOPS_ENV.
+        key: the key that makes a canary sticky, such as the user's id.
+        default: a PromptVersion, text or list of messages to serve if nothing else can be served.
+        registry: the file; None: PROMPTOPS_REGISTRY, else the first `promptops.json` found in the
+            working directory or its parents, which the process then keeps.
 
     Raises:
-        RegistryNotFound, RegistryCorrupt, UnknownPrompt, NotDeployed: never once it has succeeded.
+        RegistryNotFound, RegistryCorrupt, UnknownPrompt, NotDeployed: only before the first
+            success.
     """
     candidates = CANDIDATES.get()
     if candidates is not None and name in candidates:
