@@ -34,14 +34,15 @@ __all__ = [
 @declared("assertion", example="equals()", output="Paris", value=1.0, given={"expected": "Paris"})
 @explained
 def equals(value: Any = None, *, column: str = "expected", ignore_case: bool = False) -> Rule:
-    """The answer is the golden one: the column's value in this row (default), or one fixed value.
+    """The answer equals the golden one: this row's value of the column (default), or a fixed value.
 
-    Texts: equal after Unicode NFC, without outer white space. Numbers, lists and objects: the
-    answer is read as JSON and compared as values, key order and white space aside; true and false
-    also in other cases ("True"). Of a list, the answer may also be any one member.
+    Texts are compared after Unicode NFC, without outer white space. For numbers, lists and objects
+    the answer is parsed as JSON and the values compared, ignoring key order and white space; true
+    and false may be in any case ("True"). If the golden value is a list, the answer may also equal
+    any one of its members.
 
     Args:
-        value: one fixed value; None means the row's value of `column`.
+        value: a fixed value; None means the row's value of `column`.
         column: the column with the golden answer.
         ignore_case: whether upper and lower case count as equal.
     """
@@ -107,8 +108,8 @@ def _equal_to(
 def contains(
     text: str | None = None, *, column: str | None = None, ignore_case: bool = True
 ) -> Rule:
-    """The answer holds the text (or the column's value in this row, or the golden answer), also in
-    a word; for words: `mentions`. Of a list any member will do.
+    """The answer contains the text (or this row's value of the column, or the golden answer), even
+    within a word; `mentions` finds whole words. For a list, any member is enough.
 
     Args:
         text: what to find; None means the row's value of `column`, or the golden answer.
@@ -128,7 +129,7 @@ def contains(
 def starts_with(
     text: str | None = None, *, column: str | None = None, ignore_case: bool = True
 ) -> Rule:
-    """The answer begins with the text, outer white space aside.
+    """The answer begins with the text, ignoring outer white space.
 
     Args:
         text: the beginning; None means the row's value of `column`, or the golden answer.
@@ -153,7 +154,7 @@ def starts_with(
 def ends_with(
     text: str | None = None, *, column: str | None = None, ignore_case: bool = True
 ) -> Rule:
-    """The answer ends with the text, outer white space aside.
+    """The answer ends with the text, ignoring outer white space.
 
     Args:
         text: the end; None means the row's value of `column`, or the golden answer.
@@ -228,10 +229,10 @@ def _part(kind: _Part, text: str | None, column: str | None, ignore_case: bool) 
 )
 @explained
 def contains_any(*texts: str, ignore_case: bool = True) -> Rule:
-    """The answer holds at least one of the texts.
+    """The answer contains at least one of the texts.
 
     Args:
-        texts: what to find.
+        texts: the texts to find.
         ignore_case: whether upper and lower case count as equal.
     """
     tidy = fold if ignore_case else _composed
@@ -256,10 +257,10 @@ def contains_any(*texts: str, ignore_case: bool = True) -> Rule:
 )
 @explained
 def contains_all(*texts: str, ignore_case: bool = True) -> Rule:
-    """The share of the texts that the answer holds; passed if it holds all.
+    """The share of the texts that the answer contains; passed if it contains all.
 
     Args:
-        texts: what to find.
+        texts: the texts to find.
         ignore_case: whether upper and lower case count as equal.
     """
     tidy = fold if ignore_case else _composed
@@ -281,8 +282,8 @@ def contains_all(*texts: str, ignore_case: bool = True) -> Rule:
 @declared("assertion", example='one_of("yes", "no")', output=" Yes ", value=1.0)
 @explained
 def one_of(*choices: str | Sequence[str], ignore_case: bool = True) -> Rule:
-    """The whole answer, outer white space aside, is one of the texts; the label is the one that it
-    is.
+    """The whole answer, ignoring outer white space, is one of the texts; label: the text that it
+    equals.
 
     Args:
         choices: the texts.

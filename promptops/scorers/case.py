@@ -29,15 +29,15 @@ class Case:
     """One answer to judge.
 
     Args:
-        output: the run's text, "" if the model gave none.
-        example: what was asked, with its golden answer; of an answer from a table, with the columns
-            of its own row.
+        output: the text of the answer, "" if the model gave none.
+        example: the example, with its golden answer; for an answer from a table, also with the
+            columns of that row.
         run: the recorded call.
         reference: the run of another version on the same example and repeat, for scorers that
-            compare with one.
-        ask: how a judge asks its model, None outside a lab.
-        judged_by: where a scorer that asks a model without `ask` notes whose reply it judges by,
-            None outside a score phase.
+            compare the two.
+        ask: the function by which a judge calls its model; None outside a lab.
+        judged_by: where a scorer that calls a model without `ask` records which model replied; None
+            outside a score phase.
     """
 
     output: str
@@ -72,15 +72,15 @@ def columns_of_answer(request: str) -> dict[str, Any]:
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Judges cases. name and version are stable: old scores stay comparable only under the same
-    pair.
+    """The interface of a scorer, which judges cases. Scores are comparable only if name and version
+    are the same.
 
-    needs: columns of the dataset that it reads, checked before a study; judges_failures: whether it
-    judges runs whose model failed by its own doing (else those fail without asking it); kind:
-    "assertion" | "semantic" | "regression" | "judge" | "user"; against: the version id whose runs
-    it wants as `reference`, or None;
-    remote: whether it may wait for something (a judge, a user's function): inline scorers never do.
-    score: what it says of a case, one score or several, awaitable where it waits.
+    needs: the columns of the dataset that it reads, checked before a study; judges_failures:
+    whether it judges runs that failed by the model's own fault (else those fail without a call of
+    the scorer); kind: "assertion" | "semantic" | "regression" | "judge" | "user"; against: the id
+    of the version whose runs it needs as `reference`, or None; remote: whether it may wait for
+    something (a judge, a user's function); inline scorers never do. score: one score or several for
+    a case, awaitable if it waits.
     """
 
     @property
@@ -109,11 +109,10 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class BatchScorer(Scorer, Protocol):
-    """A scorer that does better with many cases at once: an embedder, a local classifier.
-
-    It is `remote`.
+    """A scorer that is more efficient on many cases at once, such as an embedder or a local
+    classifier; it is `remote`.
     """
 
     def score_many(self, cases: Sequence[Case]) -> Sequence[Score] | Awaitable[Sequence[Score]]:
-        """One score for each case, in their order."""
+        """One score per case, in the same order."""
         ...

@@ -46,11 +46,11 @@ class Entry:
     """One scorer of the catalogue.
 
     family: "assertion" | "semantic" | "regression" | "judge" | "composition"; signature: as Python
-    prints it; doc: its first paragraph on one line; rule: the rest of it on one line, arguments
-    included; example: an expression
-    over the names of `promptops.scorers`; output, given: what it is tried on with `try_out(example,
-    output, **given)`; value: what it then gives, None if a model has to be asked; range: "0 or
-    1" or "[0, 1]"; source: where the rule comes from. Higher is better in every one.
+    prints it; doc: the first paragraph of its docstring on one line; rule: the rest of it on one
+    line, including the arguments; example: an expression with the names of `promptops.scorers`;
+    output, given: the arguments of a trial, `try_out(example, output, **given)`; value: the result
+    of that trial, None if it needs a model; range: "0 or 1" or "[0, 1]"; source: the origin of the
+    rule. For every scorer, higher is better.
     """
 
     name: str

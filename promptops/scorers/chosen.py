@@ -30,13 +30,13 @@ _END = 2_000  # characters at the end in which a letter is looked for
 )
 @explained
 def choice(letters: str = "ABCD", *, column: str = "expected") -> Rule:
-    """The letter that a multiple-choice answer settles on is the golden one; label: the letter that
+    """The letter chosen in a multiple-choice answer is the golden one; label: the letter that
     was chosen.
 
-    The first of these that is there: the letter after the last "answer is" or "answer:"; the letter
-    that the answer begins with ("B", "(B) Paris", "B. Paris"); the letter in parentheses, or alone
-    on a line, that comes last; the only letter of all that is a word by itself. Capitals, but when
-    the letter is the whole answer. The golden value may be "B", "b" or "(B)".
+    The chosen letter is the first of these that exists: the letter after the last "answer is" or
+    "answer:"; the letter that the answer begins with ("B", "(B) Paris", "B. Paris"); the last
+    letter in parentheses or alone on a line; the only letter that is a word by itself. It must be a
+    capital, unless it is the whole answer. The golden value may be "B", "b" or "(B)".
 
     Args:
         letters: the letters of the choices.
@@ -127,10 +127,10 @@ def _settler(letters: str) -> Callable[[str], str | None]:
 def answer_after(
     marker: str = "answer is", *, column: str = "expected", ignore_case: bool = True
 ) -> Rule:
-    """What follows the last marker, to the end of its line and without a closing period, is the
+    """The text after the last marker, to the end of its line and without a final period, is the
     golden answer.
 
-    The marker is found in any case. Markup, quotes and outer white space are left aside.
+    The marker is found in any case. Markup, quotes and outer white space are ignored.
 
     Args:
         marker: the words before the answer.

@@ -29,7 +29,7 @@ __all__ = ["after", "all_of", "any_of", "asked", "gated_by", "not_", "per_field"
 @declared("composition", example='not_(contains("sorry"))', output="Sure.", value=1.0, whole=False)
 @explained
 def not_(scorer: Any) -> Rule:
-    """The opposite of a scorer: 1 - its value, passed where it did not pass. [0, 1]."""
+    """The opposite of a scorer: 1 - its value, passed if the scorer did not pass. [0, 1]."""
     part = part_of("not_", scorer)
 
     def score(case: Case) -> Judged:
@@ -49,9 +49,9 @@ def not_(scorer: Any) -> Rule:
 )
 @explained
 def all_of(*scorers: object) -> Rule:
-    """Every scorer passed; value: the least of theirs.
+    """Every scorer passed; value: the lowest of their values.
 
-    One that failed decides, even beside one that is unscored.
+    One scorer that failed decides, even if another is unscored.
     """
     parts = parts_of("all_of", scorers)
 
@@ -79,9 +79,9 @@ def all_of(*scorers: object) -> Rule:
 )
 @explained
 def any_of(*scorers: object) -> Rule:
-    """At least one scorer passed; value: the greatest of theirs.
+    """At least one scorer passed; value: the highest of their values.
 
-    One that passed decides, even beside one that is unscored.
+    One scorer that passed decides, even if another is unscored.
     """
     parts = parts_of("any_of", scorers)
 
@@ -113,7 +113,7 @@ def any_of(*scorers: object) -> Rule:
 )
 @explained
 def weighted(*pairs: tuple[object, float]) -> Rule:
-    """The weighted mean of the scorers' values, sum(w x value) / sum(w); unscored if one of them
+    """The weighted mean of the scorers' values, sum(w x value) / sum(w); unscored if one scorer
     is. [0, 1].
 
     Each pair is (scorer, weight above 0), as in `weighted((equals(), 3), (word_count(at_most=50),
@@ -167,16 +167,16 @@ def weighted(*pairs: tuple[object, float]) -> Rule:
 )
 @explained
 def gated_by(gate: object, scorer: Any, *, otherwise: float | None = None) -> Rule:
-    """The scorer's score where the gate passed, which is asked first; where it did not, unscored,
-    or the value `otherwise`.
+    """The scorer's score if the gate, which runs first, passed; if it did not, unscored, or the
+    value `otherwise`.
 
-    Unscored rows leave a comparison incomplete: say otherwise=0.0 if an answer behind a closed gate
-    counts as failed.
+    Unscored rows leave a comparison incomplete: pass otherwise=0.0 if an answer that does not pass
+    the gate counts as failed.
 
     Args:
-        gate: what is asked first.
-        scorer: what is asked if the gate passed.
-        otherwise: the value behind a closed gate; None: unscored.
+        gate: the scorer that runs first.
+        scorer: the scorer that runs if the gate passed.
+        otherwise: the value if the gate did not pass; None: unscored.
     """
     first, then_ = part_of("gated_by", gate), part_of("gated_by", scorer)
     if otherwise is not None and not (isinstance(otherwise, (int, float)) and 0 <= otherwise <= 1):
@@ -214,13 +214,13 @@ def gated_by(gate: object, scorer: Any, *, otherwise: float | None = None) -> Ru
 )
 @explained
 def per_field(**scorers: object) -> Rule:
-    """Each scorer on one field of the JSON answer, as a verdict of its own, and the mean of their
+    """Each scorer on one field of the JSON answer, with a verdict per field and the mean of their
     values as the score.
 
-    `per_field(total=number_close(), name=similar_to())`: the field's golden value is that of the
-    golden object's field; a path is given as a mapping, `per_field(**{"user.name": equals()})`. An
-    answer that is not JSON, or lacks the field, fails it. [0, 1]; passed where all fields passed;
-    unscored if one of them is.
+    `per_field(total=number_close(), name=similar_to())` compares each field with the same field of
+    the golden object; a path is given as a mapping, `per_field(**{"user.name": equals()})`. A field
+    fails if the answer is not JSON or lacks it. [0, 1]; passed if all fields passed; unscored if
+    one field is.
     """
     if not scorers:
         raise ScorerError(
@@ -269,14 +269,14 @@ def per_field(**scorers: object) -> Rule:
 )
 @explained
 def after(transform: Transform | Callable[[str], str | None], scorer: Any) -> Rule:
-    """The scorer on what a transform makes of the answer: `after(strip_fences, json_valid())`.
+    """The scorer on the answer after a transform: `after(strip_fences, json_valid())`.
 
-    Where it finds nothing (None) the answer fails.
+    If the transform finds nothing (None), the answer fails.
 
     Args:
         transform: strip_fences, extract_json, last_line, `answer_part(marker)`, or a function of
             the text.
-        scorer: what judges the text that is left.
+        scorer: the scorer of the transformed text.
     """
     part = part_of("after", scorer)
     step = transform if isinstance(transform, Transform) else Transform.of(transform)

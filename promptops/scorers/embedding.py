@@ -40,19 +40,19 @@ _TRIES = 4
 
 
 class EndpointEmbedder:
-    """Embeddings of an OpenAI-compatible endpoint (`POST /embeddings`).
+    """An embedder that calls an OpenAI-compatible endpoint (`POST /embeddings`).
 
-    Transient failures are tried up to 4 times.
+    A call with transient failures is tried up to 4 times.
 
     Args:
         model: the embedding model's name.
-        client: an openai client of your own; else base_url and api_key, or the environment
-            variables OPENAI_BASE_URL and OPENAI_API_KEY.
+        client: your own openai client; else base_url and api_key, or the environment variables
+            OPENAI_BASE_URL and OPENAI_API_KEY.
         base_url: the address of the endpoint.
-        api_key: its key.
+        api_key: the endpoint's key.
 
     Raises:
-        CallError: after four tries.
+        CallError: if four tries fail.
         SetupError: if there is no key.
     """
 
@@ -73,8 +73,8 @@ class EndpointEmbedder:
         return (await self.embed(texts))[0]
 
     async def embed(self, texts: Sequence[str]) -> tuple[list[list[float]], str | None]:
-        """The vectors, and the name of the model that the reply says made them; None if it says
-        none. Raises as the class says.
+        """The vectors, and the name of the model as the reply gives it, or None. Raises as
+        documented for the class.
         """
         body = {"model": self.name, "input": list(texts), "encoding_format": "float"}
         for tried in range(1, _TRIES + 1):

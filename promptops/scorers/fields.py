@@ -33,14 +33,14 @@ _SAID = 3  # differences that a reason names
 )
 @explained
 def json_schema(schema: Mapping[str, object] | bool | type) -> Rule:
-    """The whole answer is JSON that the JSON Schema accepts (drafts 4 to 2020-12, by
+    """The whole answer is JSON that is valid for the JSON Schema (drafts 4 to 2020-12, with
     `jsonschema-rs`). 0 or 1.
 
     Args:
-        schema: the schema, or a pydantic model, dataclass or TypedDict that has it.
+        schema: the schema, or a pydantic model, dataclass or TypedDict that defines it.
 
     Raises:
-        ScorerError: for an invalid schema, one that refers to another document, or a pattern that
+        ScorerError: if the schema is invalid, refers to another document, or has a pattern that
             needs backtracking.
     """
     if isinstance(schema, type):
@@ -81,21 +81,21 @@ def json_equals(
     ignore: Sequence[str] = (),
     extra: bool = False,
 ) -> Rule:
-    """The share of the golden fields that the JSON answer has right; passed where all are and
-    nothing is added.
+    """The share of the golden fields that are correct in the JSON answer; passed if all are and
+    no field is added.
 
     Fields are the leaves of the golden value (this row's column, or a fixed value), each compared
-    as JSON; a wrong or missing leaf counts as wrong, and so does a field that the golden value has
-    not, unless extra=True.
+    as JSON. A wrong or missing leaf counts as wrong, and so does a field that the golden value does
+    not have, unless extra=True.
 
     [0, 1], higher is better.
 
     Args:
         value: a fixed golden value; None means the row's value of `column`.
         column: the column with the golden value.
-        tolerance: how far numbers may differ, absolute.
+        tolerance: the absolute difference allowed between numbers.
         ignore: paths that are not compared ("id", "meta.at").
-        extra: whether the answer may hold further fields.
+        extra: whether the answer may have additional fields.
     """
     if (
         isinstance(tolerance, bool)

@@ -198,27 +198,28 @@ def scorer(
 
 
 def scorer(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-    """Makes a function a scorer: `@scorer`, or `@scorer(name=..., version=..., at_least=...,
+    """Turn a function into a scorer: `@scorer`, or `@scorer(name=..., version=..., at_least=...,
     labels=...)`.
 
-    The function takes any of output, example, expected, run, reference, and gives bool, a number in
-    [0, 1], a text label, a Score, several Scores, or a mapping of names to verdicts; it may be
-    async.
+    The function takes any of output, example, expected, run, reference, and returns a bool, a
+    number in [0, 1], a text label, a Score, several Scores, or a mapping of names to verdicts; it
+    may be async.
 
-    A call that takes too long is cut off and costs its own row. That works for Python code and for
-    waiting; C code that keeps the interpreter (a regular expression that backtracks) stops the
-    whole process, which a warning can only name afterwards. With isolated=True such code, and code
-    that crashes the interpreter, costs its own row too; the function is the same version. An
-    async function whose loop was blocked by another call is called once more for that answer.
+    A call that takes too long is cancelled, and only its row is lost. This works for Python code
+    and for waiting. C code that blocks the interpreter (a regular expression that backtracks)
+    stops the whole process, and only a later warning can name it. With isolated=True, such code,
+    and code that crashes the interpreter, also loses only its row; the scorer's version does not
+    change. If another call blocked the loop of an async function, it is called again for that
+    answer.
 
     Args:
-        function: what judges, if the decorator has no arguments.
-        options: name, version and at_least (passed from this value on); labels (label -> value);
-            needs, columns that a row must have (`expected` is needed if it is an argument without
-            default); against, the version id whose runs are `reference`; judges_failures, whether
-            it is asked about answers that failed by the model's doing; batch, whether its arguments
-            are lists over many answers, for which it gives a list of as many verdicts; isolated,
-            whether it is called in a process of its own, with a copy of its arguments.
+        function: the function, if the decorator has no arguments.
+        options: name, version and at_least (the lowest value that passes); labels (label -> value);
+            needs, the columns that a row must have (`expected` is needed if it is an argument
+            without default); against, the id of the version whose runs are `reference`;
+            judges_failures, whether it judges answers that failed by the model's own fault; batch,
+            whether its arguments are lists over many answers and it returns a list of verdicts;
+            isolated, whether it runs in a separate process, with a copy of its arguments.
     """
     if function is not None:
         return _build(function)
@@ -227,9 +228,9 @@ def scorer(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
 
 @explained
 def as_scorer(obj: Any) -> Scorer:
-    """A scorer as it is, or a function bound by its argument names.
+    """A scorer unchanged, or a function as a scorer, bound by its argument names.
 
-    Raises ScorerError, which says what it takes.
+    Raises ScorerError for anything else; the message lists what is accepted.
     """
     if isinstance(obj, type):
         raise ScorerError(f"{obj.__name__} is a class, not a scorer; pass an instance of it.")

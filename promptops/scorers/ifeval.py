@@ -43,16 +43,16 @@ def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
     """The answer follows one instruction, as in `instruction("keywords:existence",
     keywords=["refund"])`. 0 or 1.
 
-    The kinds and their arguments are those of IFEval. An empty answer follows none.
+    The kinds and their arguments are those of IFEval. An empty answer follows no instruction.
 
     Args:
         kind: one of IFEval's kinds.
-        loose: it is enough that the answer follows it without its first line, its last line or
+        loose: also accept an answer that follows it without its first line, its last line or
             both, or without its asterisks (IFEval's loose criterion).
         arguments: the kind's own arguments.
 
     Raises:
-        ScorerError: for an unknown kind and for arguments that it does not take.
+        ScorerError: if the kind is unknown, or does not take one of the arguments.
     """
     check = prepared(kind, arguments)
     failed = fail(f"does not follow {described(kind, arguments)}")
@@ -81,16 +81,16 @@ def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
 def instructions(
     *, column: str = "instruction_id_list", arguments: str = "kwargs", loose: bool = False
 ) -> Rule:
-    """The share of the row's instructions that the answer follows; passed where it follows all;
-    raw_value: how many.
+    """The share of the row's instructions that the answer follows; passed if it follows all;
+    raw_value: the number that it follows.
 
-    [0, 1], higher is better. A row whose kinds or arguments cannot be read is unscored, with its
-    name and the fault.
+    [0, 1], higher is better. A row whose kinds or arguments cannot be read is unscored; the reason
+    names the row and the fault.
 
     Args:
-        column: the row's list of kinds.
-        arguments: its list of arguments, one mapping for each (IFEval's own columns by default;
-            None inside means not given).
+        column: the column with the row's list of kinds.
+        arguments: the column with their arguments, one mapping per kind (IFEval's own columns by
+            default; None in a mapping means not given).
         loose: as in `instruction`.
     """
     if not all(isinstance(name, str) and name for name in (column, arguments)):

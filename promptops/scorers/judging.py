@@ -68,16 +68,16 @@ Reply with exactly one JSON object and nothing else:
 
 @dataclass(frozen=True, slots=True)
 class JudgeModel:
-    """Who judges.
+    """The model of a judge, and how it is called.
 
     Args:
-        model: its name (None: the one that the lab judges with).
-        settings: passed to it, part of the judge's version (none by default: reasoning models
-            refuse a temperature).
-        samples: verdicts on each answer, each recorded.
-        tries: how often an unreadable reply is asked for.
-        api: the request form, as of a version (a client of one form alone is asked in that form
-            anyway).
+        model: the model's name (None: the lab's judge model).
+        settings: the model settings, part of the judge's version (none by default: reasoning
+            models reject a temperature).
+        samples: the number of verdicts per answer, each recorded.
+        tries: the maximum number of tries if a reply cannot be read.
+        api: the request form, as in a version (a client that supports a single form is always
+            called in that form).
     """
 
     model: str | None = None
@@ -95,7 +95,7 @@ class JudgeModel:
 
     @classmethod
     def of(cls, judge: JudgeModel | str | None) -> JudgeModel:
-        """A judge as it is, or by its model's name."""
+        """A JudgeModel unchanged, or one made from a model's name."""
         if isinstance(judge, JudgeModel):
             return judge
         if judge is None or isinstance(judge, str):
@@ -107,8 +107,8 @@ class JudgeModel:
 
 @dataclass(frozen=True, slots=True)
 class JudgeRule(Rule):
-    """A judge: a rule that asks a model. prompt: the version that it asks with, which can be saved,
-    diffed, promoted.
+    """A judge: a rule that calls a model. prompt: the version that it uses, which can be saved,
+    diffed and promoted.
     """
 
     prompt: PromptVersion | None = field(default=None, compare=False)

@@ -17,8 +17,8 @@ __all__ = ["length", "word_count"]
 @declared("assertion", example="word_count(at_most=3)", output="one two three four", value=0.0)
 @explained
 def word_count(at_least: int = 0, at_most: int | None = None) -> Rule:
-    """The number of words (runs of non-space) is in the range, both ends included; raw_value:
-    words.
+    """The number of words (runs of non-space) is in the range, inclusive; raw_value: the number
+    of words.
 
     Args:
         at_least: the fewest words.
@@ -30,8 +30,8 @@ def word_count(at_least: int = 0, at_most: int | None = None) -> Rule:
 @declared("assertion", example="length(at_most=280)", output="short", value=1.0)
 @explained
 def length(at_least: int = 0, at_most: int | None = None) -> Rule:
-    """The number of characters (Unicode code points) is in the range, both ends included;
-    raw_value: characters.
+    """The number of characters (Unicode code points) is in the range, inclusive; raw_value: the
+    number of characters.
 
     Args:
         at_least: the fewest characters.

@@ -71,15 +71,15 @@ def similar_meaning(
     """max(0, cosine) of the embeddings of the answer and the golden one. [0, 1], symmetric; 0 if
     one is empty.
 
-    Without one the comparison is lexical, which its name says: it counts shared words and pieces of
-    words, and finds no synonym. Batches of cases are embedded with one call.
+    Without an embedder the comparison is lexical, as its name states: it counts shared words and
+    parts of words, and does not recognise synonyms. Batches of cases are embedded with one call.
 
     Args:
         text: a fixed text; None means the row's value of `column`.
         column: the column with the golden answer.
         embedder: texts -> vectors, sync or async, such as
             EndpointEmbedder("text-embedding-3-small"), or the `encode` of a local sentence model.
-        at_least: passed from this value on; None: nothing passes or fails.
+        at_least: the lowest value that passes; None: nothing passes or fails.
     """
     source = golden("similar_meaning", text, column)
     built = _lexical(source) if embedder is None else _embedded(source, Vectors(embedder))
@@ -154,12 +154,12 @@ def _close(one: tuple[float, ...], two: tuple[float, ...]) -> Score:
 @explained
 def classified(classifier: Callable[[str], object], *wanted: str, column: str = "expected") -> Rule:
     """The classifier gives the answer one of the wanted labels (or this row's label in the column).
-    0 or 1; label: what it gave.
+    0 or 1; label: the label that it gave.
 
     Args:
-        classifier: text -> label as text, sync or async, with a name; it runs under the watchdog as
-            a function of yours.
-        wanted: the labels that pass; none means the row's value of `column`.
+        classifier: text -> label as text, sync or async, with a name; the time limit for your own
+            functions applies to it.
+        wanted: the labels that pass; if empty, the row's value of `column`.
         column: the column with the golden label.
     """
     name = getattr(classifier, "__name__", type(classifier).__name__)

@@ -60,18 +60,18 @@ def number_close(
     raw_value: the number.
 
     The number is the one after the last "answer is", "Answer:", "A:", "####" or \\boxed{ (after the
-    last `=` where that sentence calculates), else the last one in the answer.
+    last `=` if that sentence has a calculation), else the last one in the answer.
 
-    Read are signs, thousands commas, decimals, exponents, fractions ("3/4"), currency signs and
-    scales ("1.5 million"); a percent sign is left aside. 0 or 1, higher is better. Without a number
-    the answer fails; a golden value without one is unscored.
+    Signs, thousands commas, decimals, exponents, fractions ("3/4"), currency signs and scales ("1.5
+    million") are read; a percent sign is ignored. 0 or 1, higher is better. An answer without a
+    number fails; a row whose golden value has no number is unscored.
 
     Args:
         value: a fixed number; None means the row's value of `column`.
         column: the column with the golden number.
-        within: how far it may be off, absolute.
-        relative: how far it may be off, relative to the golden number.
-        after: a marker of your own.
+        within: the absolute difference allowed.
+        relative: the difference allowed, relative to the golden number.
+        after: your own marker before the number.
     """
     _check_bounds(within=within, relative=relative)
     if after is not None and not (isinstance(after, str) and after.strip()):

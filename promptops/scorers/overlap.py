@@ -36,12 +36,12 @@ def rouge_l(text: str | None = None, *, column: str = EXPECTED, stem: bool = Fal
     """ROUGE-L F1: the longest common subsequence of words over both lengths, 2PR / (P + R) (Lin
     2004; package rouge-score).
 
-    Without any word on one side it is 0.
+    It is 0 if either text has no words.
 
     Args:
         text: a fixed text; None means the row's value of `column`.
         column: the column with the golden answer.
-        stem: words are cut to their Porter stem first (English).
+        stem: whether words are first reduced to their Porter stem (English).
     """
     try:
         from rouge_score.rouge_scorer import RougeScorer

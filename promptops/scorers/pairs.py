@@ -54,19 +54,19 @@ def pairwise(
     judge: JudgeModel | str | None = None,
     name: str | None = None,
 ) -> JudgeRule:
-    """Whether a judge prefers the answer to that of `against`: 1 preferred in both orders, 0 the
-    other one, 0.5 a tie.
+    """Whether a judge prefers the answer to that of `against`: 1 if it is preferred in both orders,
+    0 if the other one is, 0.5 for a tie.
 
-    With several samples the value is their mean and the label that of the mean.
+    With several samples, the value is their mean and the label is that of the mean.
 
     Args:
         criteria: what makes an answer better.
-        against: a version, a saved one, or its id, whose run on the same example and repeat is the
-            reference. Orders that disagree are a tie, and so are equal answers, which no judge is
-            asked about. label: "A" (this answer), "B" or "tie"; "shown first" and "shown second"
-            are the verdicts of the two orders, from which position bias is read. Higher is better.
+        against: a version, a saved one, or its id; its run on the same example and repeat is the
+            reference. If the orders disagree, the result is a tie; equal answers are a tie without
+            a call. label: "A" (this answer), "B" or "tie"; "shown first" and "shown second" are
+            the verdicts of the two orders, which measure position bias. Higher is better.
         sees, judge: as in `rubric`.
-        name: for people, part of the scorer's name.
+        name: the display name, part of the scorer's name.
     """
     version = against if isinstance(against, str) else getattr(against, "id", None)
     if not isinstance(version, str) or not version.startswith("p1-"):
@@ -198,11 +198,11 @@ def _of_order(sides: Sequence[str | Unread], name: str) -> Score:
 
 @explained
 def pair_scores(text: str) -> tuple[float, float] | None:
-    """The two scores of a FastChat judgement, or None: its first line is two numbers from 0 to 10,
-    parted by space or comma.
+    """The two scores of a FastChat judgement: two numbers from 0 to 10 in its first line, separated
+    by a space or comma; None for any other text.
 
-    The rule of FastChat's own evaluation of 2023 (scores first, then the reasons): whatever else a
-    judge writes is not guessed at.
+    This is the rule of FastChat's own evaluation of 2023 (scores first, then the reasons); other
+    formats are not guessed.
     """
     words = text.lstrip().partition("\n")[0][:200].replace(",", " ").split()
     if len(words) != 2:

@@ -32,12 +32,12 @@ _MEMORY = 64 << 20  # of one compiled re2 pattern
 )
 @explained
 def matches(pattern: str, *, whole: bool = False, ignore_case: bool = False) -> Rule:
-    """The regular expression is found in the answer (whole=True: it is the whole answer, outer
-    white space aside).
+    """The regular expression matches in the answer (whole=True: it matches the whole answer,
+    ignoring outer white space).
 
-    Syntax of google-re2; lookarounds, backreferences and other things that re2 refuses run in the
-    package `regex`, at most 1 s a search, beyond which the row is unscored. `.` matches no line end
-    and `^` only the start: `(?s)`, `(?m)`.
+    The syntax is google-re2's. Lookarounds, backreferences and other syntax that re2 rejects run in
+    the package `regex`, for at most 1 s per search; after that the row is unscored. `.` does not
+    match a line end and `^` matches only the start of the text; `(?s)` and `(?m)` change that.
 
     Args:
         pattern: the regular expression.

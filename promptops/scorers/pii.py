@@ -83,8 +83,8 @@ _KINDS: dict[str, tuple[re.Pattern[str], Callable[[str], bool]]] = {
 )
 @explained
 def no_pii(*kinds: str) -> Rule:
-    """The answer holds nothing that looks like personal data, by patterns; raw_value: how many
-    findings. 0 or 1.
+    """The answer contains nothing that looks like personal data, by patterns; raw_value: the number
+    of findings. 0 or 1.
 
     Args:
         kinds: any of email, card (Luhn's check), iban (ISO 7064), ssn (of the United States), phone

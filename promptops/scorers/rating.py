@@ -45,12 +45,12 @@ _RELEVANCE = (
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """An example that shows a judge how to rate: an answer, its rating, and why.
+    """An example that shows a judge how to rate: an answer, its rating and the reason.
 
     Args:
-        answer: the text.
+        answer: the text of the answer.
         rating: a step of the rubric's scale.
-        reason: why.
+        reason: the reason for the rating.
     """
 
     answer: str
@@ -74,17 +74,17 @@ def rubric(
     """A model's rating of the answer by the criteria: (rating - lowest) / (highest - lowest). [0,
     1], higher is better.
 
-    Measure: the mean rating. With several samples each is also a verdict of its own, "sample 1",
-    ..., and the score is the mean of those that could be read, unscored if most could not.
+    raw_value: the mean rating. With several samples each is also a separate verdict, "sample 1",
+    ..., and the score is the mean of the readable ones; it is unscored if most are unreadable.
 
     Args:
         criteria: what a good answer is, in words.
-        scale: rating -> what it means, lowest and highest at least.
+        scale: rating -> what it means, for the lowest and the highest at least.
         examples: graded answers.
-        sees: columns that are shown beside the answer (all inputs by default; name "expected" to
-            show the golden answer).
-        judge: a model's name, or JudgeModel with settings and samples.
-        name: for people, in the place of the criteria.
+        sees: the columns shown with the answer (all inputs by default; add "expected" to show the
+            golden answer).
+        judge: a model's name, or a JudgeModel with settings and samples.
+        name: the display name, instead of the criteria.
     """
     anchors = _anchors(scale)
     low, high = min(anchors), max(anchors)
@@ -164,11 +164,11 @@ def _misfit(verdict: Mapping[str, object], *, low: int, high: int) -> str:
 def answer_relevance(
     *, sees: Sequence[str] | None = None, judge: JudgeModel | str | None = None
 ) -> JudgeRule:
-    """How directly and completely the answer addresses what was asked, rated 1 to 5 by a judge. [0,
+    """How directly and completely the answer addresses the question, rated 1 to 5 by a judge. [0,
     1], as `rubric`.
 
-    After answer relevance in RAGAS (Es et al. 2023, arXiv:2309.15217), asked as a rating rather
-    than by embeddings.
+    After answer relevance in RAGAS (Es et al. 2023, arXiv:2309.15217), with a rating instead of
+    embeddings.
 
     Args:
         sees: as in `rubric`.
@@ -188,14 +188,14 @@ def answer_relevance(
 )
 @explained
 def faithfulness(context: str = "context", *, judge: JudgeModel | str | None = None) -> JudgeRule:
-    """Supported claims / claims of the answer, claim by claim by a judge that sees this row's
-    context. [0, 1].
+    """Supported claims / claims of the answer; a judge that sees this row's context checks each
+    claim. [0, 1].
 
-    Passed where every claim is supported; an answer that claims nothing is faithful; raw_value:
-    unsupported claims. After faithfulness in RAGAS (Es et al. 2023, arXiv:2309.15217).
+    Passed if every claim is supported; an answer without claims is faithful; raw_value: the number
+    of unsupported claims. After faithfulness in RAGAS (Es et al. 2023, arXiv:2309.15217).
 
     Args:
-        context: the column with the text that must support it.
+        context: the column with the text that must support the claims.
         judge: as in `rubric`.
     """
     who = JudgeModel.of(judge)

@@ -54,19 +54,19 @@ def similar_to(
     by: str = "ratio",
     field: str | None = None,
 ) -> Rule:
-    """How similar the answer is to the golden one (or to the text, or to this row's value of the
+    """The similarity of the answer to the golden one (or to the text, or to this row's value of the
     column), in [0, 1] by rapidfuzz.
 
-    Texts are NFC without outer white space; where both are JSON objects or lists, they are compared
-    with their keys sorted. Two texts so long that comparing them would take seconds are unscored.
+    Texts are compared after Unicode NFC, without outer white space; if both are JSON objects or
+    lists, their keys are sorted first. Texts so long that this would take seconds are unscored.
 
     Args:
         text: a fixed text; None means the row's value of `column`.
         column: the column with the golden answer.
-        at_least: passed from this value on; None: nothing passes or fails.
+        at_least: the lowest value that passes; None: nothing passes or fails.
         by: "ratio" (2 x common subsequence / both lengths), "token_sort" (words in any order),
             "token_set" (shared words), "partial" (best matching part; all symmetric).
-        field: compares what is there in the JSON of both.
+        field: the path to compare in the JSON of both.
     """
     if by not in SIMILARITIES:
         raise ScorerError(
@@ -96,11 +96,11 @@ def similar_to(
 @explained
 def exact(text: str | None = None, *, column: str = EXPECTED) -> Rule:
     """The answer equals the golden one after normalisation: case, punctuation, articles and white
-    space are left aside.
+    space are ignored.
 
     The exact match of SQuAD (Rajpurkar et al. 2016, arXiv:1606.05250), for any script: texts are
-    NFKC and case-folded; the articles a, an and the are those of English. A golden list holds
-    alternatives, any of which will do. 0 or 1.
+    NFKC-normalised and case-folded; the articles are the English a, an and the. If the golden value
+    is a list, any of its members is accepted. 0 or 1.
 
     Args:
         text: a fixed text; None means the row's value of `column`.
@@ -137,15 +137,15 @@ def exact(text: str | None = None, *, column: str = EXPECTED) -> Rule:
 def edit_distance(
     text: str | None = None, *, column: str = EXPECTED, at_most: int | None = None
 ) -> Rule:
-    """1 - d / max(length): d is the Levenshtein distance to the golden answer in characters, its
-    measure. [0, 1].
+    """1 - d / max(length), where d is the Levenshtein distance to the golden answer in characters;
+    raw_value: d. [0, 1].
 
-    Texts are NFC without outer white space. By rapidfuzz.
+    Texts are compared after Unicode NFC, without outer white space, by rapidfuzz.
 
     Args:
         text: a fixed text; None means the row's value of `column`.
         column: the column with the golden answer.
-        at_most: passed where d is at most that.
+        at_most: the largest d that passes.
     """
     if at_most is not None and (
         isinstance(at_most, bool) or not isinstance(at_most, int) or at_most < 0
@@ -190,16 +190,16 @@ def edit_distance(
 )
 @explained
 def unchanged_from(version: Any, *, at_least: float = 1.0) -> Rule:
-    """How similar the answer is to what `version` answered on the same example and repeat, by
+    """The similarity of the answer to that of `version` on the same example and repeat, by
     rapidfuzz's ratio. [0, 1].
 
-    Passed from `at_least` on (1: the same text, outer white space aside). A row that the other
+    Passed from `at_least` on (1: the same text, ignoring outer white space). A row that the other
     version did not answer is unscored.
 
     Args:
-        version: a version, a saved one, or its id; so a change of model or prompt shows as a change
-            of behaviour without any golden answer.
-        at_least: passed from this value on.
+        version: a version, a saved one, or its id; a change of behaviour due to a new model or
+            prompt can thus be measured without golden answers.
+        at_least: the lowest value that passes.
     """
     id_ = version if isinstance(version, str) else getattr(version, "id", None)
     if not isinstance(id_, str) or not id_.startswith("p1-"):

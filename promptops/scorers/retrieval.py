@@ -50,8 +50,8 @@ def hit_at(k: int, *, relevant: str = "relevant", contexts: str = "contexts") ->
 
     Args:
         k: how many of the first contexts count.
-        relevant: the row's column of relevant contexts, a list, or a map of contexts to grades.
-        contexts: the field of the answer, or the column, of the retrieved ones.
+        relevant: the column of relevant contexts, a list, or a mapping of contexts to grades.
+        contexts: the field of the answer, or the column, with the retrieved contexts.
     """
     return _rule("hit_at", k, relevant, contexts, lambda found, wanted: float(_hits(found, wanted)))
 
@@ -59,7 +59,7 @@ def hit_at(k: int, *, relevant: str = "relevant", contexts: str = "contexts") ->
 @_declared("mrr()", 0.5)
 @explained
 def mrr(k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts") -> Rule:
-    """1 / place of the first relevant context, 0 without one; its mean is MRR. [0, 1].
+    """1 / rank of the first relevant context, 0 without one; its mean is MRR. [0, 1].
 
     Args:
         k: only the first k contexts count.
@@ -76,11 +76,11 @@ def mrr(k: int | None = None, *, relevant: str = "relevant", contexts: str = "co
 @_declared("ndcg()", 0.38685280723454163)
 @explained
 def ndcg(k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts") -> Rule:
-    """Discounted gain of the contexts, grade / log2(place + 1), over that of the best order
+    """Discounted gain of the contexts, grade / log2(rank + 1), over that of the best order
     (Järvelin and Kekäläinen 2002). [0, 1].
 
     Args:
-        k: only the first k places count, in the best order too.
+        k: only the first k ranks count, in the best order too.
         relevant, contexts: as in `hit_at`; without grades each relevant context has grade 1.
     """
 
@@ -96,7 +96,7 @@ def ndcg(k: int | None = None, *, relevant: str = "relevant", contexts: str = "c
 def context_precision(
     k: int | None = None, *, relevant: str = "relevant", contexts: str = "contexts"
 ) -> Rule:
-    """The share of the retrieved contexts that are relevant; of k places where k is given. [0, 1].
+    """The share of the retrieved contexts, or of k ranks if k is given, that are relevant. [0, 1].
 
     Args:
         k: only the first k contexts count, and missing ones count as not relevant.

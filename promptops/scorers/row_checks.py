@@ -140,12 +140,12 @@ class Check:
 )
 @explained
 def checks() -> Rule:
-    """The share of this row's checks that hold; passed where all hold; raw_value: how many. [0, 1],
+    """The share of this row's checks that pass; passed if all do; raw_value: how many do. [0, 1],
     higher is better.
 
-    The column `checks` holds a list of texts, or one text of a check a line (see the grammar above,
-    `promptops.scorers.row_checks`). A row without checks is unscored, and so is one with a check
-    that cannot be decided.
+    The column `checks` contains a list of texts, or one text with a check per line (the grammar is
+    in the docstring of `promptops.scorers.row_checks`). A row is unscored if it has no checks, or
+    one that cannot be decided.
     """
 
     def score(case: Case) -> Score:

@@ -42,21 +42,22 @@ def mentions(
     embedder: Embedder | None = None,
     near: float = 0.8,
 ) -> Rule:
-    """The answer names the term or one of its aliases, as words of their own; raw_value: how often.
+    """The answer mentions the term or one of its aliases as whole words; raw_value: how often.
     0 or 1.
 
-    Compared case-folded and without accents; a term of several words also matches with hyphens.
+    Texts are compared case-folded and without accents; a term of several words also matches with
+    hyphens.
 
     Args:
         term: the word or words.
-        aliases: other names of it.
-        forms: English inflections of each last word count too (refund: refunds, refunded,
-            refunding); switch it off for odd names.
-        fuzzy: misspelt mentions count too, from this similarity on (rapidfuzz's ratio in [0, 1] of
-            as many words).
-        embedder: where no word is found, a sentence counts whose embedding's cosine with the term's
-            or an alias's is at least `near`.
-        near: the cosine from which a sentence counts.
+        aliases: other names of the term.
+        forms: whether English inflections of each last word count too (refund: refunds, refunded,
+            refunding); switch it off for unusual names.
+        fuzzy: the similarity from which misspelt mentions count too (rapidfuzz's ratio in [0, 1],
+            over the same number of words).
+        embedder: used if no word is found: a sentence counts if the cosine of its embedding with
+            that of the term or an alias is at least `near`.
+        near: the lowest cosine at which a sentence counts.
     """
     count = _counter(term, aliases, forms, fuzzy)
     none = Score(
@@ -110,12 +111,12 @@ async def _nearest(vectors: Vectors, terms: Sequence[str], case: Case, near: flo
 def never_mentions(
     term: str, *, aliases: Sequence[str] = (), forms: bool = True, fuzzy: float | None = None
 ) -> Rule:
-    """The answer names neither the term nor an alias, in no form of them; words are found as by
+    """The answer mentions neither the term nor an alias, in any form; words are found as by
     `mentions`. 0 or 1.
 
     Args:
         term: the word or words.
-        aliases: other names of it.
+        aliases: other names of the term.
         forms: as in `mentions`.
         fuzzy: as in `mentions`.
     """

@@ -19,8 +19,8 @@ __all__ = ["json_has", "json_valid"]
 @declared("assertion", example="json_valid()", output='{"a": 1}', value=1.0, source="RFC 8259")
 @explained
 def json_valid() -> Rule:
-    """The whole answer is one JSON text by RFC 8259; NaN, a key given twice, lone surrogates and
-    bombs are not.
+    """The whole answer is one JSON text by RFC 8259; NaN, duplicate keys, lone surrogates and
+    JSON bombs are invalid.
     """
     return rule("json_valid", "assertion", _valid)
 

@@ -39,11 +39,11 @@ _CALL = (
 )
 @explained
 def tool_called(name: str, *, times: int | None = None) -> Rule:
-    """The answer calls the tool (exactly `times` times, where given); raw_value: how often. 0 or 1.
+    """The answer calls the tool (exactly `times` times, if given); raw_value: how often. 0 or 1.
 
     Args:
         name: the tool.
-        times: exactly so often; None: at least once.
+        times: the exact number of calls; None: at least one.
     """
     if (
         not isinstance(name, str)
@@ -87,17 +87,17 @@ def tool_arguments(
     column: str = "expected",
     tolerance: float = 0.0,
 ) -> Rule:
-    """The share of the wanted arguments that the best call of the tool has right; passed where all
-    are.
+    """The share of the wanted arguments that are correct in the best call of the tool; passed if
+    all are.
 
     [0, 1], higher is better.
 
     Args:
         name: the tool.
-        arguments: what is wanted, compared as `json_equals` compares (arguments beyond them may be
-            there); without it, this row's object in the column.
+        arguments: the wanted arguments, compared as by `json_equals` (additional ones are allowed);
+            None: this row's object in the column.
         column: the column with the golden arguments.
-        tolerance: how far numbers may differ, absolute.
+        tolerance: the absolute difference allowed between numbers.
     """
     _check_wanted(name, arguments)
 
@@ -146,15 +146,15 @@ def _check_wanted(name: object, arguments: object) -> None:
 )
 @explained
 def tool_sequence(*names: str, column: str = EXPECTED, exact: bool = True) -> Rule:
-    """The tools are called in this order; exact=False: others may be between, before and after. 0
-    or 1.
+    """The tools are called in this order; exact=False: other calls may occur before, between and
+    after. 0 or 1.
 
-    Without names: the golden list, or the list in this row's column.
+    Without names, the order is the golden list, or the list in this row's column.
 
     Args:
-        names: the tools in order; none means the row's value of `column`.
+        names: the tools in order; if empty, the row's value of `column`.
         column: the column with the golden list.
-        exact: whether no other call may be there.
+        exact: whether other calls are forbidden.
     """
     if not all(isinstance(name, str) and name for name in names):
         raise ScorerError(

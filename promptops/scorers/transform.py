@@ -47,12 +47,12 @@ _EFFORT = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """A named step.
+    """A named transformation of an answer's text.
 
     Args:
-        name: for people, part of the scorer's name.
+        name: the display name, part of the scorer's name.
         step: text -> text, or None if it finds nothing.
-        version: "" for the built-in ones, whose name says all.
+        version: the version of the step; "" for a built-in one, which its name identifies.
     """
 
     name: str
@@ -64,9 +64,9 @@ class Transform:
 
     @classmethod
     def of(cls, function: Callable[[str], str | None]) -> Transform:
-        """A function of the text as a step, versioned by its source.
+        """A transform from a function of the text, versioned by its source.
 
-        Raises ScorerError for what is not a named function.
+        Raises ScorerError if it is not a named function.
         """
         name = getattr(function, "__name__", "<lambda>")
         if not callable(function) or name == "<lambda>":
@@ -161,7 +161,7 @@ last_line = Transform("last_line", _last_line)
 
 @explained
 def answer_part(marker: str = "answer is") -> Transform:
-    """What follows the last marker in its line, without markup and closing period (see
+    """The text after the last marker in its line, without markup and final period (see
     `answer_after`).
     """
     if not isinstance(marker, str) or not marker.strip():

@@ -28,18 +28,18 @@ def try_out(
     ask: Ask | None = None,
     **columns: Any,
 ) -> Score | list[Score]:
-    """What a scorer says of one answer: `try_out(equals(), "Paris", expected="Paris").passed`.
+    """Score one answer: `try_out(equals(), "Paris", expected="Paris").passed`.
 
-    Waits for scorers that wait. Raises what the scorer raises.
+    It waits for asynchronous scorers, and raises what the scorer raises.
 
     Args:
-        scorer: what judges.
+        scorer: the scorer.
         output: the answer.
         expected: the golden answer.
-        reference: what another version answered.
+        reference: the answer of another version.
         run: fields of the recorded call that matter (cost_usd, tool_calls, finish_reason, ...).
-        ask: who answers a judge.
-        columns: further columns of the row.
+        ask: the function that answers a judge's calls.
+        columns: other columns of the row.
     """
     judge = as_scorer(scorer)
     checks = tuple(columns.pop("checks", ()))

@@ -37,11 +37,11 @@ _COUNTED: dict[str, Callable[[Run], int | None]] = {
 )
 @explained
 def latency_below(limit_ms: float, *, first_token: bool = False) -> Rule:
-    """The whole call, retries and waits included, took less than the limit.
+    """The whole call, including retries and waits, took less than the limit.
 
     Args:
-        limit_ms: milliseconds.
-        first_token: the first piece of the text did.
+        limit_ms: the limit in milliseconds.
+        first_token: measure the time to the first piece of the text instead.
     """
     name = "first_token_ms" if first_token else "latency_ms"
 
@@ -84,8 +84,8 @@ def tokens_below(limit: int, *, count: str = "out") -> Rule:
     """The call took fewer tokens than the limit.
 
     Args:
-        limit: the first number that fails.
-        count: "out" (of the answer), "in" (of the prompt) or "total", as the provider counted.
+        limit: the lowest number that fails.
+        count: "out" (the answer's), "in" (the prompt's) or "total", as counted by the provider.
     """
     if count not in _COUNTED:
         raise ScorerError(
@@ -106,8 +106,8 @@ def tokens_below(limit: int, *, count: str = "out") -> Rule:
 )
 @explained
 def finish_reason(*allowed: str) -> Rule:
-    """The provider ended the answer for one of the reasons, `stop` by default ("length": cut off;
-    "tool_calls": it calls).
+    """The provider ended the answer for one of the reasons, `stop` by default ("length": truncated;
+    "tool_calls": it calls tools).
     """
     reasons = allowed or ("stop",)
     if not all(isinstance(reason, str) and reason for reason in reasons):

@@ -44,10 +44,10 @@ class Length:
 
 
 def position_bias(first: Sequence[str], second: Sequence[str] | None = None) -> Position:
-    """How far the place of an answer sways a judge of pairs.
+    """Measure how much the position of an answer influences a judge of pairs.
 
-    With one order only, the verdicts for each place are counted, and `swapped` is False: a better
-    answer in one place looks the same as a bias.
+    With only one order, the verdicts for each position are counted and `swapped` is False: a bias
+    cannot then be distinguished from better answers in one position.
 
     Args:
         first: one verdict per pair, "A", "tie" or "B", with A shown first.

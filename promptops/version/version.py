@@ -35,25 +35,25 @@ FORM = "p1"  # names the canonical form of `content()`: change one, change the o
 
 
 class PromptVersion:
-    """One wording with the model and settings that it was written for; immutable, equal by content.
+    """One version of a prompt, with its model and settings; immutable, and equal by content.
 
-    Messages, tools and settings are written as for chat completions in every form.
+    Messages, tools and settings are written as for chat completions, whatever the `api`.
 
     Args:
         messages: one text (a single user message), or a list of ``{"role", "content"}`` messages in
-            sending order. Text may hold ``{{name}}`` variables; ``{"role": "history"}`` marks where
-            a conversation is spliced in.
+            sending order. Text may contain ``{{name}}`` variables; ``{"role": "history"}`` marks
+            where a conversation is inserted.
         model: the model's name, or None if each call names it.
-        variables: name -> type, or -> ``{"type", "default", "description", "example"}``; undeclared
-            ones are required strings.
-        settings: a JSON map for the model (temperature, stop, ...); never endpoints or secrets.
-        tools: as chat completions take them.
-        response_format: as chat completions take it.
-        api: the form that it is sent in: "chat", "responses", "anthropic" or "gemini".
+        variables: name -> type, or name -> ``{"type", "default", "description", "example"}``;
+            undeclared variables are required strings.
+        settings: the model settings (temperature, stop, ...), JSON; never endpoints or secrets.
+        tools: the tools, in the format of chat completions.
+        response_format: the response format, in the format of chat completions.
+        api: the request form: "chat", "responses", "anthropic" or "gemini".
 
     Raises:
-        VersionError, TemplateError: naming the message or setting at fault, also when the form
-            has no place for it.
+        VersionError, TemplateError: if the content is invalid, or the request form does not support
+            it; the message names the message or setting at fault.
     """
 
     __slots__ = (
@@ -140,12 +140,12 @@ class PromptVersion:
 
     @property
     def text_id(self) -> str:
-        """The id of the same content without its model's name: one row of a text x model grid."""
+        """The id of the content without the model: the same for one text on every model."""
         return tagged("t1", {**self._content(), "model": None})
 
     @property
     def template(self) -> list[Message]:
-        """The messages as saved, marks unfilled; a copy."""
+        """The messages as saved, with variables unfilled; a copy."""
         return copy.deepcopy(self._messages)
 
     @property
@@ -155,21 +155,21 @@ class PromptVersion:
 
     @property
     def tools(self) -> list[dict[str, Any]]:
-        """The tools that the model may call, as chat completions take them; a copy."""
+        """The tools that the model may call, in the format of chat completions; a copy."""
         return copy.deepcopy(self._tools)
 
     @property
     def response_format(self) -> dict[str, Any] | None:
-        """The form that answers must have, as chat completions take it; a copy, or None."""
+        """The response format, in the format of chat completions; a copy, or None."""
         return copy.deepcopy(self._response_format)
 
     @property
     def takes_history(self) -> bool:
-        """Whether a conversation is spliced in: `history=[...]` may then be passed."""
+        """Whether the version takes a conversation, passed as `history=[...]`."""
         return self._history
 
     def content(self) -> dict[str, Any]:
-        """What is hashed into the id: six fields, and `api` unless it is "chat"; a copy."""
+        """The content that the id hashes: six fields, and `api` unless it is "chat"; a copy."""
         return copy.deepcopy(self._content())
 
     def _content(self) -> dict[str, Any]:
@@ -195,7 +195,7 @@ class PromptVersion:
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> PromptVersion:
-        """The version of what `content()` gave (variables may carry descriptions too)."""
+        """Restore a version from the result of `content()` or `document()`."""
         rest = {
             key: content.get(key)
             for key in ("model", "variables", "settings", "tools", "response_format", "api")
@@ -207,15 +207,15 @@ class PromptVersion:
         return self.but(model=model)
 
     def but(self, **changes: object) -> PromptVersion:
-        """The version with some of its parts changed: messages, model, variables, tools,
-        response_format, api; anything else is a setting (None takes it out).
+        """A copy of the version with changed messages, model, variables, tools, response_format or
+        api; any other name is a setting (None removes it).
         """
         from .from_request import changed
 
         return PromptVersion.from_content(changed(self.document(), changes))
 
     def document(self) -> dict[str, Any]:
-        """`content()` with the variables' descriptions and examples: what a registry stores."""
+        """`content()` with the variables' descriptions and examples, as a registry stores it."""
         return {
             **self.content(),
             "variables": {variable.name: variable.document() for variable in self.variables},
@@ -224,13 +224,13 @@ class PromptVersion:
     # -- what it sends
 
     def render(self, values: Mapping[str, object]) -> list[Message]:
-        """The messages with every variable filled, in order; filled text is never scanned again.
+        """The messages in order with every variable filled; filled text is not scanned again.
 
         Args:
             values: one per variable without a default, and `history` if the version takes one.
 
         Raises:
-            RenderError: before filling any, naming what is missing, extra or mistyped.
+            RenderError: if a value is missing, extra or of the wrong type; the message names it.
         """
         given = dict(values)
         history = checked_history(given.pop("history", ())) if self._history else []
@@ -256,26 +256,26 @@ class PromptVersion:
         return out
 
     def messages(self, **values: Any) -> list[Message]:
-        """`render` with the values as keywords; the list carries whose it is."""
+        """`render` with the values as keywords; the list records which version it came from."""
         return identified(self.render(values), Identity(self._id, values))
 
     def request(self, **values: Any) -> dict[str, Any]:
-        """Keyword arguments for the client of the version's own form:
+        """Keyword arguments for the client of the version's request form:
         `client.chat.completions.create(**version.request(...))`, `client.responses.create(...)`,
         `anthropic.messages.create(...)` or `client.models.generate_content(...)`.
         """
         return carried(self.to_request(self.render(values)), Identity(self._id, values))
 
     def to_request(self, messages: list[Message]) -> dict[str, Any]:
-        """The request around messages that `render` gave, in the version's own form.
+        """The request with messages from `render`, in the version's request form.
 
-        Raises RenderError for what that form has no place for.
+        Raises RenderError if that form does not support the content.
         """
         return to_form(self.api, self.chat_request(messages))
 
     def chat_request(self, messages: list[Message]) -> dict[str, Any]:
-        """The same as arguments of a chat completion, whatever the version's form is: how readers
-        of requests see it.
+        """The request as arguments of a chat completion, whatever the version's request form is;
+        code that reads requests uses it.
         """
         body: dict[str, Any] = {"messages": messages, **self.settings}
         if self.model is not None:
@@ -292,15 +292,15 @@ class PromptVersion:
     def from_request(
         cls, request: Mapping[str, object], variables: Mapping[str, str]
     ) -> PromptVersion:
-        """The version of a call that works today: `request` is its keyword arguments.
+        """Make a version from the request of an existing call.
 
         Args:
             request: the keyword arguments of the call, or a recorded request.
-            variables: name -> the text in the messages that it means, each replaced by its mark
-                wherever it occurs.
+            variables: name -> the text in the messages that the variable replaces, wherever it
+                occurs.
 
         Raises:
-            VersionError: if a text does not occur.
+            VersionError: if a text does not occur in the messages.
         """
         from .from_request import from_request
 
@@ -308,19 +308,19 @@ class PromptVersion:
 
     @classmethod
     def from_format(cls, text: str, **rest: Any) -> PromptVersion:
-        """The version of an f-string or `str.format` prompt: `{ticket}` becomes `{{ticket}}`, `{{`
-        a literal brace.
+        """Make a version from an f-string or `str.format` prompt: `{ticket}` becomes `{{ticket}}`,
+        and `{{` becomes a literal brace.
 
         Args:
             text: the prompt as it is in the code.
-            rest: further arguments of `PromptVersion`, such as model.
+            rest: other arguments of `PromptVersion`, such as model.
         """
         from .from_request import from_format
 
         return cls(from_format(text), **rest)
 
     def diff(self, other: PromptVersion) -> VersionDiff:
-        """What changed from this version to `other`: words, message by message, and settings."""
+        """The changes from this version to `other`: words per message, and settings."""
         from .diff import diff
 
         return diff(self, other)
