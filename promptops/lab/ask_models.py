@@ -72,7 +72,7 @@ def evaluate(
             e-values settle the verdict against the incumbent (else against the first version).
         batch: use the providers' batch APIs, for judges too, at half price. The study submits its
             calls and returns; running the same cell again, here or in another process, collects
-            the results. "2h" waits up to two hours.
+            the results. A duration such as "2h" waits for them up to that long.
         concurrency: calls in flight; None: adapted to the endpoint's limit during the study.
         budget_usd, budget_tokens: stop before spending more than this.
         timeout_s: the time limit of one attempt.

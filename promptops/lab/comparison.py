@@ -71,8 +71,8 @@ class Comparison(Facts):
         return self.compared.decide(policy)
 
     def require(self, goal: str = "not_worse", **policy: object) -> Comparison:
-        """Assert, in a test, that the goal is met, and return the comparison; AssertionError lists
-        the verdict's reasons.
+        """Assert, in a test, that the goal is met, and return the comparison; an AssertionError
+        gives the verdict's reasons.
 
         Args:
             goal: "better", "not_worse" or "cheaper".

@@ -218,8 +218,8 @@ def scorer(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
             needs, the columns that a row must have (`expected` is needed if it is an argument
             without default); against, the id of the version whose runs are `reference`;
             judges_failures, whether it judges answers that failed by the model's own fault; batch,
-            whether its arguments are lists over many answers and it returns a list of verdicts;
-            isolated, whether it runs in a separate process, with a copy of its arguments.
+            whether its arguments are lists over many answers and it returns a list with a verdict
+            for each; isolated, whether it runs in a separate process, on a copy of its arguments.
     """
     if function is not None:
         return _build(function)
