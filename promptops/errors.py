@@ -80,7 +80,7 @@ class PromptOpsError(Exception):
 
 
 class VersionError(PromptOpsError, ValueError):
-    """A version's content breaks a rule (a role, a setting, a number that JSON cannot represent)."""
+    """A version's content breaks a rule (a role, a setting, a number that JSON does not allow)."""
 
 
 class TemplateError(VersionError):

@@ -12,8 +12,8 @@ __all__ = ["Answer"]
 
 
 class Answer:
-    """text: the model's answer ("" if it gave none); run: all that was recorded; reused: it was
-    asked before, and cost nothing now.
+    """The answer to one call. text: the model's answer ("" if it gave none); run: the full record;
+    reused: whether a recorded answer was reused, at no cost.
     """
 
     def __init__(self, run: Run, *, label: str = "", reused: bool = False) -> None:
@@ -32,11 +32,11 @@ class Answer:
         return self.run.latency_ms
 
     def json(self) -> Any:
-        """The answer read as JSON. Raises ValueError if it is not JSON."""
+        """The answer parsed as JSON. Raises ValueError if it is not JSON."""
         return json.loads(self.text)
 
     def facts(self) -> str:
-        """Who answered, how long it took, what it cost, in one line."""
+        """The model, the time and the cost, in one line."""
         from ..analysis import words
 
         run = self.run

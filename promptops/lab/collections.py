@@ -43,7 +43,7 @@ class Prompts:
     def policy(self) -> Policy:
         """The registry's default policy, for prompts that have none of their own.
 
-        Assign a Policy, or a map of its fields, to set it.
+        Assign a Policy, or a mapping of its fields, to set it.
         """
         return self.project.registry.policy()
 
@@ -75,8 +75,8 @@ class Studies:
 
     @property
     def frame(self) -> DataFrame:
-        """One row per study: name, prompt, arms, examples, runs, last event, created_at, id. One
-        whose row cannot be read has the status "unreadable".
+        """One row per study: name, prompt, arms, examples, runs, last event, created_at, id. A
+        study whose record cannot be read has the status "unreadable".
         """
         frame = studies_frame(self.project.store)
         odd = frame["id"].isin(unreadable(self.project.store))
@@ -86,7 +86,7 @@ class Studies:
     @property
     def searches(self) -> DataFrame:
         """One row per optimisation, newest first: prompt, method, candidates, best_score on val,
-        status, created_at, id. Its calls are runs, and no study is theirs but the confirmation.
+        status, created_at, id. Its calls are recorded as runs; only its confirmation is a study.
         """
         return searches_frame(self.project.store)
 

@@ -47,7 +47,7 @@ _SHOWN = 8  # ids of worse examples in a sentence
 
 
 class TableComparison(Comparison):
-    """A comparison of a table. table_notes: what was guessed or left out at reading it."""
+    """A comparison of a table. table_notes: what was guessed or left out when it was read."""
 
     table_notes: tuple[str, ...]
     table: Table
@@ -55,13 +55,13 @@ class TableComparison(Comparison):
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """What was guessed or left out at reading the table, and what a careful reader wants to
-        know before believing the figures; one sentence each.
+        """What was guessed or left out when the table was read, and what a careful reader should
+        know before trusting the figures; one sentence each.
         """
         return (*self.table_notes, *super().notes)
 
     def worse(self, name: str | None = None) -> list[str]:
-        """Ids of the examples that got worse, biggest loss first."""
+        """Ids of the examples that got worse, largest loss first."""
         flips = self.flips(name)
         return [str(example) for example in flips[flips["gain"] < 0]["example_id"]]
 
@@ -79,9 +79,9 @@ class TableComparison(Comparison):
         )
 
     def keep(self, lab: Lab, *, prompt: str = "", name: str | None = None) -> Study:
-        """Record the table's answers in `lab` as a study, to be labelled, reported and promoted on.
+        """Record the table's answers in `lab` as a study, for labels, reports and promotions.
 
-        Kept twice, it is there once.
+        Recording it again adds nothing.
         """
         if not self.scorers_used:
             return self._keep_scores(lab, prompt, name)

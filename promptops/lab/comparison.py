@@ -52,12 +52,12 @@ class Comparison(Facts):
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """What a careful reader wants to know before believing the figures, one sentence each."""
+        """What a careful reader should know before trusting the figures, one sentence each."""
         return ((self.early,) if self.early else ()) + super().notes
 
     @cached_property
     def verdict(self) -> Verdict:
-        """What the policy makes of the facts."""
+        """The verdict of the prompt's policy."""
         verdict = self.decide(self.policy)
         if self.compared.looked is not None:
             self.compared.looked(verdict)

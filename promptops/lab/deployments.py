@@ -23,9 +23,9 @@ __all__ = ["Deployment", "History"]
 
 
 class Deployment:
-    """One step of an environment's history, with everything that the registry's entry has (number,
-    id, env, kind, at, author, reason, evidence, ...). changed: whether this call wrote it; note:
-    what was reported instead of writing.
+    """One entry of an environment's history, with every field of the registry's entry (number, id,
+    env, kind, at, author, reason, evidence, ...). changed: whether this call wrote it; note: the
+    message if nothing was written.
     """
 
     def __init__(self, entry: Entry, *, note: str = "", verdict: Verdict | None = None) -> None:
@@ -33,7 +33,7 @@ class Deployment:
 
     @classmethod
     def of(cls, step: Promoted) -> Deployment:
-        """What a promotion or a rollback came to, ready to show."""
+        """Make a deployment that can be displayed from a promotion or a rollback."""
         return cls(step.entry, note=step.note, verdict=step.verdict)
 
     def __getattr__(self, name: str) -> object:
@@ -83,8 +83,8 @@ class History:
         return tuple(self.project.registry.history(self.prompt, self.env))
 
     def at(self, moment: str) -> Entry | None:
-        """What served at a time ("2026-11-25 14:00", UTC), by the chain's own dates; None before
-        the first deployment.
+        """The deployment that served at a time ("2026-11-25 14:00", UTC), by the dates in the
+        history; None before the first one.
         """
         wanted = moment.strip().replace(" ", "T")
         before = [entry for entry in self.deployments if entry.at[: len(wanted)] <= wanted]
@@ -92,7 +92,7 @@ class History:
 
     @property
     def frame(self) -> DataFrame:
-        """One row a deployment: at, version, kind, author, reason, evidence, forced, percent,
+        """One row per deployment: at, version, kind, author, reason, evidence, forced, percent,
         duration_s.
         """
         import pandas as pd
@@ -100,8 +100,8 @@ class History:
         return pd.DataFrame(list(rows_of(self.deployments, self.prompt)), columns=list(COLUMNS))
 
     def over_time(self, primary: str | None = None) -> DataFrame:
-        """One row a study of a version that served here, oldest first: mean with its 95 % interval,
-        examples that changed since.
+        """One row per study of a version that served here, oldest first: the mean with its 95 %
+        interval, and the examples that changed since.
         """
         deployed = {entry.id: f"v{entry.number}" for entry in self.deployments}
         return over_time(self.project, deployed, primary)

@@ -24,12 +24,12 @@ __all__ = ["Import", "import_from", "live_files"]
 
 
 class Import:
-    """The versions, dataset, scorers and study that a file of another tool gave.
+    """The versions, dataset, scorers and study imported from a file of another tool.
 
-    versions: saved versions; dataset: None if the file has no examples; scorers: what its runs
-    were scored by, and `checks()` if its rows carry checks; study: None without answers; live:
-    how many live calls were read and how many of them are new, None if the files hold none;
-    notes: what a reader should know; left: each thing that was not brought over, with its line.
+    versions: saved versions; dataset: None if the file has no examples; scorers: the scorers of its
+    runs, and `checks()` if its rows have checks; study: None without answers; live: how many live
+    calls were read and how many of them are new, None if the files contain none; notes: what a
+    reader should know; left: everything that was not imported, with its line.
     """
 
     def __init__(

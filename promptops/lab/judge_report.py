@@ -32,12 +32,12 @@ __all__ = ["JudgeReport", "SelfPreference", "Variance", "keep_labels"]
 
 @dataclass(frozen=True, slots=True)
 class Variance:
-    """Where the spread of one example's scores comes from, method of moments on a nested design
+    """The variance components of one example's scores, by the method of moments on a nested design
     (Searle 1971).
 
     judge: between samples of one answer; generation: between answers of one version to one example,
-    beyond the judge's; None if there was one sample, or one answer, only. samples, repeats: how
-    many were there at most.
+    in addition to the judge's; None if there was only one sample or only one answer. samples,
+    repeats: the maximum numbers of them.
     """
 
     judge: float | None
@@ -47,7 +47,7 @@ class Variance:
 
     @property
     def share_judge(self) -> float | None:
-        """The judge's part of both; None if one is not known or nothing varies."""
+        """The judge's share of the variance; None if a component is unknown or nothing varies."""
         if self.judge is None or self.generation is None or not self.judge + self.generation:
             return None
         return self.judge / (self.judge + self.generation)
@@ -55,8 +55,8 @@ class Variance:
 
 @dataclass(frozen=True, slots=True)
 class SelfPreference:
-    """value: mean error (judge - people) on answers of the judge's own model less that on others',
-    with Welch's 95 % interval.
+    """A judge's preference for its own model. value: the mean error (judge - people) on answers of
+    that model minus that on other models' answers, with Welch's 95 % interval.
     """
 
     value: float | None

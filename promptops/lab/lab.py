@@ -74,7 +74,7 @@ class Lab:
 
     @property
     def store(self) -> ProjectStore:
-        """Every run, score and study that was ever recorded here."""
+        """The store of every run, score and study recorded in this project."""
         return self._store
 
     # -- prompts
@@ -92,7 +92,7 @@ class Lab:
             name: lower-case letters, digits and `._/-`, such as "support-triage".
 
         Raises:
-            RegistryError: the name is not allowed.
+            RegistryError: if the name is not allowed.
         """
         return self.prompts.named(name)
 

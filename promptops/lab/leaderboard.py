@@ -11,13 +11,13 @@ __all__ = ["Leaderboard"]
 
 
 class Leaderboard(Ranking):
-    """`analysis.leaderboard.Leaderboard` with a face."""
+    """`analysis.leaderboard.Leaderboard`, displayed in a notebook."""
 
     __slots__ = ()
 
     @classmethod
     def shown(cls, ranking: Ranking) -> Leaderboard:
-        """The ranking, ready to show."""
+        """Make a leaderboard that can be displayed."""
         return cls(**{field.name: getattr(ranking, field.name) for field in fields(ranking)})
 
     def __repr__(self) -> str:

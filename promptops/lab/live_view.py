@@ -48,10 +48,10 @@ def live_prompts(project: Project, source: Any = None) -> list[tuple[str, str | 
 
 
 class LiveView:
-    """What `lab.live` returns; each look takes in what was recorded since the last.
+    """The result of `lab.live`; each access reads what was recorded since the previous one.
 
-    condition: SQL over the rows' columns, beside which `good`, `correction`, `rating`, `label` and
-    `score` are known; notes: what a reader should know.
+    condition: SQL over the rows' columns and over `good`, `correction`, `rating`, `label` and
+    `score`; notes: what a reader should know.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class LiveView:
 
     @property
     def deployments(self) -> list[dict[str, Any]]:
-        """What began to serve in this window, oldest first: at, version, kind, and label: a
-        canary's own version with its share.
+        """The deployments in this window, oldest first: at, version, kind, and label (a canary's
+        own version with its share).
         """
         found = deployed_since(self.project.store, **self.asked)
         registry, labels = self.project.registry, {}
@@ -104,39 +104,38 @@ class LiveView:
         ]
 
     def where(self, condition: str) -> LiveView:
-        """Only the rows that meet a SQL condition: `failure is not null or score < 0.5`."""
+        """Select the rows that meet a SQL condition: `failure is not null or score < 0.5`."""
         both = f"({self.condition}) AND ({condition}\n)" if self.condition != "true" else condition
         return LiveView(self.project, self.asked, self.source, both)
 
     def frame(self) -> DataFrame:
         """The rows, newest first; at most 100,000.
 
-        Raises StoreError if the condition is not one.
+        Raises StoreError if the condition is invalid.
         """
         self._take()
         return live_listing.chosen(self.project.store, self.asked, self.condition)
 
     def rows(self, most: int | None = None) -> list[dict[str, Any]]:
-        """The rows of `frame` as dicts, unknown as None; the newest `most` of them."""
+        """The newest `most` rows of `frame` as dicts, with None for unknown values."""
         found = self.frame()
         return rows_of(found if most is None else found.head(most))
 
     def review(
         self, row: Mapping[str, Any], path: str | os.PathLike[str], *, expected: str | None = None
     ) -> str:
-        """Add one call that somebody has looked at to a .jsonl file of examples, tagged `reviewed`.
+        """Add one reviewed call to a .jsonl file of examples, with the tag `reviewed`.
 
         Args:
-            row: of `rows`.
+            row: one of `rows`.
             path: as in `to_dataset`.
-            expected: the golden answer that it should have had; None: the correction that a user
-                gave, where one did.
+            expected: the golden answer; None: the correction by a user, if there is one.
 
         Returns:
-            One sentence: whether the example is new.
+            One sentence, which states whether the example is new.
 
         Raises:
-            DatasetError: the values that it was called with were not kept.
+            DatasetError: if the values of the call were not kept.
         """
         reviewed = {**row, "correction": expected or row.get("correction"), "reviewed": True}
         dataset, new, _ = to_dataset([reviewed], self.project.root / path)
@@ -144,20 +143,20 @@ class LiveView:
         return f"It {was} of {path}, which has {len(dataset):,}."
 
     def to_labels(self) -> int:
-        """Take the feedback on these answers (good or bad, or a score from 0 to 1) as labels of
-        people, which a judge is measured against; returns how many are new.
+        """Store the feedback on these answers (good or bad, or a score from 0 to 1) as human labels
+        for measuring a judge; returns how many are new.
         """
         return labels_of_feedback(self.project.store, [row["id"] for row in self.rows()])
 
     def to_dataset(self, path: str | os.PathLike[str]) -> Dataset:
         """Add these calls to a .jsonl file of examples, once per content; corrections become golden
-        answers, sessions clusters, and failures and labels tags.
+        answers, sessions become clusters, and failures and labels become tags.
 
         Args:
-            path: from the project's folder; made if it is not there, added to if it is.
+            path: the file, relative to the project's folder; created if it does not exist.
 
         Raises:
-            DatasetError: no row has the values that it was called with.
+            DatasetError: if no row has kept the values of its call.
         """
         rows = self.rows()
         dataset, new, bare = to_dataset(rows, self.project.root / path)
@@ -168,30 +167,29 @@ class LiveView:
     def score(
         self, scorers: Sequence[Any], *, share: float = 1.0, budget_usd: float | None = None
     ) -> LiveScoring:
-        """Judge a share of these answers by scorers, each answer once; the result says what was
-        not judged.
+        """Score a share of these answers, each answer once; the result states what was not scored.
 
         Args:
-            scorers: as of a study; what needs a golden answer judges corrected ones only.
-            share: of the calls, chosen by hash: the same ones whenever it is asked.
-            budget_usd: of judges, in this call.
+            scorers: as in a study; a scorer that needs a golden answer scores only corrected ones.
+            share: the share of the calls, chosen by hash: always the same calls.
+            budget_usd: the budget of the judges in this call.
         """
         return score_live(self.project, self.rows(), scorers, share=share, budget_usd=budget_usd)
 
     def watch(
         self, scorers: Sequence[Any], *, share: float = 0.05, budget_usd: float | None = None
     ) -> Monitor:
-        """Watch the quality of these calls from today on: `promptops watch run` scores a share of
-        each complete day and alarms where it falls below the weeks before.
+        """Monitor the quality of these calls from today on: `promptops watch run` scores a share of
+        each complete day and raises an alarm if it falls below that of the previous weeks.
 
         Args:
-            scorers: as texts of the catalogue, such as "json_valid()".
-            share: of a day's calls, chosen by hash.
-            budget_usd: of judges, per run.
+            scorers: catalogue expressions as text, such as "json_valid()".
+            share: the share of a day's calls, chosen by hash.
+            budget_usd: the budget of the judges per run.
 
         Raises:
-            StudyError: there are not two whole weeks with scored calls on each day, or something
-                else is watched here already.
+            StudyError: if there are not two whole weeks with scored calls on each day, or another
+                monitor exists here.
         """
         self._take()
         prompt, env = self.asked["prompt"], self.asked["env"] or "prod"
@@ -200,7 +198,7 @@ class LiveView:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader should know: rows that were lost, versions that are unknown."""
+        """What a reader should know: lost rows, unknown versions."""
         lost = live_listing.losses(self.project.store, self.asked["since"])
         note = f"{lost:,} live rows could not be recorded and are in no figure." if lost else ""
         return (*filter(None, [note]), *self._added)

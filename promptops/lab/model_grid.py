@@ -11,13 +11,13 @@ __all__ = ["ModelGrid"]
 
 
 class ModelGrid(Grid):
-    """`analysis.interaction.ModelGrid` with a face."""
+    """`analysis.interaction.ModelGrid`, displayed in a notebook."""
 
     __slots__ = ()
 
     @classmethod
     def shown(cls, grid: Grid) -> ModelGrid:
-        """The grid, ready to show."""
+        """Make a grid that can be displayed."""
         return cls(**{field.name: getattr(grid, field.name) for field in fields(grid)})
 
     def _repr_html_(self) -> str:

@@ -21,10 +21,10 @@ __all__ = ["Monitor", "WatchOptions", "watched"]
 
 
 class WatchOptions(TypedDict, total=False):
-    """Keywords of `Lab.watch` beyond its own.
+    """The additional keywords of `Lab.watch`.
 
-    env: the environment whose version is watched ("prod"); budget_usd: of the anchor, and of each
-    day; two_sided: alarm also when it gets better, at half the stake each.
+    env: the environment whose version is monitored ("prod"); budget_usd: the budget of the anchor,
+    and of each day; two_sided: also alarm if it gets better, with half the stake on each side.
     """
 
     env: str
@@ -43,10 +43,10 @@ def watched(
 
 
 class Monitor:
-    """What `lab.watch` returns. It reads its file whenever it is asked, so that it shows what a
-    scheduled job has counted meanwhile.
+    """The result of `lab.watch`. It reads its file at each access, so it shows what a scheduled job
+    has recorded in the meantime.
 
-    path: of its file; note: why the last run could not find out, "" if it could.
+    path: the path of its file; note: why the last run had no result, "" if it had one.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Monitor:
 
     @property
     def file(self) -> MonitorFile:
-        """What the monitor's file holds now. Raises StudyError if it cannot be read."""
+        """The current content of the monitor's file. Raises StudyError if it cannot be read."""
         return MonitorFile.read(self.path)
 
     @property
@@ -71,17 +71,17 @@ class Monitor:
 
     @property
     def threshold(self) -> float:
-        """The evidence at which it alarms: 365 days times the project's monitors."""
+        """The evidence at which it alarms: 365 days times the number of the project's monitors."""
         return watch.thresholds(self.project)
 
     def run(self, day: str = "") -> Monitor:
-        """Ask the probe for a day (UTC, default: today); a day counts once.
+        """Run the probe for a day (UTC, default: today); a day counts once.
 
         Args:
             day: a date such as "2026-12-01", for simulated days.
 
         Returns:
-            The monitor itself; `note` says why the day could not be found out, where it could not.
+            The monitor itself; `note` gives the reason if the day has no result.
         """
         found = run_any_day(self.project, self.path, day, self._scorers, self._dataset)
         self.note = found.unknown
@@ -89,24 +89,24 @@ class Monitor:
 
     @property
     def status(self) -> str:
-        """quiet, alarm or unknown, of the last run."""
+        """The result of the last run: quiet, alarm or unknown."""
         found = watch.Watched(self.path, self.file, self.note)
         return ("quiet", "alarm", "unknown")[found.exit_code]
 
     def acknowledge(self, alarm: str, *, reason: str) -> Monitor:
-        """Record that an alarm is known: it is shown, and no longer an exit code.
+        """Acknowledge an alarm: it is still shown, but no longer sets the exit code.
 
         Raises:
-            StudyError: there is no such open alarm, or no reason is given.
+            StudyError: if there is no such open alarm, or no reason is given.
         """
         watch.acknowledge(self.project, alarm, reason)
         return self
 
     def accept(self, *, reason: str) -> Monitor:
-        """Take what is answered today for the new anchor, recorded with the reason.
+        """Accept today's answers as the new anchor, recorded with the reason.
 
         Raises:
-            StudyError: no reason is given, or the anchor is incomplete.
+            StudyError: if no reason is given, or the anchor is incomplete.
         """
         known = self.file.declaration
         if self.file.live:
@@ -118,7 +118,7 @@ class Monitor:
 
     @property
     def alarms(self) -> DataFrame:
-        """One row per alarm, the newest first: since when, how far, whose doing, and its state."""
+        """One row per alarm, newest first: since when, how large, the cause, and its state."""
         import pandas as pd
 
         return pd.DataFrame(alarm_rows([self.file]))

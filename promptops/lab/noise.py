@@ -18,7 +18,7 @@ __all__ = ["noise_of"]
 def noise_of(
     version: SavedVersion, dataset: object, scorers: Sequence[object], name: str | None
 ) -> Comparison:
-    """The second answers of a version compared with its first. What was asked before is reused."""
+    """Compare the second answers of a version with its first ones; recorded answers are reused."""
     options = evaluate.EvaluateOptions(name=name or f"{version.prompt}-{version.label}-noise")
     drawn = evaluate.draw(version.project, [version], dataset, scorers, options, repeats=2)
     study = evaluate.start(version.project, drawn, options)

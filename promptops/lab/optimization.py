@@ -33,12 +33,12 @@ __all__ = ["Optimization", "OptimizeOptions", "optimized"]
 
 
 class OptimizeOptions(TypedDict, total=False):
-    """Keywords of `Lab.optimize` beyond its own.
+    """The additional keywords of `Lab.optimize`.
 
-    budget_calls, budget_tokens, budget_usd, budget_s: what the search may spend over task, judge
-        and proposer calls; one of them at least;
-    goal: "better", or "cheaper" for the same quality in fewer tokens; seed: of its random numbers;
-    concurrency: calls in flight (None: found out); context_tokens: what a request may hold;
+    budget_calls, budget_tokens, budget_usd, budget_s: the budget of the search for task, judge and
+        proposer calls together; at least one of them;
+    goal: "better", or "cheaper" for the same quality with fewer tokens; seed: the random seed;
+    concurrency: calls in flight (None: adapted); context_tokens: the maximum size of a request;
     workers: a dask scheduler, whose workers make the calls.
     """
 
@@ -94,9 +94,9 @@ def optimized(
 
 
 class Optimization:
-    """One search. It has seen train and val alone; `confirm` asks the test split, once.
+    """One search. It uses only train and val; `confirm` runs the test split, once.
 
-    search: the same without a face.
+    search: the same search without methods of display.
     """
 
     def __init__(self, search: Search) -> None:
@@ -118,68 +118,68 @@ class Optimization:
 
     @property
     def headroom(self) -> Headroom | None:
-        """What there was to win before the search; None until the seed has answered."""
+        """The room for improvement before the search; None until the seed has answered."""
         return self.search.headroom
 
     @property
     def best(self) -> PromptVersion:
-        """The best version so far, unnumbered; the seed where nothing is better on val."""
+        """The best version so far, unnumbered; the seed if nothing is better on val."""
         return self.search.best.version
 
     @property
     def candidates(self) -> list[Candidate]:
-        """All that were considered, the seed first."""
+        """All candidates of the search, the seed first."""
         return list(self.search.lineage.candidates.values())
 
     @property
     def front(self) -> list[Candidate]:
-        """The candidates that nothing beats in both quality and tokens."""
+        """The candidates that no other one beats in both quality and tokens."""
         return self.search.front
 
     @property
     def calls(self) -> dict[str, int]:
-        """Calls that it took, by role: task, judge, propose."""
+        """The number of calls by role: task, judge, propose."""
         return dict(self.search.spending.calls)
 
     def wait(self, timeout_s: float | None = None) -> Optimization:
-        """Wait until it is done; returns the same.
+        """Wait until the search is done, and return it.
 
         Raises:
-            PromptOpsError: what broke the search.
-            TimeoutError: it is not done after `timeout_s` seconds.
+            PromptOpsError: if the search failed.
+            TimeoutError: if it is not done after `timeout_s` seconds.
         """
         self.search.wait(timeout_s)
         return self
 
     def stop(self) -> None:
-        """Ask nothing more, within a second; the best so far stays."""
+        """Stop making calls within a second; the best version so far is kept."""
         self.search.stop()
 
     def save(self, note: str = "") -> SavedVersion:
-        """Save the best under the next number of its prompt; it serves nowhere yet.
+        """Save the best version under the next number of its prompt, without deploying it.
 
         Args:
-            note: for people.
+            note: a note for readers of the history.
 
         Returns:
-            The saved version; the same again if it was saved before.
+            The saved version; the same one if it was saved before.
 
         Raises:
-            StudyError: nothing is better than the seed, or the seed has no prompt.
+            StudyError: if nothing is better than the seed, or the seed has no prompt.
         """
         self.wait()
         number = searching.saved(self.search, note)
         return Prompt(self.project, self.search.design.prompt)[number]
 
     def confirm(self) -> Study:
-        """The seed against the best on the test split, by the plan that was frozen before the
-        search: the one study that a promotion may rest on.
+        """Compare the best version with the seed on the test split, by the plan recorded before the
+        search; this is the only study of the search that can support a promotion.
 
         Returns:
-            The study; the same one when it is asked for again.
+            The study; the same one if called again.
 
         Raises:
-            StudyError: nothing is better than the seed, so that there is nothing to confirm.
+            StudyError: if nothing is better than the seed.
         """
         self.wait()
         search, design = self.search, self.search.design

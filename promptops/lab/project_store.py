@@ -29,16 +29,14 @@ __all__ = ["ProjectStore"]
 
 
 class ProjectStore(Store):
-    """`Store`, with the labels of reports beside the exports of stores, and studies by their
-    names.
-    """
+    """`Store`, which also imports the labels of reports, and finds studies by their names."""
 
     def share_at(self, address: str | None, who: Callable[[], str]) -> TeamStore | None:
-        """Share this store at a team's address; None: where it was shared before, if anywhere.
+        """Share this store at a team's address; None: the address where it is already shared.
 
         Returns the team's store; None if this one is not shared.
 
-        Raises StoreError for what is not an address, MissingExtra if its packages are missing.
+        Raises StoreError if the address is invalid, MissingExtra if its packages are missing.
         """
         from ..scale.membership import Membership
 
@@ -59,7 +57,7 @@ class ProjectStore(Store):
         """Write everything, or one study (a Study, its name or id) with its runs, scores and
         labels, to one file; returns table -> rows.
 
-        Raises StudyError for a study that is not here.
+        Raises StudyError if the study is not in this store.
         """
         return super().export(path, self._id_of(study))
 
@@ -73,15 +71,15 @@ class ProjectStore(Store):
         `lab.live` for spans) reads them back to the same ids.
 
         Args:
-            study: the study; it is waited for.
-            path: the file; Inspect has a log for each version, named by its label.
+            study: the study; if it is running, the call waits for it.
+            path: the file; for Inspect, one log per version is written, named by its label.
             form: "promptfoo" results, "inspect" logs, or "otlp" spans as JSON.
 
         Returns:
-            The files.
+            The files written.
 
         Raises:
-            StudyError: the format is unknown, or nothing has been answered yet.
+            StudyError: if the format is unknown, or nothing has been answered yet.
         """
         from ..exchange.write_runs import write_runs
 
@@ -96,10 +94,10 @@ class ProjectStore(Store):
         before: str | None = None,
         table: Literal["live"] | None = None,
     ) -> Purged:
-        """`Store.purge`, which reaches the folders that applications record to as well; study: a
-        Study, its name or id.
+        """`Store.purge`, also of the folders that applications record to; study: a Study, its name
+        or id.
 
-        Raises StudyError for one that is not here, and what `Store.purge` raises.
+        Raises StudyError if the study is not in this store, and what `Store.purge` raises.
         """
         for folder in self._recorded():
             take_folder(self, folder)  # what was not taken in yet could not be found
@@ -124,11 +122,11 @@ class ProjectStore(Store):
         return sorted(found - {self.folder.resolve()})
 
     def import_(self, path: str | os.PathLike[str]) -> dict[str, int]:
-        """Take in a file that `export` wrote, or the labels that a reviewer downloaded from a
-        report; returns table -> rows that were new, so nothing the second time.
+        """Import a file that `export` wrote, or the labels that a reviewer downloaded from a
+        report; returns table -> number of new rows.
 
-        Raises StoreError if an export is damaged, newer or none, StudyError if a line is not
-        a label of a study that is here; either way nothing is taken in.
+        Raises StoreError if an export is damaged, newer or not an export, StudyError if a line is
+        not a label of a study in this store; in both cases nothing is imported.
         """
         from ..review.label_files import holds_labels, import_labels
 
@@ -149,7 +147,7 @@ class ProjectStore(Store):
         return fault
 
     def verify(self) -> list[str]:
-        """As in `Store`; studies that cannot be read are named too, and stop no other."""
+        """As in `Store`; studies that cannot be read are listed too, and the others are checked."""
         found = super().verify()
         odd = unreadable(self).items()
         return [*found, *(f"{why} lab.store.purge(study={id!r}) removes it." for id, why in odd)]

@@ -30,10 +30,10 @@ __all__ = ["Prompt", "SavedVersion", "checked_env", "prompt_name"]
 
 
 class SavedVersion:
-    """A content under a prompt's name with its display number; calling it asks its model once, and
-    records.
+    """A version of a prompt with its display number; calling it calls its model once, and records
+    the call.
 
-    label: "v2"; version: the content; note, author, created: as they were given when it was saved.
+    label: "v2"; version: the content; note, author, created: as recorded when it was saved.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class SavedVersion:
         """Save a version that differs from this one, which is recorded as its parent.
 
         Args:
-            note: why it was made.
-            changes: messages, model, variables, tools, response_format or api; anything else is a
+            note: the reason for the change.
+            changes: messages, model, variables, tools, response_format or api; any other name is a
                 setting, and None removes it.
 
         Raises:
-            VersionError, TemplateError: the changed version cannot be a version.
+            VersionError, TemplateError: if the changed version is invalid.
         """
         version = self.version.but(**changes)
         number = _stored(self.project, self.prompt, version, note, [self.id])
@@ -103,17 +103,17 @@ class SavedVersion:
         return self.version.render(values)
 
     def request(self, **values: Any) -> dict[str, Any]:
-        """Keyword arguments for the client of the version's form, as `PromptVersion.request`."""
+        """Keyword arguments for the version's client, as from `PromptVersion.request`."""
         return self.version.request(**values)
 
     def diff(self, other: SavedVersion | PromptVersion) -> VersionDiff:
-        """Words and settings that changed from this version to `other`."""
+        """The words and settings that changed from this version to `other`."""
         return self.version.diff(other.version if isinstance(other, SavedVersion) else other)
 
     def noise(
         self, dataset: object, scorers: Sequence[object], *, name: str | None = None
     ) -> object:
-        """The A/A noise floor: this version against itself on `dataset`, asked twice.
+        """Measure the A/A noise floor: this version compared with itself on `dataset`, run twice.
 
         Returns the Comparison.
         """
@@ -122,7 +122,7 @@ class SavedVersion:
         return noise_of(self, dataset, scorers, name)
 
     def over_time(self, primary: str | None = None) -> DataFrame:
-        """One row per study that asked this version, oldest first: mean with its 95 % interval, and
+        """One row per study with this version, oldest first: the mean with its 95 % interval, and
         how many examples got better or worse.
         """
         from ..study.over_time import over_time
@@ -171,8 +171,8 @@ def _stored(
 
 
 class Prompt:
-    """`lab.prompt("support-triage")`: save versions, get them back by number, see where each
-    serves.
+    """A prompt, from `lab.prompt("support-triage")`: save versions, get them by number, see where
+    each serves.
     """
 
     def __init__(self, project: Project, name: str) -> None:
@@ -191,14 +191,14 @@ class Prompt:
         api: str | None = None,
         **settings: object,
     ) -> SavedVersion:
-        """Save a version under the next number; the same content again is the same version and
-        changes nothing.
+        """Save a version under the next number; saving the same content again returns the same
+        version and changes nothing.
 
-        api: the form that it is sent in: "chat" (None), "responses", "anthropic" or "gemini".
-        tools, response_format: as chat completions take them, or pydantic models, dataclasses,
+        api: the request form: "chat" (None), "responses", "anthropic" or "gemini".
+        tools, response_format: in the format of chat completions, or pydantic models, dataclasses,
         TypedDicts and (as tools) functions.
-        settings: model settings such as temperature=0. Raises VersionError or TemplateError, also
-            for a version that says nothing.
+        settings: model settings such as temperature=0. Raises VersionError or TemplateError if the
+            version is invalid or empty.
         """
         if not isinstance(note, str):
             raise VersionError(
@@ -229,7 +229,7 @@ class Prompt:
         return self[_stored(self.project, self.name, version, note)]
 
     def discard(self, number: int | str | SavedVersion) -> SavedVersion:
-        """Take a version that never served out of the registry. Its number is not given again.
+        """Remove a version that has never served from the registry; its number is not reused.
 
         Args:
             number: 2, "v2", the beginning of its id, or the version.
@@ -238,7 +238,7 @@ class Prompt:
             The version, whose content can be saved again.
 
         Raises:
-            RegistryError: the version does not exist, or it serves or has served an environment.
+            RegistryError: if the version does not exist, or it serves or has served an environment.
         """
         named = number.number if isinstance(number, SavedVersion) else number
         return self._made(self.project.registry.discard(self.name, named))
@@ -261,8 +261,8 @@ class Prompt:
 
     @property
     def policy(self) -> Policy:
-        """What a promotion of this prompt must show. Assign a Policy, or a map of its fields, to
-        set it in the registry (None: the registry's default again).
+        """The conditions that a promotion of this prompt must meet. Assign a Policy, or a mapping
+        of its fields, to set it in the registry (None: the registry's default again).
         """
         return self.project.registry.policy(self.name)
 
@@ -305,10 +305,10 @@ class Prompt:
 
 
 def prompt_name(prompt: Prompt | str) -> str:
-    """The name of a prompt that is given as such or by its name.
+    """The name of a prompt, given as a Prompt or a name.
 
     Raises:
-        StudyError: it is neither.
+        StudyError: if it is neither.
     """
     name = prompt.name if isinstance(prompt, Prompt) else prompt
     if not isinstance(name, str):
@@ -322,7 +322,7 @@ def checked_env(env: object, version: object) -> str:
     """The name of an environment.
 
     Raises:
-        StudyError: it is not a text, such as where a version was passed in its place.
+        StudyError: if it is not a text, for example a version.
     """
     if isinstance(env, str):
         return env

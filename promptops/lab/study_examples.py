@@ -14,7 +14,7 @@ __all__ = ["Examples"]
 
 
 class Examples(examples.Examples):
-    """`study.examples.Examples` with a face. of: the study whose examples they are."""
+    """`study.examples.Examples`, displayed in a notebook. of: the study of these examples."""
 
     def __init__(
         self, of: RecordedStudy, candidate: object = None, baseline: object = None

@@ -21,8 +21,8 @@ __all__ = ["StudyProgress"]
 
 
 class StudyProgress:
-    """How far one study is. What only a run in this process can know is None for a study that was
-    opened from the store.
+    """The progress of one study. Values that only a run in this process can know are None for a
+    study opened from the store.
     """
 
     def __init__(self, recorded: RecordedStudy) -> None:
@@ -36,34 +36,34 @@ class StudyProgress:
 
     @property
     def reused(self) -> int:
-        """Answers that were recorded before and cost nothing now."""
+        """The number of recorded answers that were reused, at no cost."""
         return self.recorded.running.reused if self.recorded.running is not None else 0
 
     @property
     def losses(self) -> Losses | None:
-        """What the last arm has lost against the first so far."""
+        """The losses of the last arm against the first so far."""
         return self.recorded.running.losses if self.recorded.running is not None else None
 
     def tally(self, arm: int, scorer: str | None = None) -> Tally | None:
-        """What an arm has come to so far.
+        """The results of an arm so far.
 
         Args:
-            arm: its place in the study, from 0.
-            scorer: None: the primary.
+            arm: the arm's index in the study, from 0.
+            scorer: the scorer; None: the primary.
         """
         running = self.recorded.running
         name = scorer or self.recorded.record.primary
         return running.tally(arm, name) if running is not None else None
 
     def done_of(self, arm: int) -> int:
-        """Answered cells of an arm (by its place) so far, reused ones included."""
+        """The number of answered cells of an arm (by its index) so far, including reused ones."""
         running, record = self.recorded.running, self.recorded.record
         return running.done_of(arm, record.arms[arm].version) if running is not None else 0
 
     @explained
     def peek(self, *, candidate: object = None, baseline: object = None) -> Comparison:
-        """`study.compare` on what is in so far, without waiting: only the e-values may decide, so
-        that looking early does not inflate the false-alarm rate.
+        """`study.compare` on the answers so far, without waiting. Only the e-values may decide, so
+        looking early does not inflate the false-alarm rate.
 
         Args:
             candidate, baseline: versions or labels, chosen as in `study.compare`.
@@ -72,15 +72,15 @@ class StudyProgress:
         return Comparison.shown(found, self.recorded.project)
 
     def stop(self, reason: str = "stopped by hand") -> None:
-        """Stop asking within a second; everything done is kept, and the same cell finishes it."""
+        """Stop making calls within a second; everything is kept, and the same cell finishes it."""
         if self.recorded.running is not None:
             self.recorded.running.stop(reason)
 
     def follow(self) -> None:
-        """Wait in a script, with a line of progress; warns of what is missing.
+        """Wait in a script, with a line of progress; warns about missing answers.
 
         Raises:
-            StudyError, SetupError: what stopped the study from running at all.
+            StudyError, SetupError: if the study could not run.
         """
         running = self.recorded.running
         if running is None:

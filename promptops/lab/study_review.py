@@ -24,16 +24,16 @@ __all__ = ["StudyReview"]
 
 
 class StudyReview:
-    """What a reviewer does with one study."""
+    """The tools of a reviewer for one study."""
 
     def __init__(self, recorded: RecordedStudy) -> None:
         self.recorded = recorded
 
     @explained
     def examples(self, *, candidate: object = None, baseline: object = None) -> Examples:
-        """Two arms side by side, an example at a time: `.page(Filter("lost"))`, `.detail(id)`.
+        """Two arms side by side, example by example: `.page(Filter("lost"))`, `.detail(id)`.
 
-        Nothing is read that is not asked for.
+        Only the requested examples are read.
 
         Args:
             candidate, baseline: versions or labels, chosen as in `study.compare`.
@@ -47,13 +47,13 @@ class StudyReview:
         """A rater's blind, shuffled queue: `.task`, then `.answer(...)`.
 
         Args:
-            rater: who labels.
-            kind: "pairwise" (candidate beside baseline), "rubric", "pass" or "score" (each answer
+            rater: the person who labels.
+            kind: "pairwise" (candidate next to baseline), "rubric", "pass" or "score" (each answer
                 alone).
-            wanted: which examples; None: the changed ones in pairs, else all.
+            wanted: the examples; None: the changed ones for "pairwise", else all.
 
         Raises:
-            StudyError: no rater is named, the kind is not known, or one arm makes no pair.
+            StudyError: if no rater is given, the kind is unknown, or a pair needs a second arm.
         """
         from ..review.labelling import Labelling
 
@@ -68,36 +68,36 @@ class StudyReview:
         return labels_of(self.recorded)
 
     def agreement(self, kind: str = "pairwise") -> RaterAgreement:
-        """How far the raters agree on what two or more of them labelled."""
+        """The agreement of the raters on the items that two or more of them labelled."""
         from ..review.labelling import agreement
 
         return agreement(self.recorded, kind)
 
     def import_labels(self, path: str | Path) -> int:
-        """Take in the labels that a reviewer downloaded from this study's report.
+        """Import the labels that a reviewer downloaded from this study's report.
 
-        `lab.store.import_(path)` takes them of any study.
+        `lab.store.import_(path)` imports those of any study.
 
         Returns:
-            How many were new.
+            The number of new labels.
 
         Raises:
-            StudyError: a line is not a label of this study; nothing is taken in.
+            StudyError: if a line is not a label of this study; nothing is then imported.
         """
         from ..review.label_files import import_labels
 
         return import_labels(self.recorded.project.store, path, self.recorded)
 
     def pin(self, example_id: str) -> Policy:
-        """Make an example a must-pass one of the prompt's policy: no candidate may fail it where
-        the baseline passes. Returns the policy as it is then.
+        """Add an example to the must-pass ones of the prompt's policy: no candidate may fail it if
+        the baseline passes it. Returns the new policy.
         """
         from ..review.must_pass import pin
 
         return pin(self.recorded, example_id)
 
     def unpin(self, example_id: str) -> Policy:
-        """Take an example out of the must-pass ones; returns the policy as it is then."""
+        """Remove an example from the must-pass ones; returns the new policy."""
         from ..review.must_pass import unpin
 
         return unpin(self.recorded, example_id)
@@ -111,19 +111,19 @@ class StudyReview:
         write: bool = True,
     ) -> Correction:
         """Write a golden answer into the file that the dataset was read from, changing no other
-        byte; where that cannot be, into NAME.corrections.jsonl beside it.
+        byte; if that is impossible, into NAME.corrections.jsonl in the same folder.
 
         Args:
-            example_id: which example.
+            example_id: the example's id.
             expected: its golden answer.
-            path: the file, where it is not the one that was read.
+            path: the file, if it is not the one that was read.
             write: False only returns what would change.
 
         Returns:
             The lines that change.
 
         Raises:
-            DatasetError: the row has changed since, or the file is outside the project.
+            DatasetError: if the row has changed since, or the file is outside the project.
         """
         from ..review.review import correct
 

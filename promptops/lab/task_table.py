@@ -11,13 +11,13 @@ __all__ = ["Tasks"]
 
 
 class Tasks(Found):
-    """`analysis.tasks.Tasks` with a face."""
+    """`analysis.tasks.Tasks`, displayed in a notebook."""
 
     __slots__ = ()
 
     @classmethod
     def shown(cls, found: Found) -> Tasks:
-        """The tasks, ready to show."""
+        """Make a table of tasks that can be displayed."""
         return cls(**{field.name: getattr(found, field.name) for field in fields(found)})
 
     def _repr_html_(self) -> str:
