@@ -1,12 +1,12 @@
-"""promptops: prompts as source code. This door is the application's: load a prompt by name,
-standard library only.
+"""promptops: prompts as source code. This module is for applications: it loads a prompt by name
+and needs only the standard library.
 
     import promptops
     prompt = promptops.load("support-triage", env="prod")
-    client = promptops.observe(OpenAI())  # records live calls where PROMPTOPS_RECORD says
+    client = promptops.observe(OpenAI())  # records live calls to PROMPTOPS_RECORD
     client.chat.completions.create(**prompt.request(ticket=text))
 
-Anyone who tries versions in a notebook enters by `from promptops.lab import Lab`.
+To try versions in a notebook, use `from promptops.lab import Lab`.
 """
 
 from .errors import (

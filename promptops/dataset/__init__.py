@@ -1,4 +1,4 @@
-"""Examples: read from anything, checked, fingerprinted, split so that no row ever moves."""
+"""Examples: read from many formats, checked, fingerprinted, and split by a hash of the id."""
 
 from .dataset import Dataset
 from .example import RESERVED, Example

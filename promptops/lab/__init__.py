@@ -1,4 +1,4 @@
-"""The notebook's door: `from promptops.lab import Lab, Dataset`."""
+"""The API for notebooks: `from promptops.lab import Lab, Dataset`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The application's recorder: live calls, each one row, with the prompt that it came from.
+"""The application's recorder of live calls: one row per call, with the prompt that it came from.
 
-`promptops.observe(OpenAI())` is this module, called: a package of that name and a function of that
-name are one thing, so that neither hides the other, whichever is met first.
+`promptops.observe(OpenAI())` calls this module: the package and the function of this name are the
+same object, so neither hides the other, regardless of which is imported first.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ __all__ = ["flush", "health", "observe", "session"]
 
 
 def health() -> dict[str, dict[str, object]]:
-    """For each sink of this process: rows put, stored, dropped and waiting, and what went wrong
-    last; JSON-ready.
+    """The state of each sink of this process, ready for JSON: rows put, stored, dropped and
+    waiting, and the last error.
     """
     return healths()
 
 
 def flush(timeout_s: float = 2.0) -> bool:
-    """Wait until what was recorded up to now is stored or dropped, so long at most; for a
-    serverless function that is frozen when it returns. Whether all of it was.
+    """Wait until all rows recorded so far are stored or dropped, for at most `timeout_s`; returns
+    whether all were. Use it in a serverless function that is frozen when it returns.
     """
     flushed = [queue.flush(timeout_s) for queue in all_queues()]
     return all(flushed)

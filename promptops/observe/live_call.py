@@ -36,9 +36,8 @@ T = TypeVar("T")
 
 @contextmanager
 def session(name: str) -> Iterator[None]:
-    """Calls inside belong to one conversation: their content is kept, or not, all together, and
-    they are one cluster of the dataset that is made of them. Only a keyed hash of `name` is
-    written.
+    """Mark the calls inside as one conversation: their content is all kept or none of it is, and
+    they form one cluster in a dataset made from them. Only a keyed hash of `name` is written.
     """
     token = SESSION.set(name)
     try:

@@ -1,4 +1,4 @@
-"""Searching for a better version: on train and val alone, recorded, within one budget, and
+"""The search for a better version: on train and val only, recorded, within one budget, and
 confirmed once on a test split that the search never saw.
 """
 

@@ -24,11 +24,11 @@ _SHARE = 4  # own answers may take this part of the budget at most: 1 in 4
 
 @dataclass(frozen=True, slots=True)
 class FewShot:
-    """`method="few_shot"`, or with figures of your own: `method=FewShot(k=24)`.
+    """The method "few_shot", or with your own settings: `method=FewShot(k=24)`.
 
-    k: demonstrations in a candidate; candidates: sets that are drawn; source: "golden" shows the
-    golden answers, "own" the answers of the seed that the primary found right. Where train has no
-    golden answers, own ones are taken.
+    k: demonstrations per candidate; candidates: the number of sets drawn; source: "golden" shows
+    the golden answers, "own" the seed's answers that the primary found correct. If train has no
+    golden answers, the seed's are used.
     """
 
     k: int = 6
@@ -48,7 +48,7 @@ class FewShot:
         return "few_shot"
 
     def document(self) -> Mapping[str, object]:
-        """What decides how it searches."""
+        """The settings that determine the search."""
         return {"k": self.k, "candidates": self.candidates, "source": self.source}
 
     async def run(self, task: Task, rng: Random) -> None:

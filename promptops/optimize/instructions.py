@@ -40,11 +40,11 @@ between ``` fences."""
 
 @dataclass(frozen=True, slots=True)
 class Instructions:
-    """`method="instructions"`, or with a pool of your own: `method=Instructions(texts=[...])`.
+    """The method "instructions", or with your own pool: `method=Instructions(texts=[...])`.
 
-    texts: whole instructions; one with all the variables of the seed becomes the user message, any
+    texts: whole instructions; one with all variables of the seed becomes the user message, any
     other the system message. operators: whether instructions are also made from the train rows.
-    proposer: name of the model that proposes paraphrases, None for none; paraphrases: how many.
+    proposer: the model that proposes paraphrases, or None; paraphrases: their number.
     """
 
     texts: Sequence[str] = ()
@@ -64,7 +64,7 @@ class Instructions:
         return "instructions"
 
     def document(self) -> Mapping[str, object]:
-        """What decides how it searches."""
+        """The settings that determine the search."""
         return {
             "texts": list(self.texts),
             "operators": self.operators,

@@ -34,9 +34,9 @@ _PATIENCE = 200  # questions in a row that bring nothing new, after which a meth
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One answer to one example. score: by the primary, None if it is unscored; reason: the
-    scorer's own; guards: of the other scorers, by name; tokens: of the call, in and out, by its
-    characters if the model reports no usage.
+    """One answer to one example. score: the primary's, None if it is unscored; reason: the
+    primary's; guards: the other scorers' scores, by name; tokens: of the call, in and out,
+    estimated from its characters if the model reports no usage.
     """
 
     example: Example
@@ -56,11 +56,11 @@ class NothingNew(BaseException):
 
 @runtime_checkable
 class Optimizer(Protocol):
-    """A method of searching. Its random numbers come from `rng` alone, so that the same seed is the
-    same search.
+    """A search method. Its random numbers come only from `rng`, so the same seed gives the same
+    search.
 
-    name: for people and the store; document(): what decides how it searches, JSON-ready: it is a
-    part of the search's id.
+    name: the name shown and stored; document(): the settings that determine the search, ready for
+    JSON, which are a part of the search's id.
     """
 
     @property
@@ -76,7 +76,7 @@ class Optimizer(Protocol):
 class Task:
     """One search as its optimiser sees it.
 
-    seed: the version to be beaten; train, val: what may be looked at; primary: the name of the
+    seed: the version to improve; train, val: the examples that it may use; primary: the name of the
     scorer that decides.
     """
 
@@ -106,21 +106,21 @@ class Task:
 
     @property
     def left(self) -> int | None:
-        """Calls that may still be made; None if calls are not limited."""
+        """The number of calls that may still be made; None if calls are not limited."""
         return self._spending.left
 
     @property
     def calls_of_an_answer(self) -> int:
-        """What an answer takes of the budget in calls: itself, and one for each judge."""
+        """The calls that one answer takes from the budget: one, plus one per judge."""
         return 1 + self._judges
 
     @property
     def over(self) -> bool:
-        """Whether nothing more is asked: the budget is spent, or somebody stopped it."""
+        """Whether no more calls are made: the budget is spent, or the search was stopped."""
         return bool(self.halted or self._asker.stopped or self._spending.look())
 
     def golden_text(self, example: Example) -> str:
-        """A right answer to an example, as a text; "" if it has none."""
+        """A golden answer of an example as text; "" if it has none."""
         golden = golden_of(self._scorer, example)
         if golden is None or isinstance(golden, str):
             return golden or ""
@@ -279,7 +279,7 @@ class Task:
                 held.update((r.example.id, r) for r in results if r.example.id in val)
 
     def on_val(self, version: PromptVersion) -> Sequence[Result]:
-        """What a version answered on val so far."""
+        """The results of a version on val so far."""
         return tuple(self._on_val.get(version.id, {}).values())
 
     # -- candidates
@@ -293,9 +293,9 @@ class Task:
         feedback: str = "",
         demonstrations: bool = False,
     ) -> bool:
-        """Take a version in as a candidate, unless it is vetoed; whether it is to be evaluated.
+        """Add a version as a candidate, unless it is vetoed; returns whether to evaluate it.
 
-        demonstrations: copies of train rows are meant; else they are flagged.
+        demonstrations: copies of train rows are intended; otherwise they are flagged.
         """
         if version.id in self._lineage.candidates:
             return False
@@ -311,7 +311,7 @@ class Task:
         return True
 
     def note(self, version: PromptVersion, status: str, detail: str = "") -> None:
-        """Say how a candidate does on val: "raced_out" or "kept"."""
+        """Record the state of a candidate on val: "raced_out" or "kept"."""
         scores = [r.score for r in self.on_val(version) if r.score is not None]
         mean = sum(scores) / len(scores) if scores else None
         candidate = self._lineage.candidates.get(version.id)

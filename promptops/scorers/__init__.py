@@ -1,9 +1,9 @@
-"""What a good answer is: assertions, semantics, regressions, judges, what they are composed of, and
-your own functions.
+"""Scorers of answers: assertions, semantics, regressions, judges, compositions of them, and your
+own functions.
 
-`CATALOGUE` lists every built-in scorer; `try_out(scorer, output)` shows what one says of an answer.
-Names of scores are stable: a rule that begins to judge otherwise raises its version, and scores of
-two versions are never mixed.
+`CATALOGUE` lists every built-in scorer; `try_out(scorer, output)` shows its score for one answer.
+Names of scores are stable: if a rule changes, its version is raised, and scores of two versions are
+never mixed.
 """
 
 from __future__ import annotations

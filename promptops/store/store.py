@@ -48,8 +48,8 @@ def _linear(pattern: bytes) -> object:
 
 
 class Store:
-    """folder: made by the first `append`, with an ignore file of its own; deployments: gives the
-    rows of the table of that name whenever a query asks for it.
+    """The store of runs. folder: created by the first `append`, with its own ignore file;
+    deployments: a function that gives the rows of that table when a query uses it.
 
     Tables and columns are documented in the database: `select * from duckdb_columns()`.
     """
@@ -75,16 +75,16 @@ class Store:
         """Record rows of one table: durable against the death of this process on return, on the
         disk within 50 ms.
 
-        Safe from any thread, from an event loop and after a fork. Texts are capped and cleaned of
-        secrets. Where the disk is full or the folder gone, rows wait in memory and a warning says
-        so. Raises StoreError, and records nothing, if a row does not fit the table or the store
-        was written by a newer release.
+        Safe from any thread, from an event loop and after a fork. Texts are capped, and secrets in
+        them removed. If the disk is full or the folder gone, rows wait in memory, with a warning.
+        Raises StoreError, and records nothing, if a row does not fit the table or the store was
+        written by a newer release.
         """
         self.append_all({table: rows})
 
     def append_all(self, tables: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
-        """Record rows of several tables in one write, as `append` does one: a process that dies
-        leaves all of them, or none.
+        """Record rows of several tables in one write, as `append` does for one table: if the
+        process dies, all of them are recorded, or none.
         """
         lines = b"".join(
             encode(table, rows, self._redactor.clean) for table, rows in tables.items() if rows
@@ -117,7 +117,7 @@ class Store:
         self._spool.flush()
 
     def close(self) -> None:
-        """Let go of the segment; the store stays usable."""
+        """Close the segment; the store remains usable."""
         self._spool.seal()
         self._forget()
         self.access.drop_scratch()
@@ -184,11 +184,11 @@ class Store:
         return {name: unmasked(column) for name, column in found.items()}
 
     def sql(self, query: str, limit: int = 10_000, timeout_s: float = 30.0) -> DataFrame:
-        """The answer to a query of the user's own: one statement that reads; at most `limit` rows,
-        with a note where that cuts.
+        """The result of a user's query: one statement that only reads; at most `limit` rows, with a
+        note if there are more.
 
-        It reaches no file, extension or setting. Raises StoreError, which says why there is no
-        answer.
+        It cannot use files, extensions or settings. Raises StoreError with the reason if the query
+        fails.
         """
         self.look(now=False)
         ask = partial(ask_user, query=query, limit=limit, timeout_s=timeout_s)
@@ -197,21 +197,21 @@ class Store:
     # -- upkeep
 
     def merge(self) -> int:
-        """Merge what is not in the DuckDB file yet; returns how many rows were new. A file that
-        another program uses is a warning: it is merged another time.
+        """Merge new segments into the DuckDB file; returns how many rows were new. If another
+        program uses the file, a warning is given and the rows are merged later.
         """
         return self.access.merge()
 
     def archive(self) -> int:
-        """Move finished segments that are merged to the permanent Parquet archive; returns how
-        many.
+        """Move finished, merged segments to the permanent Parquet archive; returns how many were
+        moved.
         """
         self.merge()
         return 0 if self.access.newer() else archive_sealed(self.folder, self.access.main.covered)
 
     def verify(self) -> list[str]:
-        """One line for each thing that is wrong; an empty list says that every row, id, count and
-        checksum was read and holds.
+        """Check every row, id, count and checksum; returns one line per fault, so an empty list
+        means that all are correct.
         """
         least = self.access.sources().sizes()
         self.merge()
@@ -224,7 +224,7 @@ class Store:
     def repair(self) -> list[str]:
         """Repair what can be repaired: set a damaged file aside and rebuild it.
 
-        One line for each thing done, and for what stays wrong.
+        Returns one line per repair, and per fault that remains.
         """
         done = (
             []
@@ -242,20 +242,20 @@ class Store:
         before: str | None = None,
         table: Literal["live"] | None = None,
     ) -> Purged:
-        """Remove for good the runs of these examples, live calls, what judges were asked about
-        them, a study with the runs that only it uses, and what began before a moment: from file,
-        segments and archive. The result says what was removed, and what is left and where.
+        """Permanently remove runs of examples, live calls, the judge calls about them, a study with
+        the runs that only it uses, or all that began before a time, from file, segments and
+        archive. The result states what was removed, and what is left and where.
 
         Args:
-            examples: their ids.
-            live: ids of live rows, or the provider's ids of their answers; with their feedback and
-                scores.
-            study: its id.
-            before: UTC, ISO 8601. Of live rows, the figures by hour stay, in `live_hours`.
-            table: "live" takes live rows from before the moment, and no runs.
+            examples: ids of examples.
+            live: ids of live rows, or the provider's ids of their answers; their feedback and
+                scores are removed too.
+            study: the id of a study.
+            before: a time (UTC, ISO 8601). Hourly figures of live rows are kept, in `live_hours`.
+            table: "live" removes only live rows from before that time, and no runs.
 
         Raises:
-            StoreError: nothing was named, or the DuckDB file cannot be written now.
+            StoreError: if nothing was named, or the DuckDB file cannot be written now.
         """
         named = Named.asked(examples, live, study, before, table)
         self.look(now=True)
@@ -307,9 +307,9 @@ class Store:
         return self._purging().of(stone.named, stone.doomed)
 
     def export(self, path: str | os.PathLike[str], study: str | None = None) -> dict[str, int]:
-        """Write everything, or one study with all that belongs to it, to one file; returns table ->
-        rows. A name that ends in `.parquet` makes one flat table of runs with their studies and
-        scores, for other tools to read; any other makes a file that `import_` takes in.
+        """Write everything, or one study with all its rows, to one file; returns table -> number of
+        rows. A `.parquet` file contains one flat table of runs with their studies and scores, for
+        other tools; a file with any other name can be read by `import_`.
         """
         with self.access.reading("") as con:
             if Path(path).suffix == ".parquet":
@@ -317,25 +317,24 @@ class Store:
             return export_rows(con, Path(path), study, self._redactor.clean)
 
     def import_(self, path: str | os.PathLike[str]) -> dict[str, int]:
-        """Take in a file that `export` wrote; returns table -> rows that were new, so nothing the
-        second time.
+        """Import a file that `export` wrote; returns table -> number of new rows.
 
-        Runs of it say so for good, and are not reused as a model's answers: a file can say
-        anything. Set `reuse_imported` on the store if it is your own.
+        Its runs are permanently marked as imported, and are not reused as a model's answers, since
+        the file's origin is unverified. Set `reuse_imported` on the store if it is your own.
 
-        Raises StoreError, and takes in nothing, if the file is damaged, newer, no export, or has
+        Raises StoreError, and imports nothing, if the file is damaged, newer, not an export, or has
         a row that no store writes.
         """
         with self.access.reading("") as con:
             return take_in(con, Path(path), self.oddity, self.append)
 
     def oddity(self, table: str, row: Mapping[str, object]) -> str | None:
-        """Why a row of a file is not taken in; None if it has the shape of its table."""
+        """The reason why a row of a file is not imported; None if it fits its table."""
         return odd(table, row)
 
     def stats(self) -> dict[str, Any]:
-        """Figures: rows of each table, bytes of file, segments and archive, rows that wait in
-        memory, damaged records.
+        """Statistics: rows per table, bytes of file, segments and archive, rows waiting in memory,
+        damaged records.
         """
         return self.access.stats()
 
