@@ -96,7 +96,8 @@ def test_the_request_is_sent_as_it_was_rendered() -> None:
     assert first.headers["authorization"] == "Bearer sk-test-12345678"
     assert first.headers["x-own"] == "1"
     assert second.prompt == "é\ud800"
-    assert second.headers["user-agent"].startswith("AsyncOpenAI/")
+    assert first.headers["user-agent"].startswith("AsyncOpenAI/")  # it has a header of its own
+    assert second.headers["user-agent"] == "promptops"
 
 
 @pytest.mark.parametrize(
