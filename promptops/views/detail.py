@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
@@ -191,15 +192,24 @@ def _marked(pieces: list[tuple[str, str]], hidden: str, right: set[str] | None) 
     for tag, text in pieces:
         if tag == hidden:
             continue
-        mark = marks[tag]
         if tag != "same" and right is not None:
-            mark = marks["added"] if right.issuperset(_WORDS.findall(text)) else _WRONG
-        out.append(mark.format(esc(text[:left])))
+            out += _judged(text[:left], right, marks["added"])
+        else:
+            out.append(marks[tag].format(esc(text[:left])))
         left -= len(text)
         if left <= 0:
             out.append("<i> … cut here</i>")
             break
     return "".join(out)
+
+
+def _judged(text: str, right: set[str], mark: str) -> list[str]:
+    """Each run of words that the golden answer has, marked as right, and each other run as
+    wrong.
+    """
+    pieces = re.findall(r"\W*\w+\W*|\W+", text)  # a word with the marks around it
+    runs = groupby(pieces, lambda piece: right.issuperset(_WORDS.findall(piece)))
+    return [(mark if held else _WRONG).format(esc("".join(run))) for held, run in runs]
 
 
 def _plainly(value: object) -> str:

@@ -67,3 +67,22 @@ def test_the_baseline_is_left_and_what_the_golden_answer_holds_is_marked_right(
     html = detail_html(bare.review.examples().detail("e2"), bare)
     assert "billing, <del>low</del>" in html
     assert "billing, <ins>high</ins>" in html
+
+
+def test_one_wrong_word_of_an_answer_is_marked_alone(make_lab: Callable[..., Lab]) -> None:
+    """Also where the two answers have nothing in common, so that all of each is a change."""
+
+    def answer(request: dict[str, Any]) -> str:
+        text = request["messages"][-1]["content"]
+        right = '{"user": "u-5", "category": "bug", "priority": "high"}'
+        return right if text.startswith("Well") else "It seems to be about billing."
+
+    lab = make_lab(models={"m": ScriptedModel(answer, label="m")})
+    prompt = lab.prompt("p")
+    versions = [prompt.save("{{what}}", model="m"), prompt.save("Well: {{what}}", model="m")]
+    golden = {"user": "u-5", "category": "billing", "priority": "high"}
+    study = lab.evaluate(versions, [{"id": "e1", "what": "all", "expected": golden}], [])
+    html = unescape(detail_html(study.review.examples().detail("e1"), study))
+    assert "<del class='po-wrong'>bug\", \"</del>" in html
+    assert html.count("po-wrong'>") == 2  # the other is what v1 says before "billing"
+    assert "<ins>billing.</ins>" in html
