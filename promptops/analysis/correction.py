@@ -103,8 +103,8 @@ def rogan_gladen(rate: float, sensitivity: float, specificity: float) -> float:
 
 
 def sensitivity_specificity(human: object, judge: object) -> tuple[float | None, float | None]:
-    """Share of true passes that the judge passes, and of true failures that it fails; None if
-    there are no such labels. 0/1 labels.
+    """The share of true passes that the judge passes, and of true failures that it fails, from
+    labels of 0 and 1; None for a share without labels of its kind.
     """
     y, f = finite(human, "human"), finite(judge, "judge")
     if len(y) != len(f):
