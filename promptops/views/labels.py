@@ -66,7 +66,7 @@ class LabelView(View):
         kinds = [("which is better", "pairwise"), ("good or not", "rubric")]
         self.kind = widgets.Dropdown(
             options=kinds if len(study.record.arms) > 1 else kinds[1:],
-            description="asked",
+            description="question",
             style=narrow,
             layout=widgets.Layout(width="240px", max_width="98%"),
         )

@@ -118,7 +118,7 @@ def _lost(study: Study) -> str:
         f" {words.count(losses.count, 'example')} against {esc(first)} so far, the newest:"
     )
     return (
-        f"<p>{head}</p>{grid(['example', 'asked', last, first], rows, caption='the newest losses')}"
+        f"<p>{head}</p>{grid(['example', 'input', last, first], rows, caption='the newest losses')}"
     )
 
 

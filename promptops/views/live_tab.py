@@ -188,7 +188,7 @@ class LiveTab(View):
         heads: list[Column | str] = [
             "called at",
             "what went wrong",
-            "asked",
+            "input",
             "answer",
             "correction",
         ]
@@ -220,7 +220,7 @@ def call_html(row: dict[str, Any]) -> str:
     ]
     parts = [f"<p class='dim'>{esc(' · '.join(filter(None, facts)))}</p>"]
     for name, text in (
-        ("asked with", _asked(row)),
+        ("input", _asked(row)),
         ("answer", row.get("output")),
         ("failure", row.get("failure_detail")),
         ("correction", row.get("correction")),
