@@ -24,7 +24,6 @@ from .classes import (
     labelled_scorer,
 )
 from .comparison_context import ComparisonContext
-from .copies import collapse
 from .facts import (
     LEVEL,
     Difference,
@@ -33,6 +32,7 @@ from .facts import (
     gain_interval,
 )
 from .measured import measured
+from .pooled_copies import collapse
 from .strata import stratified
 from .units import labels_of, units_in
 

@@ -19,9 +19,9 @@ from ..analysis.facts import Difference, difference
 from ..analysis.multiplicity import holm
 from ..analysis.paper import latex_table, latex_text
 from ..errors import DatasetError
-from .arms import arms_of, with_scores
 from .detect import read_export
 from .imported import Imported, Left, merged
+from .imported_arms import arms_of, with_scores
 
 __all__ = ["Audit", "Claim", "audit", "audit_files"]
 

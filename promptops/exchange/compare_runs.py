@@ -14,9 +14,9 @@ from ..errors import StudyError
 from ..policy import Policy
 from ..study.compared import Compared
 from ..study.tabular import Table
-from .arms import arms_of, with_scores
 from .detect import read_export
 from .imported import Imported, merged
+from .imported_arms import arms_of, with_scores
 
 __all__ = ["compared_runs"]
 

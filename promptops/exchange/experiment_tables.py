@@ -11,7 +11,7 @@ from typing import Any
 
 from ..canonical import canonical
 from ..dataset.example import Example
-from .figures import number, utc_text, whole
+from .foreign_numbers import number, utc_text, whole
 from .imported import Imported, ImportedRun
 from .scored import Gathered
 

@@ -14,7 +14,7 @@ from ..errors import DatasetError
 from ..version import PromptVersion
 from .bounded_file import json_value, members
 from .chat_text import slug
-from .figures import number, utc_text, whole
+from .foreign_numbers import number, utc_text, whole
 from .imported import Imported, ImportedRun, ImportedVersion, own_facts
 from .scored import Gathered
 

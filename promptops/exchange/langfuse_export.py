@@ -16,7 +16,7 @@ from ..dataset.example import Example
 from ..errors import DatasetError, TemplateError, VersionError
 from ..version import PromptVersion
 from .chat_text import settings_of
-from .figures import number, utc_text, whole
+from .foreign_numbers import number, utc_text, whole
 from .foreign_template import from_jinja
 from .imported import Imported, ImportedRun, ImportedVersion
 from .scored import Gathered

@@ -12,7 +12,7 @@ from ..canonical import canonical
 from ..dataset.example import Example
 from .bounded_file import beside, json_rows, text_of
 from .chat_text import messages_of
-from .figures import utc_text, whole
+from .foreign_numbers import utc_text, whole
 from .imported import Imported, ImportedRun
 from .scored import Gathered
 from .yaml_lines import Lined

@@ -16,7 +16,7 @@ from ..dataset.long_cells import long_cells
 from ..errors import DatasetError, TemplateError, VersionError
 from ..version import PromptVersion
 from .chat_text import chat_of, model_of, slug
-from .figures import number, whole
+from .foreign_numbers import number, whole
 from .foreign_template import from_jinja
 from .imported import Imported, ImportedRun, ImportedVersion, Left, own_facts
 from .promptfoo_checks import translated

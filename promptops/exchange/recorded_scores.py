@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..scorers.recorded import RecordedScores
+from ..scorers.given_scores import RecordedScores
 from .imported import Imported
 
 __all__ = ["RecordedScores", "recorded_scorers"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .figures import number
+from .foreign_numbers import number
 from .imported import Left
 
 __all__ = ["Gathered"]

@@ -17,8 +17,8 @@ from ..analysis.arms import Arm, Outcomes
 from ..analysis.classes import GoldenLabels
 from ..analysis.compare import ComparisonContext
 from ..analysis.compare import compare as facts_of
-from ..analysis.copies import collapse
-from ..engine.needs import check_needs
+from ..analysis.pooled_copies import collapse
+from ..engine.scorer_needs import check_needs
 from ..errors import StudyError
 from ..exchange.compare_runs import compared_runs
 from ..models.recorded import COLUMNS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Refused
 from ..scorers.grammar import scorer_from
-from .reading import compared
+from .read_tools import compared
 
 if TYPE_CHECKING:
     from .agent import Agent

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ..errors import MissingExtra
-from .tools import TOOLS, call
+from .agent_tools import TOOLS, call
 
 if TYPE_CHECKING:
     from mcp.server import Server

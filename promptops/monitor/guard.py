@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..analysis.guard import MeasureEvidence, Seen, judge_canary
+from ..analysis.canary_evidence import MeasureEvidence, Seen, judge_canary
 from ..errors import PromptOpsError, RegistryError
 
 if TYPE_CHECKING:

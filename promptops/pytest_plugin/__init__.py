@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .cases import TestedExample, keep_cases
-from .examples import by_example
+from .example_tests import by_example
 from .recorded_answers import RecordedAnswers, values_of
 
 if TYPE_CHECKING:

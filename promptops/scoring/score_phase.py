@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any
 
 from ..dataset.example import Example
-from ..engine.needs import check_names
+from ..engine.scorer_needs import check_names
 from ..markup import shorten
 from ..models.foreign import Raised, awaited, from_outside, told, tried
 from ..run import utc

@@ -13,8 +13,8 @@ from typing import Any
 from ..errors import StoreError
 from ..spool.lines import plain_json
 from ..spool.segment import Piece
-from .records import PACK, encode
 from .schema import FORMER, TABLES, renamed
+from .segment_records import PACK, encode
 
 __all__ = ["Gathered", "Keep", "arrow_of", "documents_of", "named_today"]
 

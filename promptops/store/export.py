@@ -14,8 +14,8 @@ from ..errors import StoreError
 from ..spool.lines import meta_line
 from ..spool.segment import Piece, Segment, read_pieces, segment_name
 from .arrow_rows import Gathered
-from .records import encode
 from .schema import SCHEMA, TABLES
+from .segment_records import encode
 
 __all__ = ["export_rows", "new_file", "new_rows", "pieces_of"]
 

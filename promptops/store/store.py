@@ -22,9 +22,9 @@ from .purges import Doomed, Named, Purged, doomed_by
 from .purging import Purging
 from .read import Deployments, Params, ask_user, asked
 from .recorder import Spool
-from .records import encode, encode_columns
 from .repair import repair_store, verify_store
 from .schema import TABLES
+from .segment_records import encode, encode_columns
 from .shapes import odd
 from .take_in import take_in
 from .team import Team, Tombstone

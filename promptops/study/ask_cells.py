@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from ..dataset import Example
 from ..engine.executor import Order, Pass
-from ..engine.needs import check_needs
 from ..engine.question import Limits, Question
+from ..engine.scorer_needs import check_needs
 from ..errors import ScorerError
 from ..run import Attempt, Run
 from ..score import Score

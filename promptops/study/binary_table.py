@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..analysis.binary_compare import BinaryComparison, Marks, binary_compare
 from ..analysis.comparison_context import ComparisonContext
-from ..engine.needs import check_needs
+from ..engine.scorer_needs import check_needs
 from ..errors import MissingExtra
 from ..scorers.case import Scorer
 from .copies import Copies, copies_of, golden_reads, reads_of

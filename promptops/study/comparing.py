@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..analysis.arms import Arm, part
 from ..analysis.compare import Comparison as Facts
 from ..analysis.compare import compare
-from ..analysis.copies import collapse
+from ..analysis.pooled_copies import collapse
 from ..errors import StudyError
 from ..store.sitting import sitting
 from .asking_order import order
@@ -31,10 +31,10 @@ from .grounds import (
 )
 from .judgements import pooled, pooled_size, tried_before
 from .other_model import other_models
-from .outcomes import Source, arms_of, latest_sources
 from .queries.studies import newest_holding
 from .recorded_study import RecordedStudy, find_study
 from .split_wear import keep_verdict
+from .stored_arms import Source, arms_of, latest_sources
 
 if TYPE_CHECKING:
     from ..analysis.comparison_context import ComparisonContext

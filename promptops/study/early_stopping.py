@@ -20,8 +20,8 @@ from ..policy import Policy
 from .asking_order import order
 from .copies import copies_in_design
 from .judgements import tried_before
-from .outcomes import arms_of
 from .queries.study_events import last_event, started_with
+from .stored_arms import arms_of
 from .study_record import ScorerRef
 
 if TYPE_CHECKING:

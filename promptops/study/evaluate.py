@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ..engine.batches import Batches
+from ..engine.batch_pass import Batches
 from ..engine.hand_over import BatchPace
 from ..errors import StudyError
 from ..run import utc

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from ..analysis.arms import Arm
 from ..analysis.classes import LONGEST, MOST_LABELS, GoldenLabels, folded, read_label
-from .outcomes import arms_of
-from .queries.answers import answers_of, tuned_answers
+from .queries.answer_texts import answers_of, tuned_answers
+from .stored_arms import arms_of
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
     from ..store import Store
-    from .outcomes import Source
+    from .stored_arms import Source
     from .study_record import ScorerRef
 
 __all__ = ["answer_labels", "golden_labels", "labelled_arms"]

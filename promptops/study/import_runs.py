@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..canonical import tagged
-from ..engine.needs import check_needs
+from ..engine.scorer_needs import check_needs
 from ..errors import StudyError
 from ..failure_classes import FAILURES
 from ..models.recorded import COLUMNS, columns_of, sample_numbers

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
-from ..scorers.recorded import RecordedScores
+from ..scorers.given_scores import RecordedScores
 from .near_copies import folded
 
 if TYPE_CHECKING:

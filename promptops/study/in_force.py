@@ -12,7 +12,7 @@ from .copies import copies_in_design
 from .design import StudyDesign
 from .judgements import Ahead, tried_ahead
 from .project import Project
-from .queries.judgements import studies_asking_these
+from .queries.judged_before import studies_asking_these
 
 __all__ = ["in_force", "planned_in_force", "shared_alpha"]
 

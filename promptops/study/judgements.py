@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis.arms import Arm, Outcomes
 from ..analysis.compare import ComparisonContext
 from ..analysis.tried import Judgement, Tried
-from .queries.judgements import (
+from .queries.judged_before import (
     digest_of,
     pooled_outcomes,
     studies_asking_these,

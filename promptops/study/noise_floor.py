@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..analysis.answer_noise import NoiseFloor, noise_floor
 from ..analysis.arms import Arm, Outcomes, why_unscored
 from ..analysis.compare import ComparisonContext, compare
-from ..analysis.copies import collapse
+from ..analysis.pooled_copies import collapse
 from ..errors import StudyError
 from .compared import Compared
 from .copies import copies_of, golden_reads, reads_of

@@ -17,9 +17,9 @@ from .golden_labels import labelled_arms
 from .grounds import baseline_of, grounds_of, labels_in, policy_for
 from .judgements import tried_before
 from .other_model import other_models
-from .outcomes import arms_of
 from .queries.studies import earlier_study_of, studies_asking
 from .recorded_study import RecordedStudy, find_study
+from .stored_arms import arms_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame

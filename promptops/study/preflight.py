@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..dataset.example import RESERVED
-from ..engine.needs import check_needs
 from ..engine.prices import check_money
 from ..engine.response_format import unchecked
+from ..engine.scorer_needs import check_needs
 from ..errors import SetupError, StudyError
 from ..models.target import TargetModel
 from ..scorers import Scorer, as_scorer

@@ -14,8 +14,8 @@ from importlib.metadata import version as release
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.compare import Comparison as Facts
-from ..analysis.copies import collapse
 from ..analysis.first_deployment import decide_first
+from ..analysis.pooled_copies import collapse
 from ..analysis.recompute import make_evidence
 from ..analysis.verdict import Verdict
 from ..errors import PromptOpsError, Refused, StudyError

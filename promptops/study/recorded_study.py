@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import StudyError
 from .other_model import other_models
-from .outcomes import arms_of
 from .queries import studies
 from .records import load_dataset, load_version
+from .stored_arms import arms_of
 from .study_record import StudyRecord
 
 if TYPE_CHECKING:

@@ -110,7 +110,7 @@ def million(
 
 def test_two_versions_over_a_million_runs(million: Lab) -> None:
     """From the store to every figure: within a second, and the same twice."""
-    from promptops.study.outcomes import arms_of
+    from promptops.study.stored_arms import arms_of
 
     sources = [("s1-big", version, label) for version, (label, _) in reversed(ARMS.items())]
     taken, said = [], set()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from promptops.cli.__main__ import COMMANDS, main
-from promptops.mcp.tools import TOOLS
+from promptops.mcp.agent_tools import TOOLS
 
 
 def run(*words: str) -> int:

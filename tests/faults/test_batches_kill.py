@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from promptops.engine.batch_ledger import Intent
-from promptops.engine.batches import Batches
+from promptops.engine.batch_pass import Batches
 from promptops.engine.clock import SystemClock
 from promptops.engine.executor import Order
 from promptops.engine.hand_over import BatchPace

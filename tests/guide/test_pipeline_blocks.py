@@ -24,7 +24,7 @@ from mcp import Client, StdioServerParameters, stdio_client
 from promptops.cli.__main__ import COMMANDS, group
 from promptops.cli.demo import DEFINITIONS, SYSTEM
 from promptops.lab import Dataset, Lab
-from promptops.mcp.tools import TOOLS
+from promptops.mcp.agent_tools import TOOLS
 from promptops.study.project_file import ProjectFile
 from promptops.testing.study_file import Declared
 

@@ -16,7 +16,7 @@ from promptops.lab import Dataset, Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import contains_any
 from promptops.spool.lines import meta_line
-from promptops.store.records import encode
+from promptops.store.segment_records import encode
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 ID = "s1-" + "e" * 32

@@ -21,9 +21,9 @@ from mcp import Client, StdioServerParameters, stdio_client
 from promptops.errors import Refused, SetupError
 from promptops.lab import Lab
 from promptops.mcp.agent import Agent
+from promptops.mcp.agent_tools import TOOLS, call
 from promptops.mcp.daily_budget import DailyBudget
 from promptops.mcp.server import server_of
-from promptops.mcp.tools import TOOLS, call
 from promptops.models.scripted import ScriptedModel
 from promptops.registry.editor import Editor
 

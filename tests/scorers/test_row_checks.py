@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptops.dataset.example import Example
-from promptops.engine.needs import check_needs
+from promptops.engine.scorer_needs import check_needs
 from promptops.errors import ScorerError
 from promptops.score import Score
 from promptops.scorers import checks, contains, try_out

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from promptops.dataset.example import Example
-from promptops.engine.needs import check_needs
+from promptops.engine.scorer_needs import check_needs
 from promptops.errors import ScorerError
 from promptops.failure_classes import FAILURES
 from promptops.run import Run

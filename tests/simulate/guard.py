@@ -16,8 +16,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from promptops.analysis.canary_evidence import Seen, judge_canary
 from promptops.analysis.e_values import e_value
-from promptops.analysis.guard import Seen, judge_canary
 
 EVERY, SHARE, SEED = 5, 0.1, 20261129
 EQUAL = ((0.8, 200), (0.8, 2000), (0.98, 200), (0.98, 2000))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from promptops.store import recorder
-from promptops.store.records import encode
+from promptops.store.segment_records import encode
 
 HERE = Path(__file__).parent
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from promptops.errors import StoreError
 from promptops.spool.lines import meta_line, scan
 from promptops.store.arrow_rows import arrow_of
-from promptops.store.records import MAX_TEXT, encode
+from promptops.store.segment_records import MAX_TEXT, encode
 
 
 def event(name: str, **more: Any) -> dict[str, Any]:

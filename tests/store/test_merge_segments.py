@@ -18,7 +18,7 @@ from promptops.store.archive import write_batch
 from promptops.store.connect import attach
 from promptops.store.database import create
 from promptops.store.merge_segments import Sources, everything, insert, merge, sources_of
-from promptops.store.records import encode
+from promptops.store.segment_records import encode
 
 
 def event(name: str) -> dict[str, Any]:

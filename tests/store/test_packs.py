@@ -19,7 +19,7 @@ from promptops.spool.lines import meta_line, plain_json, record, scan
 from promptops.spool.segment import Piece
 from promptops.store import Store
 from promptops.store.arrow_rows import Gathered
-from promptops.store.records import PACK, TOGETHER, encode, encode_columns
+from promptops.store.segment_records import PACK, TOGETHER, encode, encode_columns
 
 SHARED = {"scorer": "equals", "scorer_version": "1", "scored_at": "2026-01-01T00:00:00"}
 

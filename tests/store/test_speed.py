@@ -178,7 +178,7 @@ def test_a_million_runs_stay_usable(tmp_path: Path) -> None:
     """Two versions over 1,000,000 stored runs are compared within a second; the curve up to there
     is printed.
     """
-    from promptops.study.outcomes import arms_of
+    from promptops.study.stored_arms import arms_of
 
     store = Store(tmp_path)
     sources = [("s1", f"p1-{n:032x}", f"v{n}") for n in (0, 1)]

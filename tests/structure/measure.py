@@ -19,7 +19,7 @@ MAX_FILE, MAX_FUNCTION, MAX_PARAMETERS, MAX_WIDTH = 350, 50, 7, 100
 _SQL = re.compile(r"\b(select\b.+?\bfrom|insert\s+into|delete\s+from)\b", re.IGNORECASE | re.DOTALL)
 _NOT_SQL = (
     "promptops.embedded.wording",
-    "promptops.mcp.reading",
+    "promptops.mcp.read_tools",
 )  # patterns and messages about SQL
 HOOK = ("promptops.lab.show", "promptops.views.faces")  # the one ignored import: a face to its view
 

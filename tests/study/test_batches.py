@@ -351,7 +351,7 @@ def test_how_far_batches_are_is_one_phrase() -> None:
 
 def test_nothing_is_left_running() -> None:
     """A pass of no questions ends at once."""
-    from promptops.engine.batches import Batches
+    from promptops.engine.batch_pass import Batches
     from promptops.engine.executor import Order
 
     ledger: Any = None

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from promptops.analysis.canary_evidence import Seen, judge_canary, measure_evidence
 from promptops.analysis.e_values import e_value
-from promptops.analysis.guard import Seen, judge_canary, measure_evidence
 from promptops.errors import StatisticsError
 
 

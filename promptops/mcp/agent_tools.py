@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PromptOpsError, Refused
-from . import asking, proposing, reading
+from . import asking, proposing, read_tools
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -79,43 +79,43 @@ _WHOLE = {"type": "integer", "minimum": 1}
 TOOLS: Mapping[str, Tool] = {
     tool.name: tool
     for tool in (
-        Tool("list_prompts", "Prompts, versions, what serves where.", reading.list_prompts),
+        Tool("list_prompts", "Prompts, versions, what serves where.", read_tools.list_prompts),
         Tool(
             "show_version",
             "One version: messages, variables, model, settings.",
-            reading.show_version,
+            read_tools.show_version,
             {"prompt": _PROMPT, "version": _VERSION},
             ("prompt", "version"),
         ),
         Tool(
             "diff_versions",
             "What changed between two versions, word by word.",
-            reading.diff_versions,
+            read_tools.diff_versions,
             {"prompt": _PROMPT, "old": _VERSION, "new": _VERSION},
             ("prompt", "old", "new"),
         ),
         Tool(
             "scan_code",
             "Find the prompts that are hard-coded in source files.",
-            reading.scan_code,
+            read_tools.scan_code,
             {"path": _text("A file or folder of the project; all of it without one.")},
         ),
-        Tool("list_studies", "The newest studies.", reading.list_studies),
+        Tool("list_studies", "The newest studies.", read_tools.list_studies),
         Tool(
             "read_results",
             "What a study says: sentence, decision, reasons, examples that got worse.",
-            reading.read_results,
+            read_tools.read_results,
             {"study": _text("A name or id."), "candidate": _VERSION, "baseline": _VERSION},
             ("study",),
         ),
         Tool(
             "query_results",
             "One SQL statement that reads, over runs, scores, studies, examples, versions.",
-            reading.query_results,
+            read_tools.query_results,
             {"sql": _text("A SELECT statement of DuckDB."), "limit": _WHOLE},
             ("sql",),
         ),
-        Tool("show_budget", "Calls and USD that are left of today.", reading.show_budget),
+        Tool("show_budget", "Calls and USD that are left of today.", read_tools.show_budget),
         Tool(
             "evaluate",
             "Ask two versions the examples of a file and compare; recorded answers cost nothing.",
