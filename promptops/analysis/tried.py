@@ -14,11 +14,11 @@ from typing import Any
 
 from . import words
 
-__all__ = ["Judgement", "Tried"]
+__all__ = ["TriedCandidate", "Tried"]
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class TriedCandidate:
     """One candidate judged in one study. order: of the study, 0 for the first; n: distinct
     examples; digest: of the runs of both arms, whatever their order; primary: name and version of
     the scorer.
@@ -38,7 +38,7 @@ class Tried:
     one at hand last; candidate: the version at hand.
     """
 
-    judgements: tuple[Judgement, ...] = ()
+    judgements: tuple[TriedCandidate, ...] = ()
     candidate: str = ""
 
     @property
@@ -109,4 +109,4 @@ class Tried:
         if not document:
             return cls()
         rows: Sequence[Mapping[str, Any]] = document["judgements"]
-        return cls(tuple(Judgement(**row) for row in rows), str(document["candidate"]))
+        return cls(tuple(TriedCandidate(**row) for row in rows), str(document["candidate"]))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..markup import shorten
 
 if TYPE_CHECKING:
-    from ..registry.changes import Change
+    from ..registry.changes import PromptChange
     from ..registry.line_index import LineIndex
 
 __all__ = ["annotation", "index_of", "of_changes"]
@@ -39,7 +39,7 @@ def index_of(path: str, read: Any) -> LineIndex:
     return LineIndex(Path(path).read_bytes().decode("utf-8", "replace"), read)
 
 
-def of_changes(found: Iterable[Change], path: str, read: Any) -> Iterator[str]:
+def of_changes(found: Iterable[PromptChange], path: str, read: Any) -> Iterator[str]:
     """A remark at each version and deployment that is new, and at what a reviewer has to see: a
     deployment that was forced, a history that was cut, a fault.
     """

@@ -54,7 +54,7 @@ def run_guard(
     **guards: Any,
 ) -> None:
     """Judge the canary of NAME in ENV, say what was seen, and end with the exit code."""
-    from ..monitor.guard import Limits, end_canary, guard
+    from ..monitor.guard import GuardLimits, end_canary, guard
     from ..monitor.live_outcomes import recorded_outcomes
     from ..study.project import Project
 
@@ -71,7 +71,9 @@ def run_guard(
         )
     project = Project.open(registry=path, acting=author)
     outcomes = recorded_outcomes(project, record, name, env, scorer=guards["by"])
-    report = guard(project, name, env, outcomes, Limits(guards["latency_ms"], guards["cost_usd"]))
+    report = guard(
+        project, name, env, outcomes, GuardLimits(guards["latency_ms"], guards["cost_usd"])
+    )
     code, text = report.exit_code, report.lines()
     if report.decision == "abort" and guards["abort"] and not dry_run:
         text.append(end_canary(project, report))

@@ -24,8 +24,8 @@ from .cells import fault_of
 from .example import Example
 from .held import Held
 from .opening import open_source, open_text
-from .read_file import Reading, read
-from .roles import Asked
+from .read_file import ReadFile, read
+from .roles import RequestedRoles
 from .spans import Unsafe, decoded, place_of, written
 
 __all__ = ["Correction", "correct"]
@@ -86,8 +86,8 @@ class _File:
 
     path: Path
     data: bytes
-    asked: Asked
-    reading: Reading
+    asked: RequestedRoles
+    reading: ReadFile
     overlay: Path
     beside: bytes | None
     entries: Mapping[str, corrections.Entry]
@@ -105,7 +105,7 @@ class _File:
 
 def correct(
     path: Path,
-    asked: Asked,
+    asked: RequestedRoles,
     example: Example,
     expected: object,
     *,
@@ -141,7 +141,7 @@ def correct(
     return Correction(now.id, value, file.overlay, line, before, after, why, file.beside, new)
 
 
-def _opened(path: Path, asked: Asked, root: Path) -> _File:
+def _opened(path: Path, asked: RequestedRoles, root: Path) -> _File:
     real = path.resolve() if path.is_absolute() else path
     if not real.is_relative_to(root.resolve()):
         raise DatasetError(

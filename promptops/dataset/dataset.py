@@ -18,7 +18,7 @@ from .build import checked
 from .example import Example
 from .origin import Origin
 from .read_file import read_whole
-from .roles import Asked, Named
+from .roles import Named, RequestedRoles
 from .task_datasets import joined
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Dataset:
             DatasetError: if the data cannot be read; the message names file, line and fault.
             MissingExtra: if a format needs the lab extra.
         """
-        asked = Asked(inputs, expected, id, tags, cluster, split)
+        asked = RequestedRoles(inputs, expected, id, tags, cluster, split)
         if isinstance(x, Dataset):
             if asked.silent():
                 return x if name is None else replace(x, name=name)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..canonical import MAX_INTEGER
-from .roles import Asked
+from .roles import RequestedRoles
 from .rows import Row
 
 __all__ = ["read_rightly"]
@@ -37,7 +37,7 @@ _MODEL = re.compile(
 )
 
 
-def read_rightly(rows: Sequence[Row], asked: Asked, notes: list[str]) -> list[Row]:
+def read_rightly(rows: Sequence[Row], asked: RequestedRoles, notes: list[str]) -> list[Row]:
     """The rows without what is not an example's, and with long numbers as text."""
     columns = list(dict.fromkeys(name for _, row in rows for name in row))
     named = _named(asked)
@@ -68,7 +68,7 @@ def read_rightly(rows: Sequence[Row], asked: Asked, notes: list[str]) -> list[Ro
     ]
 
 
-def _named(asked: Asked) -> set[str]:
+def _named(asked: RequestedRoles) -> set[str]:
     found = {asked.expected, asked.id, asked.cluster, asked.split}
     for listed in (asked.tags, asked.inputs):
         if isinstance(listed, Mapping):

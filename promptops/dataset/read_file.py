@@ -14,17 +14,17 @@ from .example import Example
 from .foreign_columns import read_rightly
 from .opening import open_source
 from .origin import Origin
-from .roles import Asked, Roles, assign
+from .roles import RequestedRoles, Roles, assign
 from .rows import Row, Source
 from .shape import flatten
 
-__all__ = ["ReadDataset", "Reading", "read", "read_whole"]
+__all__ = ["ReadDataset", "ReadFile", "read", "read_whole"]
 
 _MOST_EMPTY = 1_000  # rows without a value that a file may hold
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadFile:
     """rows: as they came, with their places; examples: one of each row, in the same order."""
 
     source: Source
@@ -49,7 +49,7 @@ class ReadDataset:
     origin: Origin | None
 
 
-def read_whole(x: object, asked: Asked, name: str | None = None) -> ReadDataset:
+def read_whole(x: object, asked: RequestedRoles, name: str | None = None) -> ReadDataset:
     """A path or table read, with the corrections that are beside a file.
 
     Raises DatasetError naming file, line and fault, MissingExtra if a format needs one.
@@ -65,7 +65,7 @@ def read_whole(x: object, asked: Asked, name: str | None = None) -> ReadDataset:
     return ReadDataset(examples, name or source.name, tuple(source.notes), roles, origin)
 
 
-def read(source: Source, asked: Asked, name: str | None = None) -> Reading:
+def read(source: Source, asked: RequestedRoles, name: str | None = None) -> ReadFile:
     """All rows as examples; what was found is in `source.notes`. Raises DatasetError."""
     rows = tuple(_rows(source, name or source.name))
     if not rows:
@@ -76,7 +76,7 @@ def read(source: Source, asked: Asked, name: str | None = None) -> Reading:
         read_rightly(rows, asked, source.notes), source, chats=not _names("messages", asked.inputs)
     )
     roles = assign(flat, nested, asked, source.notes)
-    return Reading(source, rows, roles, build(flat, roles, source))
+    return ReadFile(source, rows, roles, build(flat, roles, source))
 
 
 def _rows(source: Source, name: str) -> Iterator[Row]:

@@ -19,7 +19,7 @@ from ..errors import DatasetError
 from .example import RESERVED
 from .rows import Row
 
-__all__ = ["Asked", "Named", "Roles", "assign", "likely"]
+__all__ = ["RequestedRoles", "Named", "Roles", "assign", "likely"]
 
 Named: TypeAlias = str | Literal[False] | None  # a column; False: none, do not guess; None: guess
 
@@ -55,7 +55,7 @@ _GROUPS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedRoles:
     """What the caller named: columns by role. inputs: variable -> column, or columns that keep
     their names; None: all others.
     """
@@ -88,9 +88,9 @@ class Roles:
     history: str | None = None
     checks: str | None = None
 
-    def asked(self) -> Asked:
+    def asked(self) -> RequestedRoles:
         """What names exactly these columns, and leaves none to be guessed again."""
-        return Asked(
+        return RequestedRoles(
             dict(self.inputs),
             expected=self.expected or False,
             id=self.id or False,
@@ -122,7 +122,9 @@ class Roles:
         return {**dict.fromkeys(self.tags, "tags"), **single}
 
 
-def assign(rows: list[Row], nested: Sequence[str], asked: Asked, notes: list[str]) -> Roles:
+def assign(
+    rows: list[Row], nested: Sequence[str], asked: RequestedRoles, notes: list[str]
+) -> Roles:
     """The roles of the rows' columns. nested: columns that stood in `inputs`, which are the inputs
     then.
 
@@ -202,14 +204,14 @@ def _existing(name: object, role: str, columns: Sequence[str]) -> str:
     raise DatasetError(f"no row has the column {name!r} that {role} names; {hint}")
 
 
-def _named(asked: Asked) -> dict[str, str]:
+def _named(asked: RequestedRoles) -> dict[str, str]:
     """What `inputs` names, as variable -> column."""
     given = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs or []
     return dict(given) if isinstance(given, Mapping) else {str(name): name for name in given}
 
 
 def _inputs(
-    asked: Asked,
+    asked: RequestedRoles,
     columns: Sequence[str],
     nested: Sequence[str],
     found: Mapping[str, str | None],
@@ -248,7 +250,7 @@ def _say_rest(
     columns: Sequence[str],
     nested: Sequence[str],
     roles: Roles,
-    asked: Asked,
+    asked: RequestedRoles,
     notes: list[str],
 ) -> None:
     """What was left out, what cannot be a variable, and what looks like another column."""

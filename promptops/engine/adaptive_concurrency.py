@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from .clock import Clock
 from .width import Width
 
-__all__ = ["Change", "Pace", "reset_seconds"]
+__all__ = ["LimitChange", "Pace", "reset_seconds"]
 
 START, CEILING = 8.0, 200.0
 _LONGEST_WAIT_S = 60.0  # the most that one answer may hold everything back
@@ -33,7 +33,7 @@ _RESET = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LimitChange:
     """One change of the limit. at_s: seconds since the start; reason: fixed, start, slow_start,
     saturated, rate_limit, clean_second, server_error (growth paused), retry_after (most were
     refused, everything waits) or headers (everything waits for the quota's reset)."""
@@ -63,7 +63,7 @@ class Pace:
         self._resting: deque[float] = deque()  # until when places stay empty after a refusal
         self._held_until = -math.inf  # nothing is sent before
         self._wake: asyncio.Task[None] | None = None
-        self.history: deque[Change] = deque(maxlen=_KEPT)
+        self.history: deque[LimitChange] = deque(maxlen=_KEPT)
         self._note("fixed" if self.fixed else "start")
 
     @property
@@ -198,7 +198,7 @@ class Pace:
         limit = self.limit
         if reason is None or (reason in _GROWTH and self.history[-1].limit == limit):
             return
-        self.history.append(Change(round(self._clock.now() - self._began, 3), limit, reason))
+        self.history.append(LimitChange(round(self._clock.now() - self._began, 3), limit, reason))
 
 
 def reset_seconds(text: str) -> float | None:

@@ -15,7 +15,7 @@ from importlib import metadata
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-__all__ = ["Known", "cost", "dated", "known"]
+__all__ = ["PricedModel", "cost", "dated", "known"]
 
 _STANDARD = frozenset((None, "", "auto", "default", "standard", "standard_only", "on_demand"))
 _TIERS = ("service_tier", "processing", "speed")  # what the list calls them, by the provider
@@ -33,7 +33,7 @@ _MANY = 1_000  # tokens by which a rate is read: below every threshold of length
 _MINUTE = 60  # seconds: prices that depend on the day or the hour change on a minute
 
 
-class Known:
+class PricedModel:
     """A model that has list prices, in USD per million tokens; None if a rate is not listed.
 
     dated: whether its prices depend on the day or the hour; tiers: by what the list asks for each.
@@ -65,12 +65,12 @@ class Known:
 
 
 @functools.lru_cache(maxsize=256)
-def known(model: str) -> Known | None:
+def known(model: str) -> PricedModel | None:
     """The list prices of a model's name; None if there are none, or no list."""
     for name in _spellings(model):
         found = _calculated(name, None, {"input_tokens": _MANY})
         if found is not None:
-            return Known(name, found)
+            return PricedModel(name, found)
     return None
 
 
@@ -110,7 +110,7 @@ def cost(
     return float(priced.total_price)
 
 
-def _unlisted(found: Known, rates: object, kind: str) -> bool:
+def _unlisted(found: PricedModel, rates: object, kind: str) -> bool:
     """Whether the list lacks the rate of what is billed apart, and would count it as nothing or as
     text. Sound that comes in has the rate of text with some providers; OpenAI is not one of them.
     """

@@ -11,16 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..run import Attempt, Run
-from .adaptive_concurrency import Change
+from .adaptive_concurrency import LimitChange
 
-__all__ = ["Arm", "HandedIn", "Ledger", "Progress", "together"]
+__all__ = ["ArmProgress", "HandedIn", "Ledger", "Progress", "together"]
 
 _DAY_S = 20 * 3600.0  # after which a time of day alone would mislead
 _WINDOW_S = 10.0  # over which the rate is measured
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
+class ArmProgress:
     """One version's part. done: calls that ended, failed ones included; failed: those with a
     failure class.
     """
@@ -80,9 +80,9 @@ class Progress:
     tokens_out: int = 0
     elapsed_s: float = 0.0
     time_left_s: float | None = None
-    arms: Mapping[str, Arm] = field(default_factory=dict)
+    arms: Mapping[str, ArmProgress] = field(default_factory=dict)
     concurrency: Mapping[str, int] = field(default_factory=dict)
-    history: Mapping[str, Sequence[Change]] = field(default_factory=dict)
+    history: Mapping[str, Sequence[LimitChange]] = field(default_factory=dict)
     finished: bool = False
     stopped: str | None = None
     handed_in: HandedIn | None = None
@@ -104,7 +104,7 @@ class Ledger:
         self._done, self._retries, self._cost, self._unknown = 0, 0, 0.0, 0
         self._tokens_in, self._tokens_out = 0, 0
         self._failed: dict[str, int] = {}
-        self._arms: dict[str, Arm] = {}
+        self._arms: dict[str, ArmProgress] = {}
         self._recent: deque[tuple[float, int]] = deque([(0.0, 0)], maxlen=4096)
 
     def begin(self) -> None:
@@ -127,8 +127,8 @@ class Ledger:
         unpriced = {attempt.run_id for attempt in attempts if attempt.cost_usd is None}
         with self._lock:
             for run, away in zip(runs, remote, strict=True):
-                arm = self._arms.get(run.version_id, Arm())
-                self._arms[run.version_id] = Arm(
+                arm = self._arms.get(run.version_id, ArmProgress())
+                self._arms[run.version_id] = ArmProgress(
                     arm.done + 1, arm.failed + (run.failure is not None)
                 )
                 if run.failure is not None:
@@ -206,5 +206,5 @@ def together(now: Progress, earlier: Sequence[Progress], total: int | None) -> P
     )
 
 
-def _added(parts: Sequence[Arm]) -> Arm:
-    return Arm(sum(part.done for part in parts), sum(part.failed for part in parts))
+def _added(parts: Sequence[ArmProgress]) -> ArmProgress:
+    return ArmProgress(sum(part.done for part in parts), sum(part.failed for part in parts))

@@ -13,7 +13,7 @@ from ..canonical import canonical
 from ..dataset.example import Example
 from .foreign_numbers import number, utc_text, whole
 from .imported import Imported, ImportedRun
-from .scored import Gathered
+from .scored import FileImport
 
 __all__ = [
     "is_braintrust",
@@ -36,7 +36,7 @@ def is_mlflow(row: Mapping[str, object]) -> bool:
 
 def read_mlflow(rows: Rows, path: Path) -> Imported:
     """Requests, responses, assessments: feedback is a score, an expectation a golden answer."""
-    gathered = Gathered(path.name)
+    gathered = FileImport(path.name)
     examples, runs = [], []
     label = path.stem
     for _, row in rows:
@@ -79,7 +79,7 @@ def is_braintrust(row: Mapping[str, object]) -> bool:
 
 def read_braintrust(rows: Rows, path: Path) -> Imported:
     """The root spans of an experiment: input, output, expected, scores, tokens, time."""
-    gathered = Gathered(path.name)
+    gathered = FileImport(path.name)
     examples: dict[str, Example] = {}
     runs = []
     for number_, row in rows:
@@ -146,7 +146,7 @@ def is_helm(value: object) -> bool:
 
 def read_helm(value: Mapping[str, Any], path: Path) -> Imported:
     """The requests of a scenario; HELM keeps the scores in another file."""
-    gathered = Gathered(path.name)
+    gathered = FileImport(path.name)
     spec = value["adapter_spec"]
     model = str(spec.get("model") or "")
     examples: dict[str, Example] = {}

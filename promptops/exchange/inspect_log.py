@@ -16,7 +16,7 @@ from .bounded_file import json_value, members
 from .chat_text import slug
 from .foreign_numbers import number, utc_text, whole
 from .imported import Imported, ImportedRun, ImportedVersion, own_facts
-from .scored import Gathered
+from .scored import FileImport
 
 __all__ = ["is_log", "read_eval", "read_log"]
 
@@ -54,7 +54,7 @@ def _read(body: bytes, name: str) -> Any:
 
 
 def _read_all(header: Mapping[str, Any], samples: Iterable[object], path: Path) -> Imported:
-    gathered = Gathered(path.name)
+    gathered = FileImport(path.name)
     facts = header["eval"]
     model = str(facts.get("model") or "")
     label = f"{facts.get('task', 'task')} [{model}]" if model else str(facts.get("task", "task"))
@@ -124,7 +124,7 @@ def _example(name: str, sample: Mapping[str, Any]) -> Example:
 
 
 def _run(
-    sample: Mapping[str, Any], name: str, label: str, model: str, gathered: Gathered
+    sample: Mapping[str, Any], name: str, label: str, model: str, gathered: FileImport
 ) -> ImportedRun:
     output = sample.get("output") or {}
     choices = output.get("choices") or []

@@ -19,7 +19,7 @@ from .chat_text import settings_of
 from .foreign_numbers import number, utc_text, whole
 from .foreign_template import from_jinja
 from .imported import Imported, ImportedRun, ImportedVersion
-from .scored import Gathered
+from .scored import FileImport
 
 __all__ = [
     "is_items",
@@ -55,7 +55,7 @@ def read_prompt(value: Mapping[str, Any], path: Path) -> Imported:
 
     A text that refers to another prompt, or that has logic, is not brought over.
     """
-    gathered = Gathered(path.name)
+    gathered = FileImport(path.name)
     config = value.get("config")
     config = dict(config) if isinstance(config, Mapping) else {}
     model, form, tools = (config.pop(name, None) for name in ("model", "response_format", "tools"))
@@ -104,7 +104,7 @@ def _messages(prompt: Any, notes: list[str]) -> Any:
 
 def read_items(rows: Sequence[Mapping[str, object]], path: Path) -> Imported:
     """Dataset items: `input` and `expectedOutput`; archived ones are left out."""
-    gathered = Gathered(path.name)
+    gathered = FileImport(path.name)
     examples = []
     for index, row in enumerate(rows):
         if row.get("status") == "ARCHIVED":
@@ -123,7 +123,7 @@ def read_items(rows: Sequence[Mapping[str, object]], path: Path) -> Imported:
 
 def read_observations(rows: Sequence[Mapping[str, object]], path: Path) -> Imported:
     """Generations as live runs of the prompt versions that made them."""
-    gathered = Gathered(path.name)
+    gathered = FileImport(path.name)
     examples: dict[str, Example] = {}
     runs = []
     repeats: dict[tuple[str, str], int] = {}
@@ -163,7 +163,7 @@ def _label(row: Mapping[str, object]) -> str:
 
 
 def _run(
-    row: Mapping[str, object], name: str, label: str, repeat: int, gathered: Gathered, index: int
+    row: Mapping[str, object], name: str, label: str, repeat: int, gathered: FileImport, index: int
 ) -> ImportedRun:
     usage = _value(row.get("usageDetails")) or {}
     cost = _value(row.get("costDetails")) or {}

@@ -14,7 +14,7 @@ from typing import Any
 from ..canonical import canonical
 from ..dataset.example import Example
 from .imported import Imported, ImportedRun
-from .scored import Gathered
+from .scored import FileImport
 
 __all__ = ["is_samples", "read_samples"]
 
@@ -28,7 +28,7 @@ def is_samples(row: Mapping[str, object]) -> bool:
 
 def read_samples(rows: Sequence[tuple[int, Mapping[str, Any]]], path: Path) -> Imported:
     """One run per document; its scores are named "metric", or "metric/filter" beside others."""
-    gathered = Gathered(path.name)
+    gathered = FileImport(path.name)
     label = _STAMP.sub("", path.stem).removeprefix("samples_")
     filters = {str(row.get("filter", "none")) for _, row in rows}
     examples: dict[str, Example] = {}

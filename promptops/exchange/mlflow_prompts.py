@@ -15,7 +15,7 @@ from ..version import PromptVersion
 from .chat_text import settings_of
 from .foreign_template import from_jinja
 from .imported import Imported, ImportedVersion
-from .scored import Gathered
+from .scored import FileImport
 
 __all__ = ["is_address", "read_prompt"]
 
@@ -53,7 +53,7 @@ def read_prompt(address: str) -> Imported:
 
 def _read(found: Any, address: str) -> Imported:
     name, label = str(found.name), f"v{found.version}"
-    gathered = Gathered(address)
+    gathered = FileImport(address)
     config = {
         key: value
         for key, value in _mapping(getattr(found, "model_config", None)).items()

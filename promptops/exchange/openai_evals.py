@@ -14,7 +14,7 @@ from .bounded_file import beside, json_rows, text_of
 from .chat_text import messages_of
 from .foreign_numbers import utc_text, whole
 from .imported import Imported, ImportedRun
-from .scored import Gathered
+from .scored import FileImport
 from .yaml_lines import Lined
 
 __all__ = [
@@ -94,7 +94,7 @@ def _asked(found: Any) -> tuple[tuple[Mapping[str, Any], ...], dict[str, Any]]:
 
 def read_registry(source: Lined, path: Path) -> Imported:
     """The samples that a registry entry names, where they lie beside it."""
-    gathered = Gathered(path.name)
+    gathered = FileImport(path.name)
     found: Imported | None = None
     for name, entry in source.value.items():
         if not isinstance(entry, Mapping) or "class" not in entry:
@@ -140,7 +140,7 @@ def _class_twin(name: str) -> str:
 
 def read_log(rows: Rows, path: Path) -> Imported:
     """One run per sample of a recorder's log, with what its matches came to."""
-    gathered = Gathered(path.name)
+    gathered = FileImport(path.name)
     spec = rows[0][1]["spec"]
     model = ", ".join(map(str, spec.get("completion_fns") or [])) or "model"
     label = f"{spec.get('eval_name', path.stem)} [{model}]"
@@ -211,7 +211,7 @@ def read_items(rows: Rows, path: Path) -> Imported:
 
 def read_outputs(rows: Rows, path: Path) -> Imported:
     """The output items of a hosted run: answers with tokens and the graders' scores."""
-    gathered = Gathered(path.name)
+    gathered = FileImport(path.name)
     examples: dict[str, Example] = {}
     runs = []
     repeats: dict[tuple[str, str], int] = {}

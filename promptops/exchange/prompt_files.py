@@ -14,7 +14,7 @@ from ..version.renderer import literal, names
 from .chat_text import model_of, settings_of, slug
 from .foreign_template import from_jinja, logic_in
 from .imported import Imported, ImportedVersion
-from .scored import Gathered
+from .scored import FileImport
 from .yaml_lines import Lined, read_yaml
 
 __all__ = ["is_dspy", "parts_of", "read_dotprompt", "read_dspy", "read_prompty"]
@@ -54,7 +54,7 @@ def read_prompty(front: Lined, body: str, begins: int, path: Path) -> Imported:
 
     Jinja's logic is not brought over, and its line is named.
     """
-    gathered = Gathered(path.name)
+    gathered = FileImport(path.name)
     facts = _map(front.value)
     name = slug(str(facts.get("name") or ""), slug(path.stem, "prompt"))
     model, settings = _model(facts, gathered, front)
@@ -84,7 +84,7 @@ def _map(value: object) -> dict[str, Any]:
 
 
 def _model(
-    facts: Mapping[str, object], gathered: Gathered, front: Lined
+    facts: Mapping[str, object], gathered: FileImport, front: Lined
 ) -> tuple[str | None, dict[str, Any]]:
     given = facts.get("model")
     if isinstance(given, str):
@@ -103,7 +103,7 @@ def _model(
     return (str(name) if name else None), settings
 
 
-def _inputs(facts: Mapping[str, object], gathered: Gathered) -> dict[str, dict[str, Any]]:
+def _inputs(facts: Mapping[str, object], gathered: FileImport) -> dict[str, dict[str, Any]]:
     """Variable -> its declaration, of Prompty 2's list and Prompty 1's map."""
     given = facts.get("inputs")
     pairs: list[tuple[str, Any]] = []
@@ -128,7 +128,7 @@ def _inputs(facts: Mapping[str, object], gathered: Gathered) -> dict[str, dict[s
 
 
 def _version(
-    gathered: Gathered,
+    gathered: FileImport,
     source: tuple[str, int],
     name: str,
     model: str | None,
@@ -185,7 +185,7 @@ def read_dotprompt(front: Lined, body: str, begins: int, path: Path) -> Imported
     """One version of a `.prompt` file; its picoschema gives the variables, Handlebars' logic is not
     brought over.
     """
-    gathered = Gathered(path.name)
+    gathered = FileImport(path.name)
     facts = _map(front.value)
     given = _map(facts.get("input"))
     defaults = _map(given.get("default"))
@@ -227,7 +227,7 @@ def read_dspy(value: Mapping[str, object], path: Path) -> Imported:
     """A version for each predictor: its instructions, its demos as messages, its input fields as
     variables. DSPy's own adapter writes other bytes, which is noted.
     """
-    gathered = Gathered(path.name)
+    gathered = FileImport(path.name)
     versions = []
     for name, item in value.items():
         if not isinstance(item, dict) or not isinstance(item.get("signature"), dict):

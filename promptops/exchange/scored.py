@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from .foreign_numbers import number
 from .imported import Left
 
-__all__ = ["Gathered"]
+__all__ = ["FileImport"]
 
 _LETTERS: Mapping[str, float] = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 
 
 @dataclass(slots=True)
-class Gathered:
+class FileImport:
     """What an importer collects beside its runs. file: its name."""
 
     file: str

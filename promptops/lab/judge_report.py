@@ -16,7 +16,7 @@ from ..analysis.correction import Corrected
 from ..canonical import tagged
 from ..errors import StudyError
 from ..run import utc
-from ..study.calibration import ENOUGH, MODERATE, Labelled, is_calibrated
+from ..study.calibration import ENOUGH, MODERATE, LabelledAnswers, is_calibrated
 from ..study.injections import Planted
 from ..study.judge_bias import Length, Position
 from ..study.queries.label_answers import examples_by_run, known_labels
@@ -77,7 +77,7 @@ class JudgeReport:
     version: str
     scored: int
     unscored: int
-    labels: Labelled
+    labels: LabelledAnswers
     kappa: Kappa | None
     alpha: Agreement | None
     variance: Variance

@@ -13,7 +13,7 @@ from ..analysis.intervals import welch
 from ..errors import StudyError, VersionError
 from ..scorers.function import as_scorer
 from ..study.ask import in_form
-from ..study.calibration import Labelled, kappa_of, labelled
+from ..study.calibration import LabelledAnswers, kappa_of, labelled
 from ..study.injections import plant_injections
 from ..study.judge_bias import Length, Position, correlation, position_bias
 from ..study.queries.call_figures import judge_calls
@@ -113,7 +113,7 @@ def _named(study: Study, judge: object) -> tuple[str, str]:
     return scorer.name, scorer.version
 
 
-def _from_frame(labels: DataFrame, main: Sequence[Any]) -> Labelled:
+def _from_frame(labels: DataFrame, main: Sequence[Any]) -> LabelledAnswers:
     judged = {row[3]: float(row[5]) for row in main if row[5] is not None}
     if not {"run_id", "value"} <= set(labels.columns):
         raise StudyError(
@@ -122,7 +122,7 @@ def _from_frame(labels: DataFrame, main: Sequence[Any]) -> Labelled:
         )
     means = labels.groupby("run_id")["value"].mean()
     both = sorted(run for run in means.index if run in judged)
-    return Labelled(
+    return LabelledAnswers(
         tuple(both), tuple(judged[run] for run in both), tuple(float(means[run]) for run in both)
     )
 
@@ -171,7 +171,7 @@ def _positions(rows: Sequence[Any], name: str) -> Position:
     )
 
 
-def _length(main: Sequence[Any], both: Labelled) -> Length | None:
+def _length(main: Sequence[Any], both: LabelledAnswers) -> Length | None:
     human = dict(zip(both.runs, both.human, strict=True))
     beyond = both.n >= 4
     found = {
@@ -187,7 +187,7 @@ def _length(main: Sequence[Any], both: Labelled) -> Length | None:
 
 
 def _self_preference(
-    main: Sequence[Any], both: Labelled, model: str | None
+    main: Sequence[Any], both: LabelledAnswers, model: str | None
 ) -> SelfPreference | None:
     """None if the judge's model, or labels, are not known."""
     if model is None or not both.n:
@@ -210,7 +210,7 @@ def _self_preference(
 
 
 def _corrected(
-    study: Study, main: Sequence[Any], both: Labelled
+    study: Study, main: Sequence[Any], both: LabelledAnswers
 ) -> tuple[Corrected | None, float | None, tuple[str, str] | None]:
     """(PPI, the judge's own) difference of the study's first two arms, candidate - baseline, and
     their labels.

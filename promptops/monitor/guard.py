@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..registry.deployment import Deployment
     from ..study.project import Project
 
-__all__ = ["GuardReport", "LiveOutcome", "Limits", "end_canary", "guard"]
+__all__ = ["GuardReport", "LiveOutcome", "GuardLimits", "end_canary", "guard"]
 
 _KEYED = 0.9  # of the calls must carry a user's key, or nothing is decided
 _BEFORE = 100  # stable calls before the canary that give a limit
@@ -45,7 +45,7 @@ class LiveOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class GuardLimits:
     """Above which a call is slow or expensive. None: the 95th percentile of the stable version's
     calls before the canary began, if there are a hundred.
     """
@@ -77,7 +77,7 @@ class GuardReport:
     keyed: float = 0.0
     scored: int = 0
     measures: tuple[MeasureEvidence, ...] = ()
-    limits: Limits = Limits()
+    limits: GuardLimits = GuardLimits()
 
     @property
     def exit_code(self) -> int:
@@ -123,7 +123,7 @@ class GuardReport:
 
 
 def guard(
-    project: Project, prompt: str, env: str, outcomes: Iterable[LiveOutcome], limits: Limits
+    project: Project, prompt: str, env: str, outcomes: Iterable[LiveOutcome], limits: GuardLimits
 ) -> GuardReport:
     """Judge the canary that runs in an environment by its live calls.
 
@@ -204,7 +204,7 @@ def _began(history: Sequence[Deployment]) -> str:
     return began.removesuffix("Z").replace(" ", "T")
 
 
-def _seen(calls: Sequence[LiveOutcome], canary: str, limits: Limits) -> dict[str, Seen]:
+def _seen(calls: Sequence[LiveOutcome], canary: str, limits: GuardLimits) -> dict[str, Seen]:
     def column(value: Any) -> Seen:
         return Seen.of([(each.key, each.version == canary, value(each)) for each in calls])
 
@@ -222,10 +222,10 @@ def _seen(calls: Sequence[LiveOutcome], canary: str, limits: Limits) -> dict[str
     return {name: seen for name, seen in found.items() if len(seen.values)}
 
 
-def _limits(given: Limits, before: Sequence[LiveOutcome]) -> Limits:
+def _limits(given: GuardLimits, before: Sequence[LiveOutcome]) -> GuardLimits:
     latencies = [each.latency_ms for each in before if each.latency_ms is not None]
     costs = [each.cost_usd for each in before if each.cost_usd is not None]
-    return Limits(
+    return GuardLimits(
         given.latency_ms if given.latency_ms is not None else _quantile(latencies),
         given.cost_usd if given.cost_usd is not None else _quantile(costs),
     )

@@ -10,9 +10,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from .quick_answers import Reading, quick_answer
+from .quick_answers import ReplyFields, quick_answer
 
-__all__ = ["Reading", "field", "outcome", "read_answer", "usage_of"]
+__all__ = ["ReplyFields", "field", "outcome", "read_answer", "usage_of"]
 
 _LENGTH = frozenset(("length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"))
 _FILTER = frozenset(
@@ -47,13 +47,13 @@ def _without(kind: Hashable, name: str) -> bool:
     return hasattr(kind, "__pydantic_fields__") and not hasattr(kind, name)
 
 
-def read_answer(answer: object) -> Reading:
+def read_answer(answer: object) -> ReplyFields:
     """What the answer says. An object of an unknown kind says nothing; text is the output."""
     quick = quick_answer(answer)
     if quick is not None:
         return quick
     if isinstance(answer, str):
-        return _judged(Reading(text=answer))
+        return _judged(ReplyFields(text=answer))
     if field(answer, "choices") is not None:
         return _judged(_chat(answer))
     if field(answer, "candidates") is not None or field(answer, "usage_metadata") is not None:
@@ -62,10 +62,10 @@ def read_answer(answer: object) -> Reading:
         return _judged(_anthropic(answer))
     if field(answer, "output") is not None:
         return _judged(_responses(answer))
-    return Reading(response_id=text(field(answer, "id")), model=text(field(answer, "model")))
+    return ReplyFields(response_id=text(field(answer, "id")), model=text(field(answer, "model")))
 
 
-def outcome(reading: Reading) -> str | None:
+def outcome(reading: ReplyFields) -> str | None:
     """The model's own failure that the end of its answer shows."""
     finish, wording = reading.finish_reason, reading.text
     if finish is not None and finish != "stop":
@@ -130,17 +130,17 @@ def word(value: Any) -> str | None:
     return name.lower() if isinstance(name, str) else None
 
 
-def _judged(reading: Reading) -> Reading:
+def _judged(reading: ReplyFields) -> ReplyFields:
     reading.failure = reading.failure or outcome(reading)
     return reading
 
 
-def _usage(reading: Reading, usage: object) -> Reading:
+def _usage(reading: ReplyFields, usage: object) -> ReplyFields:
     reading.tokens_in, reading.tokens_out, reading.tokens_cached = usage_of(usage)
     return reading
 
 
-def _chat(answer: object) -> Reading:
+def _chat(answer: object) -> ReplyFields:
     choices = field(answer, "choices")
     choice = choices[0] if isinstance(choices, Sequence) and choices else None
     message = field(choice, "message")
@@ -148,7 +148,7 @@ def _chat(answer: object) -> Reading:
     refusal = field(message, "refusal")
     # completions of a text, the oldest door, have no message
     said = field(choice, "text") if message is None else field(message, "content")
-    reading = Reading(
+    reading = ReplyFields(
         response_id=text(field(answer, "id")),
         model=text(field(answer, "model")),
         fingerprint=text(field(answer, "system_fingerprint")),
@@ -169,7 +169,7 @@ def _chat(answer: object) -> Reading:
     return _usage(reading, field(answer, "usage"))
 
 
-def _responses(answer: object) -> Reading:
+def _responses(answer: object) -> ReplyFields:
     parts: list[str] = []
     calls: list[dict[str, Any]] = []
     refused = False
@@ -184,7 +184,7 @@ def _responses(answer: object) -> Reading:
             calls.append({"name": field(item, "name"), "arguments": arguments})
     status = word(field(answer, "status"))
     reason = word(field(answer, "incomplete_details", "reason"))
-    reading = Reading(
+    reading = ReplyFields(
         response_id=text(field(answer, "id")),
         model=text(field(answer, "model")),
         finish_reason=reason or status,
@@ -199,7 +199,7 @@ def _responses(answer: object) -> Reading:
     return _usage(reading, field(answer, "usage"))
 
 
-def _anthropic(answer: object) -> Reading:
+def _anthropic(answer: object) -> ReplyFields:
     parts: list[str] = []
     calls: list[dict[str, Any]] = []
     for block in field(answer, "content") or ():
@@ -208,7 +208,7 @@ def _anthropic(answer: object) -> Reading:
         elif field(block, "type") == "tool_use":
             calls.append({"name": field(block, "name"), "arguments": field(block, "input")})
     return _usage(
-        Reading(
+        ReplyFields(
             response_id=text(field(answer, "id")),
             model=text(field(answer, "model")),
             finish_reason=word(field(answer, "stop_reason")),
@@ -219,7 +219,7 @@ def _anthropic(answer: object) -> Reading:
     )
 
 
-def _gemini(answer: object) -> Reading:
+def _gemini(answer: object) -> ReplyFields:
     candidates = field(answer, "candidates")
     first = candidates[0] if isinstance(candidates, Sequence) and candidates else None
     parts: list[str] = []
@@ -232,7 +232,7 @@ def _gemini(answer: object) -> Reading:
             parts.append(text(field(part, "text")) or "")
     blocked = field(answer, "prompt_feedback", "block_reason")
     return _usage(
-        Reading(
+        ReplyFields(
             response_id=text(field(answer, "response_id")),
             model=text(field(answer, "model_version")),
             finish_reason=word(field(first, "finish_reason")),

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from ..run import new_id
 from ..version.identity import CARRIERS, Identity, identity_of, unchanging
-from .answers import Reading, text, whole
+from .answers import ReplyFields, text, whole
 from .error_class import error_class, error_words
 from .live_queue import LiveQueue
 from .stream_reading import StreamReading
@@ -118,10 +118,10 @@ class LiveCall:
         """The call ended with an exception."""
         self._observer.quietly(lambda: self._finish(self._read(), error), None)
 
-    def answered(self, reading: Reading | None) -> None:
+    def answered(self, reading: ReplyFields | None) -> None:
         """The call ended with what `reading` read; None if nothing could be read."""
         try:
-            self._finish(reading or Reading(), None)
+            self._finish(reading or ReplyFields(), None)
         except Exception:  # recording is never the application's fault
             return
 
@@ -129,10 +129,12 @@ class LiveCall:
         """The stream is over: by itself, or because the application closed it."""
         self._observer.quietly(lambda: self._finish(self._read(), None, early), None)
 
-    def _read(self) -> Reading:
-        return self.stream.result() if self.stream is not None else Reading()
+    def _read(self) -> ReplyFields:
+        return self.stream.result() if self.stream is not None else ReplyFields()
 
-    def _finish(self, reading: Reading, error: BaseException | None, early: bool = False) -> None:
+    def _finish(
+        self, reading: ReplyFields, error: BaseException | None, early: bool = False
+    ) -> None:
         """Take down how the call ended, and hand it over: the first end is the call's."""
         if self._done:
             return
@@ -164,7 +166,7 @@ class LiveCall:
         self.identity = None
         observer.queue.put("live", self.row, chars)
 
-    def _keep(self, reading: Reading, error: BaseException | None) -> int:
+    def _keep(self, reading: ReplyFields, error: BaseException | None) -> int:
         """Keep the content where this call's is to be kept; returns its characters."""
         observer = self._observer
         failed = reading.failure not in (None, "cancelled")

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from ..version.identity import Identity
-from .answers import Reading, read_answer
+from .answers import ReplyFields, read_answer
 from .door import observer_of
 from .live_call import INSIDE, LiveCall
 
@@ -76,9 +76,9 @@ class call:  # noqa: N801 - a verb, as contextlib's own
             self._call.failed(error)
             return
         try:
-            reading = Reading() if self.answer is None else read_answer(self.answer)
+            reading = ReplyFields() if self.answer is None else read_answer(self.answer)
         except Exception:
-            reading = Reading()
+            reading = ReplyFields()
         self._call.answered(reading)
 
 

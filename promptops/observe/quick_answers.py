@@ -11,14 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Reading", "quick_answer"]
+__all__ = ["ReplyFields", "quick_answer"]
 
 Own = dict[str, Any]  # the fields of one object of a client
 _UNSAID = frozenset(("reasoning", "thinking", "redacted_thinking"))  # no part of the output
 
 
 @dataclass(slots=True)
-class Reading:
+class ReplyFields:
     """tool_calls: a list of {"name", "arguments"}, None if there are none; text: what the model
     wrote, None if nothing came back.
     """
@@ -35,7 +35,7 @@ class Reading:
     failure: str | None = None
 
 
-def quick_answer(answer: object) -> Reading | None:
+def quick_answer(answer: object) -> ReplyFields | None:
     """What a usual answer says; None if it must be read field by field. Whether its fields are
     of the type that they should be is asked when the row is made.
     """
@@ -54,7 +54,7 @@ def quick_answer(answer: object) -> Reading | None:
     return None
 
 
-def _chat(own: Own) -> Reading | None:
+def _chat(own: Own) -> ReplyFields | None:
     choice = own["choices"][0].__dict__
     message = choice["message"].__dict__
     said = message["content"]
@@ -69,7 +69,7 @@ def _chat(own: Own) -> Reading | None:
         return None
     usage = own["usage"].__dict__
     details = usage["prompt_tokens_details"]
-    return Reading(
+    return ReplyFields(
         own["id"],
         own["model"],
         own["system_fingerprint"],
@@ -81,7 +81,7 @@ def _chat(own: Own) -> Reading | None:
     )
 
 
-def _responses(own: Own) -> Reading | None:
+def _responses(own: Own) -> ReplyFields | None:
     if own["status"] != "completed":
         return None
     said = ""
@@ -98,7 +98,7 @@ def _responses(own: Own) -> Reading | None:
     if said.__class__ is not str or not said or said[0].isspace():
         return None
     usage = own["usage"].__dict__
-    return Reading(
+    return ReplyFields(
         own["id"],
         own["model"],
         None,
@@ -110,7 +110,7 @@ def _responses(own: Own) -> Reading | None:
     )
 
 
-def _anthropic(own: Own) -> Reading | None:
+def _anthropic(own: Own) -> ReplyFields | None:
     if own["stop_reason"] != "end_turn":
         return None
     said = ""
@@ -125,7 +125,7 @@ def _anthropic(own: Own) -> Reading | None:
     usage = own["usage"].__dict__
     given, read = usage["input_tokens"], usage["cache_read_input_tokens"]
     written = usage["cache_creation_input_tokens"]
-    return Reading(
+    return ReplyFields(
         own["id"],
         own["model"],
         None,
@@ -137,7 +137,7 @@ def _anthropic(own: Own) -> Reading | None:
     )
 
 
-def _gemini(own: Own) -> Reading | None:
+def _gemini(own: Own) -> ReplyFields | None:
     first = own["candidates"][0].__dict__
     if own["prompt_feedback"] is not None or first["finish_reason"].name != "STOP":
         return None
@@ -152,7 +152,7 @@ def _gemini(own: Own) -> Reading | None:
         return None
     usage = own["usage_metadata"].__dict__
     out, thought = usage["candidates_token_count"], usage["thoughts_token_count"]
-    return Reading(
+    return ReplyFields(
         own["response_id"],
         own["model_version"],
         None,

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import CallError
 from ..version.partial_arguments import whole_calls
-from .answers import Reading, field, outcome, read_answer, text, usage_of, word
+from .answers import ReplyFields, field, outcome, read_answer, text, usage_of, word
 
 __all__ = ["StreamReading"]
 
@@ -20,7 +20,7 @@ class StreamReading:
     def __init__(self, began: float) -> None:
         self._began = began
         self.first_token_ms: float | None = None
-        self.reading = Reading()
+        self.reading = ReplyFields()
         self._parts: list[str] = []
         self._tools: dict[int, dict[str, Any]] = {}
         self._calls: list[dict[str, Any]] = []  # Gemini's, a call or a piece of one each
@@ -35,7 +35,7 @@ class StreamReading:
         elif isinstance(kind := field(chunk, "type"), str):
             self._event(kind, chunk)
 
-    def result(self) -> Reading:
+    def result(self) -> ReplyFields:
         """What was read up to now, judged as an answer is."""
         reading = self.reading
         if not self._whole:

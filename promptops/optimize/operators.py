@@ -18,7 +18,7 @@ from ..dataset import Example
 
 __all__ = [
     "Beside",
-    "Labelled",
+    "LabelledTexts",
     "definitions",
     "form_of",
     "labelled",
@@ -38,7 +38,7 @@ _STEM = 4  # letters that a word keeps when its ending goes
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledTexts:
     """Train rows whose golden answer is one of a few labels: label -> its rows' texts."""
 
     texts: dict[str, list[str]]
@@ -54,7 +54,7 @@ def text_of(example: Example) -> str:
     return " ".join(map(str, example.inputs.values()))
 
 
-def labelled(pairs: Sequence[tuple[Example, str]]) -> Labelled | None:
+def labelled(pairs: Sequence[tuple[Example, str]]) -> LabelledTexts | None:
     """The rows by their label; None if the golden answers are not labels: too many, too long, or
     all alike.
     """
@@ -62,10 +62,10 @@ def labelled(pairs: Sequence[tuple[Example, str]]) -> Labelled | None:
     for example, answer in pairs:
         found.setdefault(answer, []).append(text_of(example))
     few = 2 <= len(found) <= MOST_LABELS and len(found) * 3 <= len(pairs)
-    return Labelled(found) if few and all(len(label) <= 60 for label in found) else None
+    return LabelledTexts(found) if few and all(len(label) <= 60 for label in found) else None
 
 
-def form_of(rows: Labelled | None, pairs: Sequence[tuple[Example, str]]) -> str:
+def form_of(rows: LabelledTexts | None, pairs: Sequence[tuple[Example, str]]) -> str:
     """One sentence on the form of the golden answers; "" if they show none."""
     if rows is not None:
         return f"Answer with one label and nothing else: one of {', '.join(sorted(rows.texts))}."
@@ -76,7 +76,7 @@ def form_of(rows: Labelled | None, pairs: Sequence[tuple[Example, str]]) -> str:
 
 
 def definitions(
-    rows: Labelled,
+    rows: LabelledTexts,
     words: int,
     beside: Beside = "next",
     failed: Mapping[str, Sequence[str]] | None = None,
@@ -99,7 +99,7 @@ def definitions(
     return "Labels:\n" + "\n".join(lines)
 
 
-def _beside_all(rows: Labelled) -> dict[str, list[str]]:
+def _beside_all(rows: LabelledTexts) -> dict[str, list[str]]:
     """label -> the words that speak for it, by log odds with a smoothed prior, so that one row
     alone says little.
     """
@@ -117,7 +117,7 @@ def _beside_all(rows: Labelled) -> dict[str, list[str]]:
     return ranked
 
 
-def _beside_next(rows: Labelled) -> dict[str, list[str]]:
+def _beside_next(rows: LabelledTexts) -> dict[str, list[str]]:
     """label -> the words that speak for it, by the logarithm of how much likelier they are there
     than in the next label, for each row that has them.
     """

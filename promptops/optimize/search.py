@@ -28,10 +28,10 @@ from ..study.design import as_dataset, as_version
 from ..study.plan import Plan, freeze
 from ..study.preflight import checked_scorers
 from ..version import PromptVersion
-from .choice import Choice, front_of, winner_of
 from .headroom import Headroom, look
 from .lineage import Candidate, Event, Lineage
 from .methods import method_of
+from .selection import Selection, front_of, winner_of
 from .spending import Allowance, Spending
 from .task import NothingNew, Optimizer, Task
 from .veto import Vetoes, golden_columns
@@ -144,7 +144,7 @@ class Search:
     proposer: Asker
     task: Task
     headroom: Headroom | None = None
-    choice: Choice | None = None
+    choice: Selection | None = None
     stopping: str = ""
     work: Future[None] | None = None
     _running: asyncio.Task[None] | None = field(default=None, repr=False)

@@ -21,14 +21,14 @@ from .history import SavedEntry, numbers
 if TYPE_CHECKING:
     from .document import Document
 
-__all__ = ["Change", "changes", "markdown"]
+__all__ = ["PromptChange", "changes", "markdown"]
 
 _NAME = 120  # the longest name that is shown whole
 _LONG = 200  # longer text is a code span, which nobody takes for a sentence of our own
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PromptChange:
     """What happened to one prompt.
 
     versions: (new version, the one before it or None, their diff or None); deployments: new ones
@@ -48,7 +48,7 @@ class Change:
         return bool(self.versions or self.deployments or self.back or self.policy or self.faults)
 
 
-def changes(old: Document, new: Document) -> list[Change]:
+def changes(old: Document, new: Document) -> list[PromptChange]:
     """Every prompt that differs, in order of name."""
     found = [
         _change(
@@ -79,7 +79,7 @@ def markdown(old: Document, new: Document, registry: Path | None = None) -> str:
     return "\n".join(lines) + "\n" if lines else "No prompt changed.\n"
 
 
-def _change(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Change:
+def _change(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> PromptChange:
     faults: list[str] = []
     entries = [SavedEntry(name, entry) for entry in new["versions"]]
     had = {entry["id"]: entry for entry in old["versions"]}
@@ -101,7 +101,9 @@ def _change(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Change
     deployments, back = _environments(name, old, new)
     stated = [Policy.from_document(side.get("policy", {})) for side in (old, new)]
     policy = (stated[0], stated[1]) if stated[0] != stated[1] else None
-    return Change(name, tuple(versions), tuple(deployments), tuple(back), policy, tuple(faults))
+    return PromptChange(
+        name, tuple(versions), tuple(deployments), tuple(back), policy, tuple(faults)
+    )
 
 
 def _environments(
@@ -122,7 +124,7 @@ def _environments(
     return deployments, back
 
 
-def _lines(change: Change, registry: Path | None) -> Iterator[str]:
+def _lines(change: PromptChange, registry: Path | None) -> Iterator[str]:
     for entry, before, diff in change.versions:
         by = f" by {md(shorten(entry.author, _NAME))}" if entry.author else ""
         note = f": {_free(entry.note)}" if entry.note else ""

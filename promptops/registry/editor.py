@@ -30,7 +30,7 @@ from .chain_writer import ChainWriter
 from .deployment import Deployment
 from .entry import to_entry
 from .file import prompt_of
-from .gate import Request
+from .gate import GateRequest
 from .history import SavedEntry, Word
 from .registry_record import RegistryRecord, policy_in
 from .secret_free import checked_content, cleaned
@@ -325,10 +325,10 @@ class Editor(RegistryRecord):
             else history.repeats(self.path, step.prompt, step.links, step.wanted, evidence, word)
         )
 
-    def _request(self, step: Step) -> Request:
+    def _request(self, step: Step) -> GateRequest:
         wanted, policy = step.wanted, policy_in(step.read, step.prompt)
         served, known = history.served(step.prompt), needs.read(self.path)
-        return Request(
+        return GateRequest(
             step.name, step.env, wanted.number, wanted.version, policy, step.links, served, known
         )
 

@@ -26,11 +26,11 @@ from ..version import PromptVersion
 from .deployment import Deployment
 from .needs import Need
 
-__all__ = ["Request", "Unmet", "arm", "terms", "unmet"]
+__all__ = ["GateRequest", "Unmet", "arm", "terms", "unmet"]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class GateRequest:
     """A promotion that somebody asks for, and what the registry knows about it.
 
     chain: the environment's history, oldest first; served: environment -> ids that served there and
@@ -66,7 +66,7 @@ class Unmet:
         return f"{self.point} Next: {self.next}" if self.next else self.point
 
 
-def unmet(request: Request, evidence: Evidence | None) -> tuple[Unmet, ...]:
+def unmet(request: GateRequest, evidence: Evidence | None) -> tuple[Unmet, ...]:
     """Every point at which the promotion falls short; empty if it may go ahead.
 
     An ungated environment asks for nothing.
@@ -107,7 +107,7 @@ def arm(evidence: Evidence) -> str:
     )
 
 
-def terms(request: Request) -> str:
+def terms(request: GateRequest) -> str:
     """64 hex digits of what a refusal rests on beside the evidence and the environment's own
     history: where one of the policy, the environments that come first and the registered consumers
     changes, the question is another one.
@@ -121,7 +121,7 @@ def terms(request: Request) -> str:
     return digest({"policy": request.policy.digest, "served": served, "needs": needs})
 
 
-def _path(request: Request) -> Iterator[Unmet]:
+def _path(request: GateRequest) -> Iterator[Unmet]:
     path = request.policy.stages
     before = path[: path.index(request.env)] if request.env in path else path
     for env in before:
@@ -133,7 +133,7 @@ def _path(request: Request) -> Iterator[Unmet]:
             )
 
 
-def _needs(request: Request) -> Iterator[Unmet]:
+def _needs(request: GateRequest) -> Iterator[Unmet]:
     for need in request.needs:
         if need.prompt == request.prompt:
             for fault in need.unmet(request.version):
@@ -144,7 +144,7 @@ def _needs(request: Request) -> Iterator[Unmet]:
                 )
 
 
-def _about(request: Request, evidence: Evidence) -> Iterator[Unmet]:
+def _about(request: GateRequest, evidence: Evidence) -> Iterator[Unmet]:
     """Whether the evidence is about this prompt, this content, this incumbent, this policy and this
     dataset.
     """
@@ -202,7 +202,7 @@ def _same_policy(evidence: Evidence, policy: Policy) -> bool:
     return used == replace(policy, primary=used.primary) and evidence.primary == policy.primary
 
 
-def _verdict(request: Request, evidence: Evidence) -> Iterator[Unmet]:
+def _verdict(request: GateRequest, evidence: Evidence) -> Iterator[Unmet]:
     if evidence.decision == "promote":
         return
     checks = [
@@ -220,7 +220,7 @@ def _verdict(request: Request, evidence: Evidence) -> Iterator[Unmet]:
         yield Unmet(str(reason), _step(steps[index] if index < len(steps) else None, request))
 
 
-def _step(text: object, request: Request) -> str:
+def _step(text: object, request: GateRequest) -> str:
     wording = str(text or "")
     return (
         wording[:1].lower() + wording[1:]
@@ -229,7 +229,7 @@ def _step(text: object, request: Request) -> str:
     )
 
 
-def _numbers(request: Request, evidence: Evidence) -> Iterator[Unmet]:
+def _numbers(request: GateRequest, evidence: Evidence) -> Iterator[Unmet]:
     policy, label = request.policy, request.label
     scores = evidence.scores.get(evidence.primary)
     if scores is None and evidence.classes:  # balanced_accuracy or a recall: of the first scorer

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..dataset.correcting import correct as correction
-from ..dataset.roles import Asked
+from ..dataset.roles import RequestedRoles
 from ..errors import DatasetError
 from ..registry.asked import share_held
 from ..study.promote import ask
@@ -59,7 +59,7 @@ def correct(
             " the project holds it (path=...), or write one: study.dataset.replaced(id,"
             " expected=...).write(path)."
         )
-    roles = data.origin.roles.asked() if data.origin is not None else Asked()
+    roles = data.origin.roles.asked() if data.origin is not None else RequestedRoles()
     key = (data.fingerprint, example_id)
     mine = {example_id: corrected[key]} if key in corrected else {}
     made = correction(target, roles, example, expected, root=root, mine=mine)

@@ -105,7 +105,7 @@ _KNOWN = {
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class RowCheck:
     """A check as it was read. build: the argument with its columns filled -> the rule; golden: it
     is the golden answer.
     """
@@ -200,7 +200,7 @@ def check_checks(examples: Iterable[Example]) -> None:
 
 
 @functools.lru_cache(maxsize=8192)
-def parsed(text: str) -> Check:
+def parsed(text: str) -> RowCheck:
     """A check read from its text. Raises ScorerError, which says what is wrong with it."""
     match = (
         _FORM.fullmatch(text.strip()) if isinstance(text, str) and len(text) <= _LONGEST else None
@@ -236,7 +236,7 @@ def parsed(text: str) -> Check:
 
     columns = has_column(argument)
     fixed = build(None) if takes == "golden" else None if columns else build(argument)
-    return Check(text.strip(), argument, takes == "golden", build, fixed)
+    return RowCheck(text.strip(), argument, takes == "golden", build, fixed)
 
 
 def _called(

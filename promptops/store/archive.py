@@ -18,7 +18,7 @@ from typing import Any
 from ..spool.locks import turn
 from ..spool.plain_file import is_odd
 from ..spool.segment import Segment, read_pieces, segment_name
-from .arrow_rows import Gathered, Keep, named_today
+from .arrow_rows import ArrowRows, Keep, named_today
 from .database import one_at_a_time
 from .links import LINK, own_folder
 from .manifest import (
@@ -253,7 +253,7 @@ def _parts(
     for segment in sealed:
         for piece in read_pieces(segment, 0):
             files.dropped += len(piece.scan.damage)
-            rows = Gathered()
+            rows = ArrowRows()
             rows.add(piece, keep)
             yield from ((table, part) for table, part in rows.tables() if len(part))
             files.dropped += rows.wrong

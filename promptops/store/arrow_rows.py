@@ -16,7 +16,7 @@ from ..spool.segment import Piece
 from .schema import FORMER, TABLES, renamed
 from .segment_records import PACK, encode
 
-__all__ = ["Gathered", "Keep", "arrow_of", "documents_of", "named_today"]
+__all__ = ["ArrowRows", "Keep", "arrow_of", "documents_of", "named_today"]
 
 _SMALL, _TOGETHER = (
     200,
@@ -29,7 +29,7 @@ Keep = Callable[
 ]  # (segment, position, table, JSON row) -> whether the row is kept
 
 
-class Gathered:
+class ArrowRows:
     """The rows of stretches of segments, table by table, in the order in which they were
     recorded.
     """

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import StoreError
 from ..spool.lines import meta_line
 from ..spool.segment import Piece, Segment, read_pieces, segment_name
-from .arrow_rows import Gathered
+from .arrow_rows import ArrowRows
 from .schema import SCHEMA, TABLES
 from .segment_records import encode
 
@@ -136,7 +136,7 @@ def pieces_of(path: Path) -> Iterator[Piece]:
 
 def new_rows(con: Connection, piece: Piece) -> Iterator[tuple[str, Sequence[Mapping[str, object]]]]:
     """(table, rows) of a piece whose keys the store does not have."""
-    taken = Gathered()
+    taken = ArrowRows()
     taken.add(piece)
     for table, rows in taken.tables():
         con.register("fresh", rows)

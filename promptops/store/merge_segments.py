@@ -17,7 +17,7 @@ from typing import Any
 
 from ..spool.segment import SEGMENTS, SUFFIX, Segment, read_pieces, segments
 from .archive import Batch, look, marks_of
-from .arrow_rows import Gathered, Keep
+from .arrow_rows import ArrowRows, Keep
 from .purges import keep_of
 from .recorder import say
 from .schema import TABLES
@@ -95,7 +95,7 @@ def sources_of(folder: Path, own: tuple[str, int, bytes] = ("", 0, b"")) -> Sour
 class _Step:
     """What one transaction will hold."""
 
-    rows: Gathered = field(default_factory=Gathered)
+    rows: ArrowRows = field(default_factory=ArrowRows)
     marks: dict[str, tuple[int, int]] = field(
         default_factory=dict
     )  # segment -> (bytes, damaged records)
@@ -140,7 +140,7 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
         if step.rows.wrong:
             last = next(reversed(step.marks))
             step.marks[last] = (step.marks[last][0], step.marks[last][1] + step.rows.wrong)
-        step.rows = Gathered()  # let go of it before the next is read
+        step.rows = ArrowRows()  # let go of it before the next is read
         new += _commit(con, tables, step.marks)
         tables.clear()
         most -= step.size

@@ -29,7 +29,7 @@ from .shapes import odd
 from .take_in import take_in
 from .team import Team, Tombstone
 from .upkeep import archive_sealed
-from .write_cache import Known
+from .write_cache import WriteCache
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -61,7 +61,7 @@ class Store:
         self._redactor = Redactor(compile=_linear)
         self._spool = Spool(self.folder)
         self.access = Access(self.folder, self._spool, deployments)
-        self._known = Known()
+        self._known = WriteCache()
         self.reuse_imported = False  # whether runs that came in with a file answer equal questions
         self._team: Team | None = None
 

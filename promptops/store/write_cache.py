@@ -14,12 +14,12 @@ from typing import Any
 from .merge_segments import Sources
 from .schema import TABLES
 
-__all__ = ["Known"]
+__all__ = ["WriteCache"]
 
 _KEYS = {name: TABLES[name].key for name in ("datasets", "studies", "versions")}
 
 
-class Known:
+class WriteCache:
     """The keys of those tables' rows that this process recorded, as far as they are certainly still
     there.
     """

@@ -18,14 +18,22 @@ from .queries.judge_verdicts import beside_labels
 if TYPE_CHECKING:
     from ..store import Store
 
-__all__ = ["ENOUGH", "MODERATE", "Labelled", "calibrated", "grade", "is_calibrated", "labelled"]
+__all__ = [
+    "ENOUGH",
+    "MODERATE",
+    "LabelledAnswers",
+    "calibrated",
+    "grade",
+    "is_calibrated",
+    "labelled",
+]
 
 ENOUGH = 30  # labelled answers
 MODERATE = 0.4  # Cohen's kappa from which agreement is called moderate (Landis and Koch 1977)
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledAnswers:
     """Answers that the judge and people both judged. judge, human: 0 to 1, in the order of runs."""
 
     runs: tuple[str, ...]
@@ -37,15 +45,17 @@ class Labelled:
         return len(self.runs)
 
 
-def labelled(store: Store, name: str, scorer_version: str, study: str | None = None) -> Labelled:
+def labelled(
+    store: Store, name: str, scorer_version: str, study: str | None = None
+) -> LabelledAnswers:
     """The labels of people and of one version of a judge on the same answers, in one study or in
     all of them.
     """
     rows = beside_labels(store, name, scorer_version, study)
     return (
-        Labelled(*(tuple(column) for column in zip(*rows, strict=True)))
+        LabelledAnswers(*(tuple(column) for column in zip(*rows, strict=True)))
         if rows
-        else Labelled((), (), ())
+        else LabelledAnswers((), (), ())
     )
 
 

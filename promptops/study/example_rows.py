@@ -16,9 +16,9 @@ __all__ = [
     "SHORT",
     "GridCell",
     "Filter",
-    "Judgement",
+    "RecordedScore",
     "Page",
-    "Row",
+    "ExampleRow",
     "Side",
     "SideBySide",
 ]
@@ -56,7 +56,7 @@ class GridCell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ExampleRow:
     """One example of a page. new, old: mean outcome over repeats, None if unscored; outputs and
     the golden answer are cut to SHORT characters; cells: one per version, the baseline first and
     the candidate last.
@@ -84,14 +84,14 @@ class Page:
     lets through; all: rows there are.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[ExampleRow, ...]
     first: int
     total: int
     all: int
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class RecordedScore:
     """One score of a run, as it was recorded."""
 
     scorer: str
@@ -117,7 +117,7 @@ class Side:
     tokens_out: int | None
     attempts: int
     request: tuple[tuple[str, str], ...]
-    scores: tuple[Judgement, ...] = ()
+    scores: tuple[RecordedScore, ...] = ()
     tries: tuple[Attempt, ...] = ()
 
 

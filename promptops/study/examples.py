@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any
 from ..dataset import Example
 from ..errors import StudyError
 from ..markup import without_data
-from .example_rows import KINDS, LONG, SHORT, Filter, Judgement, Page, Row, Side, SideBySide
+from .example_rows import (
+    KINDS,
+    LONG,
+    SHORT,
+    ExampleRow,
+    Filter,
+    Page,
+    RecordedScore,
+    Side,
+    SideBySide,
+)
 from .queries import example_answers as answers
 from .queries.example_grid import golden_answers, grid_of, in_order
 from .queries.recorded_runs import attempts_of
@@ -27,7 +37,16 @@ if TYPE_CHECKING:
     from .recorded_study import RecordedStudy
     from .study_record import ArmRecord
 
-__all__ = ["KINDS", "Examples", "Filter", "Judgement", "Page", "Row", "Side", "SideBySide"]
+__all__ = [
+    "KINDS",
+    "Examples",
+    "Filter",
+    "RecordedScore",
+    "Page",
+    "ExampleRow",
+    "Side",
+    "SideBySide",
+]
 
 
 @dataclass(slots=True)
@@ -78,7 +97,7 @@ class Examples:
             part[name].tolist() for name in ("new", "old", "new_failure", "old_failure")
         ]
         rows = tuple(
-            Row(
+            ExampleRow(
                 name,
                 _known(new),
                 _known(old),
@@ -234,20 +253,22 @@ class Examples:
             for name, document in found.items()
         }
 
-    def _scores(self, runs: Sequence[str], prints: set[str]) -> dict[str, list[Judgement]]:
+    def _scores(self, runs: Sequence[str], prints: set[str]) -> dict[str, list[RecordedScore]]:
         own = {str(scorer.version) for scorer in self._study.record.scorers}
-        out: dict[str, list[Judgement]] = {}
+        out: dict[str, list[RecordedScore]] = {}
         for run, name, value, passed, reason, unscored in answers.judgements_of(
             self._store, runs, prints, own
         ):
-            out.setdefault(run, []).append(Judgement(name, value, passed, unscored or reason or ""))
+            out.setdefault(run, []).append(
+                RecordedScore(name, value, passed, unscored or reason or "")
+            )
         return out
 
     def _side(
         self,
         arm: ArmRecord | None,
         found: Mapping[str, Any],
-        scores: Mapping[str, list[Judgement]],
+        scores: Mapping[str, list[RecordedScore]],
     ) -> Side | None:
         if arm is None or arm.version not in found:
             return None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import Arm, Outcomes
 from ..analysis.compare import ComparisonContext
-from ..analysis.tried import Judgement, Tried
+from ..analysis.tried import Tried, TriedCandidate
 from .queries.judged_before import (
     digest_of,
     pooled_outcomes,
@@ -110,16 +110,16 @@ def tried_ahead(
         if both[0] and both[1]:  # every answer is there: the same runs are the same judgement
             digest = f"{digest_of(store, both[0]) ^ digest_of(store, both[1]):016x}"
         named = _named(record, primary)
-        found.append(Judgement("ahead", order, version, len(asked.prints), digest, named))
+        found.append(TriedCandidate("ahead", order, version, len(asked.prints), digest, named))
     return Tried(tuple(found), candidate)
 
 
-def _judged(rows: Sequence[tuple[str, str, str, int, int]], baseline: str) -> list[Judgement]:
+def _judged(rows: Sequence[tuple[str, str, str, int, int]], baseline: str) -> list[TriedCandidate]:
     """A judgement of every version but the baseline, of rows that studies have."""
     order = {id_: place for place, id_ in enumerate(dict.fromkeys(row[0] for row in rows))}
     digests = {(row[0], row[2]): int(row[4] or 0) for row in rows}
     return [
-        Judgement(
+        TriedCandidate(
             id_,
             order[id_],
             version,

@@ -30,7 +30,7 @@ from .grounds import grounds_of, labels_in
 from .other_model import other_models
 from .queries.studies import newest_holding
 from .recorded_study import RecordedStudy, find_study
-from .refusals import Request, keep_refusal, measured_at, outgrown, spend, spent, standing
+from .refusals import PromotionRequest, keep_refusal, measured_at, outgrown, spend, spent, standing
 from .saved import Saved, as_saved
 from .searched import unshown
 from .split_wear import keep_verdict
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ..registry.deployment import Deployment as Entry
     from .project import Project
 
-__all__ = ["Asked", "Promoted", "ask", "evidence_of", "promote", "rollback"]
+__all__ = ["PromotionBasis", "Promoted", "ask", "evidence_of", "promote", "rollback"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def promote(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PromotionBasis:
     """What a promotion rests on, before the gate is asked.
 
     refused_before: the earlier refusal that still applies, "" without one; spent: why its override
@@ -151,7 +151,7 @@ class Asked:
         confirmation of a search does not carry its winner.
     """
 
-    request: Request
+    request: PromotionRequest
     verdict: Verdict | None = None
     refused_before: str = ""
     spent: str = ""
@@ -185,7 +185,7 @@ def ask(
     word: str = "",
     percent: float | None = None,
     force: bool = False,
-) -> Asked:
+) -> PromotionBasis:
     """The evidence of the study, else of the newest that fits, the policy's verdict on it, and the
     earlier refusal that still applies.
 
@@ -193,7 +193,9 @@ def ask(
         emergency door opens under fault.
     """
     saved = as_saved(version)
-    bare = Request(saved, env, study.id if study is not None else None, None, None, word, percent)
+    bare = PromotionRequest(
+        saved, env, study.id if study is not None else None, None, None, word, percent
+    )
     try:
         serving = project.registry.serving(saved.prompt, env)
         grounds = _study(project, saved, env, study, serving, waits=not force)
@@ -210,12 +212,12 @@ def ask(
         if grounds is not None and serving is None and not word:
             lacking = unshown(grounds, saved, project.registry.policy(saved.prompt))
         refused, used = standing(project, request), spent(project, saved, env, word)
-        return Asked(request, verdict, refused, used, unshown=lacking)
+        return PromotionBasis(request, verdict, refused, used, unshown=lacking)
     except Exception as error:
         if not force:
             raise
         text = str(error) or type(error).__name__
-        return Asked(bare, fault=f"The evidence could not be made: {text}")
+        return PromotionBasis(bare, fault=f"The evidence could not be made: {text}")
 
 
 def evidence_of(

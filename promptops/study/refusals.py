@@ -22,11 +22,19 @@ if TYPE_CHECKING:
     from .recorded_study import RecordedStudy
     from .saved import Saved
 
-__all__ = ["Request", "keep_refusal", "measured_at", "outgrown", "spend", "spent", "standing"]
+__all__ = [
+    "PromotionRequest",
+    "keep_refusal",
+    "measured_at",
+    "outgrown",
+    "spend",
+    "spent",
+    "standing",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PromotionRequest:
     """A promotion that is asked for. named: the id of the study that was given, None if the
     newest is meant; study: the one it rests on; word: the override, else the reason of a forced
     promotion.
@@ -54,7 +62,7 @@ class Request:
         }
 
 
-def standing(project: Project, request: Request) -> str:
+def standing(project: Project, request: PromotionRequest) -> str:
     """The earlier refusal that still applies to a request, as a sentence with its next step, or
     "".
     """
@@ -83,7 +91,7 @@ def standing(project: Project, request: Request) -> str:
 
 
 def keep_refusal(
-    project: Project, request: Request, wording: str, *, gate: bool, refused_before: bool
+    project: Project, request: PromotionRequest, wording: str, *, gate: bool, refused_before: bool
 ) -> None:
     """Record a refusal, once while it applies. gate: whether the gate spoke, whose answer holds for
     a canary and for everyone.
@@ -122,7 +130,7 @@ def spent(project: Project, saved: Saved, env: str, word: str) -> str:
     )
 
 
-def measured_at(project: Project, request: Request) -> Any:
+def measured_at(project: Project, request: PromotionRequest) -> Any:
     """When the newest answer or score of the versions in question came, in the study it rests on,
     else in any; None without one.
     """

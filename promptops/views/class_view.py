@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..analysis import words
 from ..analysis.classes import OTHER
 from ..markup import esc
-from .grid import Column, grid
+from .grid import GridColumn, grid
 
 if TYPE_CHECKING:
     from ..analysis.classes import Classes, ClassFigures
@@ -39,10 +39,10 @@ def classes_html(comparison: Comparison) -> str:
 def _figures(found: Classes, arms: list[str]) -> str:
     """A row per label: how often it is golden, then recall, precision and F1 of each arm."""
     by_place = {(row.arm, row.label): row for row in found.rows}
-    columns: list[Column | str] = ["label", Column("golden", number=True)]
+    columns: list[GridColumn | str] = ["label", GridColumn("golden", number=True)]
     for arm in arms:
         for name in ("recall", "precision", "F1"):
-            columns.append(Column(f"{name}, {arm}", number=True))
+            columns.append(GridColumn(f"{name}, {arm}", number=True))
     rows = []
     for label in found.labels[:_SHOWN]:
         mine = [by_place[arm, label] for arm in arms]
@@ -69,7 +69,7 @@ def _confusion(found: Classes, arm: str) -> str:
     names = list(found.labels[:_SHOWN])
     rest = _REST if len(found.labels) > _SHOWN else ""
     answers = [*names, *([rest] if rest else []), OTHER]
-    columns = [Column(f"golden, {arm}"), *(Column(name, number=True) for name in answers)]
+    columns = [GridColumn(f"golden, {arm}"), *(GridColumn(name, number=True) for name in answers)]
     lines = [(name, [name]) for name in names]
     if rest:
         lines.append((rest, list(found.labels[_SHOWN:])))

@@ -23,7 +23,7 @@ __all__ = ["forest", "forest_rows"]
 _AXIS = "percentage points (cost, latency, tokens: percent saved), 90 % interval"
 
 
-def forest_rows(comparison: Comparison) -> list[svg.Row]:
+def forest_rows(comparison: Comparison) -> list[svg.ForestRow]:
     """One row per measure, the primary first; a cost, latency or token measure only if a
     guardrail names it.
     """
@@ -45,7 +45,7 @@ def forest_rows(comparison: Comparison) -> list[svg.Row]:
         name = f"{figures.name} (% saved)" if figures.name in MEASURES else figures.name
         text = f"{words.signed(figures.gain * scale)} ({words.interval(low, high, scale=1)})"
         rows.append(
-            svg.Row(
+            svg.ForestRow(
                 name,
                 figures.gain * scale,
                 low,

@@ -11,7 +11,7 @@ from ..analysis import words
 from ..analysis.arms import MEASURES
 from ..markup import esc
 from .answer_card import cost_per_thousand
-from .grid import Column, breaking, grid
+from .grid import GridColumn, breaking, grid
 from .theme import BAD, GOOD, chip, label_colour
 
 if TYPE_CHECKING:
@@ -34,15 +34,15 @@ def comparison_table(comparison: Comparison) -> str:
     """
     arms = (comparison.baseline, comparison.candidate)
     heads = [
-        Column(arm.label, number=True, shown=chip(arm.label, label_colour(arm.label, place)))
+        GridColumn(arm.label, number=True, shown=chip(arm.label, label_colour(arm.label, place)))
         for place, arm in enumerate(arms)
     ]
     names = ("difference (90 % interval)", "improved : regressed", "p (one-sided)")
     more = ("detectable (80 % power)", "n")
-    columns: list[Column | str] = [
+    columns: list[GridColumn | str] = [
         "metric",
         *heads,
-        *(Column(name, number=True) for name in (*names, *more)),
+        *(GridColumn(name, number=True) for name in (*names, *more)),
     ]
     rows = [_line(comparison, figures) for figures in comparison.differences]
     return grid(

@@ -144,7 +144,7 @@ def _by_tag(comparison: Comparison) -> str:
         return ""
     chosen = rows if len(rows) <= _SLICES else [*rows[: _SLICES // 2], *rows[-_SLICES // 2 :]]
     lines = [
-        svg.Row(
+        svg.ForestRow(
             row.name,
             100 * row.gain,
             _hundred(row.low),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis import words
 from ..markup import esc, shorten, without_data
 from ..version.diff import words as word_diff
-from .grid import Column, breaking, grid, short
+from .grid import GridColumn, breaking, grid, short
 from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour, in_text
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _side(side: Side, shown: str, study: Study) -> str:
 
 def _scores(side: Side) -> str:
     """What each scorer says; reasons have a column where any has one."""
-    columns: list[Column | str] = ["scorer", Column("score", number=True), "reason"]
+    columns: list[GridColumn | str] = ["scorer", GridColumn("score", number=True), "reason"]
     rows = [
         (
             breaking(score.scorer),
@@ -160,11 +160,11 @@ def _tries(side: Side) -> str:
         )
         for each in side.tries
     ]
-    columns: list[Column | str] = [
+    columns: list[GridColumn | str] = [
         "attempt",
         "outcome",
-        Column("took", number=True),
-        Column("cost", number=True),
+        GridColumn("took", number=True),
+        GridColumn("cost", number=True),
         "detail",
     ]
     return grid(columns, rows, caption=f"attempts of {side.label}")

@@ -15,7 +15,7 @@ from ..monitor.drift_file import MonitorFile, Series, every
 from ..monitor.drift_rows import alarm_rows
 from ..monitor.watch import thresholds
 from . import svg
-from .grid import Column, breaking, grid, short
+from .grid import GridColumn, breaking, grid, short
 from .theme import BAD, GOOD, NEUTRAL, PALETTE, UNSURE, in_text, page, style_figure
 from .time_picture import Frame, dot, line, words
 
@@ -162,11 +162,11 @@ def _alarms(file: MonitorFile) -> str:
     ]
     if not rows:
         return "<p class='dim'>No alarm.</p>"
-    columns: list[Column | str] = [
+    columns: list[GridColumn | str] = [
         "alarm",
         "scorer",
         "since",
-        Column("mean", number=True),
+        GridColumn("mean", number=True),
         "cause",
         "state",
     ]

@@ -12,7 +12,7 @@ from .theme import BAD, GOOD, UNSURE, in_text, page
 if TYPE_CHECKING:
     from ..dataset.correcting import Correction
     from ..study.example_rows import GridCell
-    from ..study.examples import Examples, Page, Row
+    from ..study.examples import ExampleRow, Examples, Page
 
 __all__ = ["diff_html", "golden_text", "read_golden", "table_html"]
 _AROUND = 200  # characters of a changed line that are shown on either side of the change
@@ -54,7 +54,7 @@ def table_html(found: Page, at: int, examples: Examples) -> str:
     )
 
 
-def _row(row: Row, place: int, *, selected: bool, golden: bool, paired: bool) -> str:
+def _row(row: ExampleRow, place: int, *, selected: bool, golden: bool, paired: bool) -> str:
     cells = f"<td class='po-cut'>{esc(shorten(row.expected, 60))}</td>" if golden else ""
     cells += "".join(_answer(cell) for cell in row.cells)
     if paired:

@@ -21,7 +21,7 @@ from .theme import page
 if TYPE_CHECKING:
     from ..dataset.correcting import Correction
     from ..lab.study import Study
-    from ..study.examples import Examples, Row
+    from ..study.examples import ExampleRow, Examples
 
 __all__ = ["ExamplesView", "table_html"]
 
@@ -56,7 +56,7 @@ class ExamplesView(View):
         self.study, self.writes = study, writes
         self.examples = examples or study.review.examples()
         self.first, self.at, self.help, self.message = 0, 0, False, ""
-        self.rows: tuple[Row, ...] = ()
+        self.rows: tuple[ExampleRow, ...] = ()
         wide: dict[str, Any] = {"layout": widgets.Layout(width="auto")}
         self.kind = widgets.Dropdown(
             options=_KINDS,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ..markup import esc
 
-__all__ = ["Column", "breaking", "grid", "measures", "short"]
+__all__ = ["GridColumn", "breaking", "grid", "measures", "short"]
 
 _ABREAST = 6  # versions side by side: what 640 pixels hold with an interval each
 _WORD = 22  # characters that a cell keeps on one line
@@ -23,7 +23,7 @@ _SIGNS = re.compile(r"[_(),.:/=>]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class GridColumn:
     """One column. name: text; number: aligned by its digits; shown: safe markup in the place of the
     name.
     """
@@ -50,7 +50,7 @@ def short(text: str) -> str:
 
 
 def grid(
-    columns: Sequence[Column | str],
+    columns: Sequence[GridColumn | str],
     rows: Sequence[Sequence[str]],
     *,
     caption: str = "",
@@ -63,7 +63,7 @@ def grid(
         caption: text for those who cannot see it.
         wide: whether it takes the whole width.
     """
-    named = [Column(column) if isinstance(column, str) else column for column in columns]
+    named = [GridColumn(column) if isinstance(column, str) else column for column in columns]
     head = "".join(
         f"<th scope='col'{_NUM if column.number else ''}>{column.shown or esc(column.name)}</th>"
         for column in named
@@ -83,7 +83,7 @@ def grid(
 
 
 def measures(
-    versions: Sequence[Column], rows: Sequence[tuple[str, Sequence[str]]], *, caption: str = ""
+    versions: Sequence[GridColumn], rows: Sequence[tuple[str, Sequence[str]]], *, caption: str = ""
 ) -> str:
     """A row per measure, a column per version, some versions at a time. rows: (name as safe
     markup, a cell of safe markup a version).

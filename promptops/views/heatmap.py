@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc
-from .grid import Column, breaking, grid
+from .grid import GridColumn, breaking, grid
 from .theme import BAD, GOOD, NEUTRAL
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def heatmap(comparison: Comparison) -> str:
         "Percentage points by tag and scorer, exploratory; * marks a false discovery rate of 10 %."
     )
     table = grid(
-        ["tag", *(Column(name, number=True, shown=breaking(name)) for name in names)],
+        ["tag", *(GridColumn(name, number=True, shown=breaking(name)) for name in names)],
         rows,
         caption=title,
     )

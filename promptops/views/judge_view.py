@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..markup import esc
-from .grid import Column, grid
+from .grid import GridColumn, grid
 from .svg import Bar, strip
 from .theme import BAD, GOOD, NEUTRAL, UNSURE, in_text, page
 
@@ -239,10 +239,10 @@ def html(report: JudgeReport) -> str:
         )
         for name, value, low, high, n, text in figures
     ]
-    columns: list[Column | str] = [
+    columns: list[GridColumn | str] = [
         "figure",
-        Column("value", number=True),
-        Column("n", number=True),
+        GridColumn("value", number=True),
+        GridColumn("n", number=True),
         "what it says",
     ]
     table = grid(columns, lines, caption=f"everything that was measured of {report.name}")
@@ -268,9 +268,9 @@ def _confusion(report: JudgeReport) -> str:
         else {0.0: "fail", 0.5: "partly", 1.0: "pass"}
     )
     answers = [names[answer] for answer in report.kappa.answers]
-    columns: list[Column | str] = [
+    columns: list[GridColumn | str] = [
         "",
-        *(Column(f"people: {answer}", number=True) for answer in answers),
+        *(GridColumn(f"people: {answer}", number=True) for answer in answers),
     ]
     rows = [
         (f"judge: {esc(answer)}", *(f"{count:,}" for count in counts))

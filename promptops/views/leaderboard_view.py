@@ -12,7 +12,7 @@ from ..analysis import words
 from ..markup import esc
 from . import svg
 from .figures import priced
-from .grid import Column, breaking, grid, measures
+from .grid import GridColumn, breaking, grid, measures
 from .theme import BAD, GOOD, NEUTRAL, chip, in_text, label_colour, page
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ def _beside(left: str, right: str) -> str:
 
 def _table(board: Leaderboard, tints: dict[str, str]) -> str:
     """The ranking with cost and latency; below it what the other scorers say of each."""
-    columns: list[Column | str] = [
+    columns: list[GridColumn | str] = [
         "version",
-        Column("rank", number=True),
-        Column(board.primary, number=True, shown=breaking(board.primary)),
-        Column("cost per example", number=True),
-        Column("latency", number=True),
-        Column("n", number=True),
+        GridColumn("rank", number=True),
+        GridColumn(board.primary, number=True, shown=breaking(board.primary)),
+        GridColumn("cost per example", number=True),
+        GridColumn("latency", number=True),
+        GridColumn("n", number=True),
     ]
     ranking = grid(
         columns,
@@ -76,7 +76,8 @@ def _table(board: Leaderboard, tints: dict[str, str]) -> str:
     if not others:
         return ranking
     versions = [
-        Column(s.label, number=True, shown=chip(s.label, tints[s.label])) for s in board.standings
+        GridColumn(s.label, number=True, shown=chip(s.label, tints[s.label]))
+        for s in board.standings
     ]
     lines = [
         (breaking(name), [_other(standing, name) for standing in board.standings])
@@ -135,9 +136,9 @@ def _duels(board: Leaderboard) -> str:
             )
         )
     numbers = ("difference (90 % interval)", "improved : regressed", "p, Holm-adjusted")
-    columns: list[Column | str] = [
+    columns: list[GridColumn | str] = [
         "pair",
-        *(Column(name, number=True) for name in numbers),
+        *(GridColumn(name, number=True) for name in numbers),
         "on all pairs together",
     ]
     return f"<h3>Which differences are shown</h3>{grid(columns, rows, caption='pairs of versions')}"

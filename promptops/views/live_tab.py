@@ -16,7 +16,7 @@ from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from ..monitor.queries.live_listing import live_count
 from .display import View, fitting
-from .grid import Column, grid
+from .grid import GridColumn, grid
 from .live_calls import html as versions_html
 from .theme import GOOD, in_text, page
 
@@ -185,7 +185,7 @@ class LiveTab(View):
             )
             for row in self.rows[:20]
         ]
-        heads: list[Column | str] = [
+        heads: list[GridColumn | str] = [
             "called at",
             "what went wrong",
             "input",

@@ -16,7 +16,7 @@ from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from . import svg
 from .display import Shown, View, fitting
-from .grid import Column, grid
+from .grid import GridColumn, grid
 from .theme import BAD, GOOD, NEUTRAL, UNSURE, colour, in_text, page
 
 if TYPE_CHECKING:
@@ -182,8 +182,8 @@ def _front(face: Optimization) -> str:
         for each in face.front
         if each.score is not None and each.tokens is not None
     ]
-    on_val, tokens = Column("on val", number=True), Column("tokens", number=True)
-    columns: list[Column | str] = ["candidate", on_val, tokens, "how"]
+    on_val, tokens = GridColumn("on val", number=True), GridColumn("tokens", number=True)
+    columns: list[GridColumn | str] = ["candidate", on_val, tokens, "how"]
     return svg.scatter(
         sorted(points, key=lambda point: not point.front)[:_BARS],
         title="quality against tokens",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..markup import esc
-from .grid import Column, grid, short
+from .grid import GridColumn, grid, short
 from .theme import chip, colour, page
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _prompts(project: Project) -> str:
             ),
         )
     return grid(
-        ["prompt", Column("versions", number=True), "serves"],
+        ["prompt", GridColumn("versions", number=True), "serves"],
         rows,
         caption="prompts and where they serve",
     )
@@ -78,7 +78,7 @@ def studies_html(studies: Studies) -> str:
         )
         for row in frame.itertuples(index=False)
     ]
-    size, runs = Column("versions × examples", number=True), Column("runs", number=True)
+    size, runs = GridColumn("versions × examples", number=True), GridColumn("runs", number=True)
     return page(
         grid(
             ["study", "prompt", size, "dataset", runs, "state", "made (UTC)"],
@@ -102,10 +102,10 @@ def _searches(studies: Studies) -> str:
         )
         for row in frame.itertuples(index=False)
     ]
-    columns: list[Column | str] = [
+    columns: list[GridColumn | str] = [
         "search",
         "prompt",
-        Column("candidates", number=True),
+        GridColumn("candidates", number=True),
         "state",
         "made (UTC)",
     ]

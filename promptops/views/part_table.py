@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..markup import esc
-from .grid import Column, grid
+from .grid import GridColumn, grid
 
 if TYPE_CHECKING:
     from ..analysis.part_gain import PartGain
@@ -26,13 +26,13 @@ def part_table(
         candidate, baseline: the labels of the two versions.
         caption: what the table says, in words.
     """
-    columns: list[Column | str] = [
+    columns: list[GridColumn | str] = [
         part,
-        Column(baseline, number=True),
-        Column(candidate, number=True),
-        Column("difference (90 % interval)", number=True),
-        Column("improved : regressed", number=True),
-        Column("n", number=True),
+        GridColumn(baseline, number=True),
+        GridColumn(candidate, number=True),
+        GridColumn("difference (90 % interval)", number=True),
+        GridColumn("improved : regressed", number=True),
+        GridColumn("n", number=True),
     ]
     rows = [
         [

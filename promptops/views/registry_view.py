@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..markup import esc
-from .grid import Column, grid, short
+from .grid import GridColumn, grid, short
 from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour, in_text, page
 
 if TYPE_CHECKING:
@@ -93,13 +93,13 @@ def history_table(prompt: str, env: str, entries: Sequence[Entry]) -> str:
                 esc(words.duration(entry.duration_s)) if index else "still",
             )
         )
-    columns: list[Column | str] = [
+    columns: list[GridColumn | str] = [
         "version",
         "at (UTC)",
         "step",
         "by",
         "reason",
         "evidence",
-        Column("served for", number=True),
+        GridColumn("served for", number=True),
     ]
     return grid(columns, rows, caption=f"deployments of {prompt} in {env}, newest first")

@@ -11,7 +11,7 @@ from ..errors import PromptOpsError
 from ..markup import esc
 from ..monitor.drift_file import MonitorFile, every
 from ..monitor.drift_rows import alarm_rows
-from .grid import Column, grid, short
+from .grid import GridColumn, grid, short
 from .site_frame import aside, link, moment, prompt_file, site_page
 from .site_lists import StudyRow, deployments, studies_table
 from .theme import BAD, GOOD, UNSURE, chip, colour, in_text
@@ -82,7 +82,7 @@ def _serving(project: Project, histories: dict[str, dict[str, list[Deployment]]]
         return "<p class='dim'>No prompt is saved yet.</p>"
     environments = sorted({env for found in histories.values() for env in found})
     abreast = 0 < len(environments) <= _ABREAST
-    columns: list[Column | str] = ["prompt"]
+    columns: list[GridColumn | str] = ["prompt"]
     columns += environments if abreast else ["serves"]
     rows = []
     for name, found in histories.items():

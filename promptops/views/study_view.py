@@ -13,7 +13,7 @@ from ..markup import esc, shorten
 from ..study.queries.call_figures import failures_of
 from ..study.queries.outcomes import commonest_unscored
 from . import svg
-from .grid import Column, breaking, measures
+from .grid import GridColumn, breaking, measures
 from .model_grid_view import of_study
 from .progress_view import line
 from .theme import chip, colour, page
@@ -212,7 +212,8 @@ def _table(study: Study, rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "<p class='dim'>No run is recorded yet. Run the cell again to go on.</p>"
     versions = [
-        Column(row["label"], number=True, shown=chip(row["label"], row["colour"])) for row in rows
+        GridColumn(row["label"], number=True, shown=chip(row["label"], row["colour"]))
+        for row in rows
     ]
     lines = [
         (

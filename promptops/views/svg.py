@@ -38,7 +38,7 @@ __all__ = [
     "WIDTH",
     "Bar",
     "Point",
-    "Row",
+    "ForestRow",
     "disagreement",
     "folded",
     "forest",
@@ -50,7 +50,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ForestRow:
     """One line of a forest plot, in percentage points (or percent): middle, interval, and the
     margin where one is declared.
     """
@@ -92,7 +92,7 @@ class Point:
 
 
 def forest(
-    rows: Sequence[Row], *, title: str, left: str, right: str, unit: str = "percentage points"
+    rows: Sequence[ForestRow], *, title: str, left: str, right: str, unit: str = "percentage points"
 ) -> str:
     """Differences with their intervals around zero; a declared margin is a dashed mark. left,
     right: what the sides mean.
@@ -120,7 +120,7 @@ def forest(
     )
 
 
-def _forest_row(row: Row, x: Callable[[float], float], y: float) -> str:
+def _forest_row(row: ForestRow, x: Callable[[float], float], y: float) -> str:
     sure = row.low is not None and row.high is not None and (row.low > 0 or row.high < 0)
     colour = (GOOD if row.value > 0 else BAD) if sure else UNSURE if row.primary else NEUTRAL
     middle = y + TRACK / 2
@@ -142,7 +142,7 @@ def _forest_row(row: Row, x: Callable[[float], float], y: float) -> str:
 
 def gauge(value: float, low: float, high: float, *, title: str, margin: float | None = None) -> str:
     """One difference with its interval around zero, in percentage points, without words."""
-    row = Row("", value, low, high, margin, primary=True)
+    row = ForestRow("", value, low, high, margin, primary=True)
     ends = [0.0, value, low, high] + ([] if margin is None else [-margin])
     start, end, step = axis_line(min(ends), max(ends))
     start, end = max(start, -100.0), min(end, 100.0)

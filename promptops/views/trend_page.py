@@ -13,7 +13,7 @@ from ..errors import NotDeployed
 from ..markup import esc
 from ..study.over_time import over_time
 from . import svg
-from .grid import Column, grid
+from .grid import GridColumn, grid
 from .theme import FONT, NEUTRAL, ON_DARK, ON_LIGHT, ROOT, STYLE, declared, label_colour
 from .time_picture import Frame, dot, line, words
 
@@ -180,7 +180,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
         for row in reversed(rows)
     ]
     heads = ["at (UTC)", "study", "version", "scorer"]
-    numbers = [Column(name, number=True) for name in ("mean", "95 % interval", "examples")]
+    numbers = [GridColumn(name, number=True) for name in ("mean", "95 % interval", "examples")]
     return grid([*heads, *numbers], cells, caption="Scores per study", wide=True)
 
 

@@ -14,7 +14,7 @@ from promptops.analysis.compare import ComparisonContext, compare
 from promptops.analysis.decide import decide
 from promptops.analysis.first_deployment import decide_first
 from promptops.analysis.recompute import make_evidence, recompute
-from promptops.analysis.tried import Judgement, Tried
+from promptops.analysis.tried import Tried, TriedCandidate
 from promptops.errors import PromptOpsError
 from promptops.evidence import Evidence
 from promptops.policy import Guardrail, Policy
@@ -56,7 +56,7 @@ def bundle() -> dict[str, Any]:
         split="test",
         tested=True,
         labels=GoldenLabels(golden, {"yes": "yes", "no": "no"}, None),
-        tried=Tried((Judgement("s1", 1, "v2" * 16, N, "d", "exact@1"),), "v2" * 16),
+        tried=Tried((TriedCandidate("s1", 1, "v2" * 16, N, "d", "exact@1"),), "v2" * 16),
         weights={id_: 1.0 + i % 3 for i, id_ in enumerate(ids)},
         weighed_by="count",
     )
@@ -123,7 +123,7 @@ def test_a_judgement_left_out_is_found() -> None:
         for name, right in (("v2", 36), ("v1", 30))
     }
     arms = [Arm(name * 16, name, {"exact": Outcomes.of(rows[name])}) for name in rows]
-    twice = tuple(Judgement(f"s{k}", k, "v2" * 16, 40, f"{k}", "exact@1") for k in (1, 2))
+    twice = tuple(TriedCandidate(f"s{k}", k, "v2" * 16, 40, f"{k}", "exact@1") for k in (1, 2))
     grounds = ComparisonContext(prompt="w", study="s2", tried=Tried(twice, "v2" * 16))
     found = compare(*arms, grounds=grounds)
     verdict = decide(found)

@@ -20,7 +20,7 @@ from promptops.analysis.decide import decide
 from promptops.analysis.finalists import decide_many
 from promptops.analysis.recompute import make_evidence, recompute
 from promptops.analysis.task_checks import claim, judged_tasks
-from promptops.analysis.tried import Judgement, Tried
+from promptops.analysis.tried import Tried, TriedCandidate
 from promptops.errors import StatisticsError, VersionError
 from promptops.evidence import Evidence
 from promptops.policy import Policy
@@ -142,7 +142,7 @@ def test_looks_and_further_judgements_need_more_than_t() -> None:
     """A look before the end settles nothing; a pair judged again needs its e-value over tasks."""
     assert decide(tagged(EVERY), OVER_TASKS, peeking=True).decision == "inconclusive"
     again = Tried(
-        tuple(Judgement(f"s{k}", k, "v2", 240, f"d{k}", "exact@1") for k in range(2)), "v2"
+        tuple(TriedCandidate(f"s{k}", k, "v2", 240, f"d{k}", "exact@1") for k in range(2)), "v2"
     )
     verdict = decide(tagged(EVERY, tried=again), OVER_TASKS)
     assert verdict.decision == "inconclusive"

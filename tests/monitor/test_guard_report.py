@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from promptops.errors import RegistryError
-from promptops.monitor.guard import Limits, LiveOutcome, end_canary, guard
+from promptops.monitor.guard import GuardLimits, LiveOutcome, end_canary, guard
 from promptops.study.project import Project
 from promptops.version import PromptVersion
 
@@ -69,7 +69,7 @@ def calls(
 
 
 def test_equal_arms_go_on_and_the_report_says_what_it_has_seen(serving: Project) -> None:
-    found = guard(serving, "triage", "prod", calls(serving, (0.9, 1), (0.9, 1)), Limits())
+    found = guard(serving, "triage", "prod", calls(serving, (0.9, 1), (0.9, 1)), GuardLimits())
     assert (found.decision, found.exit_code) == ("keep", 0)
     head, seen, quality, failures = found.lines()
     assert "v2 goes on" in head
@@ -81,62 +81,62 @@ def test_equal_arms_go_on_and_the_report_says_what_it_has_seen(serving: Project)
 def test_a_canary_of_worse_quality_is_ended_with_its_reason_in_the_history(
     serving: Project,
 ) -> None:
-    found = guard(serving, "triage", "prod", calls(serving, (0.5, 1), (0.9, 1)), Limits())
+    found = guard(serving, "triage", "prod", calls(serving, (0.5, 1), (0.9, 1)), GuardLimits())
     assert (found.decision, found.exit_code) == ("abort", 1)
     assert "everyone in prod gets v1 again" in end_canary(serving, found)
     last = serving.registry.history("triage", "prod")[-1]
     assert (last.kind, last.number, last.canary) == ("rollback", 1, None)
     assert last.reason.startswith("guard: worse on quality (evidence ")
-    again = guard(serving, "triage", "prod", calls(serving, (0.5, 1), (0.9, 1)), Limits())
+    again = guard(serving, "triage", "prod", calls(serving, (0.5, 1), (0.9, 1)), GuardLimits())
     assert (again.decision, again.exit_code) == ("nothing", 0)
 
 
 def test_failures_alone_abort(serving: Project) -> None:
-    found = guard(serving, "triage", "prod", calls(serving, (0.9, 0.5), (0.9, 1)), Limits())
+    found = guard(serving, "triage", "prod", calls(serving, (0.9, 0.5), (0.9, 1)), GuardLimits())
     assert [each.name for each in found.measures if each.aborts] == ["failures"]
 
 
 def test_latency_is_judged_against_the_calls_before_or_a_limit_of_yours(
     serving: Project,
 ) -> None:
-    few = guard(serving, "triage", "prod", calls(serving, (1, 1), (1, 1)), Limits())
+    few = guard(serving, "triage", "prod", calls(serving, (1, 1), (1, 1)), GuardLimits())
     assert "latency" not in {each.name for each in few.measures}
     before = calls(serving, (1, 1), (1, 1), before=200)
-    found = guard(serving, "triage", "prod", before, Limits())
+    found = guard(serving, "triage", "prod", before, GuardLimits())
     assert found.limits.latency_ms == 289
     assert [each.name for each in found.measures if each.aborts] == ["latency"]
-    loose = guard(serving, "triage", "prod", before, Limits(latency_ms=600))
+    loose = guard(serving, "triage", "prod", before, GuardLimits(latency_ms=600))
     assert loose.decision == "keep"
 
 
 def test_without_keys_nothing_is_decided_however_bad_it_looks(serving: Project) -> None:
     worse = calls(serving, (0.1, 0.1), (1, 1), keyed=False)
-    found = guard(serving, "triage", "prod", worse, Limits())
+    found = guard(serving, "triage", "prod", worse, GuardLimits())
     assert (found.decision, found.exit_code) == ("report", 2)
     assert "only 0% of the calls carry a user's key" in found.lines()[0]
     assert found.measures == ()
 
 
 def test_no_call_and_no_canary_are_said(serving: Project) -> None:
-    found = guard(serving, "triage", "prod", [], Limits())
+    found = guard(serving, "triage", "prod", [], GuardLimits())
     assert (found.decision, found.exit_code) == ("report", 2)
     assert "no live call" in found.note
     serving.registry.abort("triage", "prod", author="Ada")
-    gone = guard(serving, "triage", "prod", [], Limits())
+    gone = guard(serving, "triage", "prod", [], GuardLimits())
     assert gone.lines() == ["nothing to guard: no canary of triage runs in prod."]
 
 
 def test_a_widened_canary_is_judged_since_it_began(serving: Project) -> None:
     began = serving.registry.history("triage", "prod")[-1].at
     serving.registry.widen("triage", "prod", 50, author="Ada")
-    found = guard(serving, "triage", "prod", calls(serving, (0.9, 1), (0.9, 1)), Limits())
+    found = guard(serving, "triage", "prod", calls(serving, (0.9, 1), (0.9, 1)), GuardLimits())
     assert found.since == began.removesuffix("Z")
     assert found.percent == 50
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anything")
 def test_where_the_file_cannot_be_written_the_command_is_said(serving: Project) -> None:
-    found = guard(serving, "triage", "prod", calls(serving, (0.5, 1), (0.9, 1)), Limits())
+    found = guard(serving, "triage", "prod", calls(serving, (0.5, 1), (0.9, 1)), GuardLimits())
     folder = Path(serving.registry.path).parent
     folder.chmod(0o500)
     try:
@@ -147,7 +147,7 @@ def test_where_the_file_cannot_be_written_the_command_is_said(serving: Project) 
 
 
 def test_a_canary_that_is_gone_meanwhile_is_said_with_the_command(serving: Project) -> None:
-    found = guard(serving, "triage", "prod", calls(serving, (0.5, 1), (0.9, 1)), Limits())
+    found = guard(serving, "triage", "prod", calls(serving, (0.5, 1), (0.9, 1)), GuardLimits())
     serving.registry.abort("triage", "prod", author="Ada")
     with pytest.raises(RegistryError, match="was not ended"):
         end_canary(serving, found)

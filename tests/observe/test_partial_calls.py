@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from google.genai import types
 
-from promptops.observe.answers import Reading
+from promptops.observe.answers import ReplyFields
 from promptops.observe.stream_reading import StreamReading
 from tests.models.test_partial_arguments import MORE, calls_of, chunk, piece, played
 
@@ -48,7 +48,7 @@ STREAMS: dict[str, Chunks] = {
 }
 
 
-def read(chunks: Chunks) -> Reading:
+def read(chunks: Chunks) -> ReplyFields:
     """What a live call's row says of a stream."""
     reading = StreamReading(time.perf_counter())
     for each in chunks:

@@ -14,7 +14,7 @@ from promptops.models.scripted import ScriptedModel
 from promptops.optimize import FewShot, Gepa, Instructions
 from promptops.optimize.halving import cost_of, first_of
 from promptops.optimize.headroom import detectable
-from promptops.optimize.operators import Labelled, definitions, labelled, shorter
+from promptops.optimize.operators import LabelledTexts, definitions, labelled, shorter
 from promptops.optimize.texts import instructions_of, with_demonstrations, with_instructions
 from promptops.optimize.veto import Vetoes, golden_columns
 from promptops.scorers import equals
@@ -129,7 +129,7 @@ TEXTS = {
 
 def test_a_word_counts_against_the_label_that_has_it_next() -> None:
     """Shared by two labels of three it defines neither; its inflected forms count together."""
-    rows = Labelled(TEXTS)
+    rows = LabelledTexts(TEXTS)
     assert definitions(rows, 1).splitlines()[1:] == [
         "- blue: ocean",
         "- green: leaf",
@@ -141,7 +141,7 @@ def test_a_word_counts_against_the_label_that_has_it_next() -> None:
 
 def test_words_of_failed_rows_are_added() -> None:
     """To the label that they were of, behind those that it had."""
-    told = definitions(Labelled(TEXTS), 1, failed={"red": ["charging again lately"]})
+    told = definitions(LabelledTexts(TEXTS), 1, failed={"red": ["charging again lately"]})
     assert told.splitlines()[1:] == ["- blue: ocean", "- green: leaf", "- red: charged, again"]
 
 

@@ -13,7 +13,7 @@ from promptops import PromptVersion
 from promptops.evidence import Evidence
 from promptops.policy import Policy
 from promptops.registry.deployment import Deployment
-from promptops.registry.gate import Request, Unmet, arm, terms, unmet
+from promptops.registry.gate import GateRequest, Unmet, arm, terms, unmet
 from promptops.registry.needs import Need
 
 OLD, NEW = PromptVersion("Old: {{ticket}}"), PromptVersion("New: {{ticket}}")
@@ -43,7 +43,7 @@ def evidence(
     return Evidence(**{**values, **changed})
 
 
-def request(policy: Policy, *, first: bool = False, **changed: Any) -> Request:
+def request(policy: Policy, *, first: bool = False, **changed: Any) -> GateRequest:
     served = Deployment("triage", "prod", 1, "promote", 1, OLD.id, "2026-01-01", "ann", "d1-0")
     values: dict[str, Any] = {
         "prompt": "triage",
@@ -54,7 +54,7 @@ def request(policy: Policy, *, first: bool = False, **changed: Any) -> Request:
         "chain": () if first else (served,),
         "served": {},
     }
-    return Request(**{**values, **changed})
+    return GateRequest(**{**values, **changed})
 
 
 def points(candidate: Scores, baseline: Scores | None, policy: Policy, **changed: Any) -> list[str]:

@@ -25,7 +25,7 @@ from promptops.analysis.compare import compare
 from promptops.analysis.decide import decide
 from promptops.analysis.interaction import interaction
 from promptops.analysis.random_effects import combine
-from promptops.analysis.tried import Judgement, Tried
+from promptops.analysis.tried import Tried, TriedCandidate
 
 SEED = 20261129
 MARGIN = 0.05
@@ -119,7 +119,7 @@ def one_study(rng: np.random.Generator, studies: int, m: int) -> Row:
 
 def needed(order: int) -> float | None:
     """What the candidate of the study `order` (0 first) needs, one candidate per study."""
-    rows = [Judgement(f"s{k}", k, f"c{k}", 100, f"{k}", "exact@1") for k in range(order + 1)]
+    rows = [TriedCandidate(f"s{k}", k, f"c{k}", 100, f"{k}", "exact@1") for k in range(order + 1)]
     return Tried(tuple(rows), f"c{order}").needed(ALPHA)
 
 
@@ -144,7 +144,7 @@ def retries(rng: np.random.Generator, studies: int, times: int = 5) -> Row:
 
     Broken: the fixed test on each set of answers.
     """
-    rows = [Judgement(f"s{k}", k, "b", 100, f"{k}", "exact@1") for k in range(2)]
+    rows = [TriedCandidate(f"s{k}", k, "b", 100, f"{k}", "exact@1") for k in range(2)]
     wanted = Tried(tuple(rows), "b").needed(ALPHA) or 0.0
     n, hits, broken = 100, 0, 0
     for some in np.array_split(np.arange(studies), max(studies // 500, 1)):

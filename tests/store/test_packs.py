@@ -18,7 +18,7 @@ from promptops.errors import StoreError
 from promptops.spool.lines import meta_line, plain_json, record, scan
 from promptops.spool.segment import Piece
 from promptops.store import Store
-from promptops.store.arrow_rows import Gathered
+from promptops.store.arrow_rows import ArrowRows
 from promptops.store.segment_records import PACK, TOGETHER, encode, encode_columns
 
 SHARED = {"scorer": "equals", "scorer_version": "1", "scored_at": "2026-01-01T00:00:00"}
@@ -37,7 +37,7 @@ def score(run: int, **more: Any) -> dict[str, Any]:
 
 def read(data: bytes) -> tuple[list[dict[str, Any]], int, int]:
     """The rows of `scores`, the damaged stretches, and the records that hold none."""
-    gathered = Gathered()
+    gathered = ArrowRows()
     found = scan(data, last=True)
     gathered.add(Piece("s", 0, data, found))
     rows = [

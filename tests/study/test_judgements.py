@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from promptops.analysis.recompute import recompute
-from promptops.analysis.tried import Judgement, Tried
+from promptops.analysis.tried import Tried, TriedCandidate
 from promptops.errors import Refused
 from promptops.evidence import Evidence
 from promptops.lab import Lab
@@ -199,8 +199,8 @@ def test_imports_are_judgements_like_others(make_lab: MakeLab) -> None:
     assert judged(second, "b", "a")[1].times == 2
 
 
-def listed(*entries: tuple[str, int, str, str]) -> tuple[Judgement, ...]:
-    return tuple(Judgement(s, order, c, 100, d, "exact@1") for s, order, c, d in entries)
+def listed(*entries: tuple[str, int, str, str]) -> tuple[TriedCandidate, ...]:
+    return tuple(TriedCandidate(s, order, c, 100, d, "exact@1") for s, order, c, d in entries)
 
 
 @pytest.mark.parametrize(

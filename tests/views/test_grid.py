@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from promptops.views import svg
 from promptops.views.folds import chosen, flip, listed
-from promptops.views.grid import Column, breaking, grid, measures
+from promptops.views.grid import GridColumn, breaking, grid, measures
 
 LONG = "a_measure_with_a_name_that_goes_on_and_on_until_it_is_wider_than_any_column(expected.category)>=0.95"
 
@@ -38,7 +38,7 @@ def test_a_breaking_name_is_the_name(name: str) -> None:
 def test_a_cell_names_its_column_and_data_is_no_markup() -> None:
     """Where the table becomes blocks each value is beside the name of its column."""
     made = grid(
-        ["measure", Column("<b>v1</b>", number=True)],
+        ["measure", GridColumn("<b>v1</b>", number=True)],
         [("x", "1 %"), ("y", "2 %")],
         caption="'><script>",
     )
@@ -53,7 +53,8 @@ def test_a_cell_names_its_column_and_data_is_no_markup() -> None:
 def test_many_versions_go_on_below(n: int, tables: int) -> None:
     """Six abreast; every version and every cell once."""
     made = measures(
-        [Column(f"v{i}", number=True) for i in range(n)], [("m", [f"cell{i}." for i in range(n)])]
+        [GridColumn(f"v{i}", number=True) for i in range(n)],
+        [("m", [f"cell{i}." for i in range(n)])],
     )
     assert made.count("<table") == tables
     assert [made.count(f">cell{i}.<") for i in range(n)] == [1] * n
@@ -64,7 +65,7 @@ def test_a_forest_has_its_names_whole_and_its_numbers_in_words() -> None:
     figure of each row.
     """
     made = svg.forest(
-        [svg.Row(LONG, -3.0, -5.0, -1.0, 2.0, "−3.0 (−5.0 to −1.0)", primary=True)],
+        [svg.ForestRow(LONG, -3.0, -5.0, -1.0, 2.0, "−3.0 (−5.0 to −1.0)", primary=True)],
         title="v2 is worse",
         left="v1",
         right="v2",
@@ -81,7 +82,7 @@ def test_a_forest_has_its_names_whole_and_its_numbers_in_words() -> None:
 def test_differences_of_shares_have_an_axis_of_at_most_a_hundred_points() -> None:
     """From one end of the scale to the other there are 100 points, and the axis says no more."""
     made = svg.forest(
-        [svg.Row("m", 100.0, 98.0, 100.0, None, "")], title="all of them", left="a", right="b"
+        [svg.ForestRow("m", 100.0, 98.0, 100.0, None, "")], title="all of them", left="a", right="b"
     )
     assert ">+100<" in made
     assert ">+120<" not in made

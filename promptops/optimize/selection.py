@@ -14,11 +14,11 @@ from .halving import mean_of
 from .lineage import Candidate, Lineage
 from .task import Task
 
-__all__ = ["Choice", "front_of", "winner_of"]
+__all__ = ["Selection", "front_of", "winner_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Selection:
     """winner: the seed where nothing is better; why: what kept the leader out, "" if nothing
     did.
     """
@@ -27,7 +27,7 @@ class Choice:
     why: str = ""
 
 
-def winner_of(lineage: Lineage, task: Task, goal: Literal["better", "cheaper"]) -> Choice:
+def winner_of(lineage: Lineage, task: Task, goal: Literal["better", "cheaper"]) -> Selection:
     """The best so far by the goal; ties go to the seed, then to the cheaper, then to the first."""
     seed = lineage.candidates[task.seed.id]
     known = {result.example.id: result for result in task.on_val(task.seed)}
@@ -47,9 +47,9 @@ def winner_of(lineage: Lineage, task: Task, goal: Literal["better", "cheaper"]) 
     for _, candidate, beside in good:
         lost = broken(beside, task.on_val(candidate.version))
         if not lost:
-            return Choice(candidate, why)
+            return Selection(candidate, why)
         why = why or f"{candidate.label} leads, and loses on the guardrail {lost}."
-    return Choice(seed, why)
+    return Selection(seed, why)
 
 
 def front_of(lineage: Lineage, task: Task) -> list[Candidate]:
