@@ -54,8 +54,8 @@ CEILINGS = {
     "Any per 1,000 lines": 14.0,
     "lines past 100 characters": 0,
     "files past 350 lines": 0,
-    "functions past 50 lines": 37,
-    "functions past 7 parameters": 17,
+    "functions past 50 lines of code": 25,
+    "functions past 7 parameters": 10,
     "file names in more than one layer": 0,
 }
 
@@ -63,17 +63,39 @@ CEILINGS = {
 def test_what_is_left_over_never_grows(measured: tuple[Any, Any]) -> None:
     """Each figure is at most its ceiling; one that fell below it lowers the ceiling."""
     measure, found = measured
-    listed = measure.functions(found)
     figures = {
         "Any per 1,000 lines": round(measure.any_per_thousand(found), 1),
         "lines past 100 characters": len(measure.wide_lines(found)),
         "files past 350 lines": len(measure.long_files(found)),
-        "functions past 50 lines": sum(f.lines > measure.MAX_FUNCTION for f in listed),
-        "functions past 7 parameters": sum(f.parameters > measure.MAX_PARAMETERS for f in listed),
+        "functions past 50 lines of code": len(measure.long_functions(found)),
+        "functions past 7 parameters": len(measure.many_parameters(found)),
         "file names in more than one layer": len(measure.repeated_names(found)),
     }
     grown = {name: figure for name, figure in figures.items() if figure > CEILINGS[name]}
-    assert not grown, f"past their ceilings: {grown}; see `python tests/structure/measure.py -v`"
+    assert not grown, f"past: {grown}; see `python tests/structure/measure.py --list`"
+    assert measure.idle_exceptions(found) == []
+
+
+def test_a_docstring_is_no_length_and_an_exception_is_named(
+    tmp_path: Path, measured: tuple[Any, Any]
+) -> None:
+    """The measure itself: 51 lines of code count wherever they are, and eight parameters do."""
+    measure, _ = measured
+    package = tmp_path / "promptops"
+    package.mkdir()
+    body = "    x = 1\n" * 49
+    (package / "a.py").write_text(
+        f'def f():\n    """One\n    two.\n    """\n{body}'
+        f"def g():\n{body}    return x\n"
+        "class C:\n    async def h(self, a, b, c, d, e, f, /, g, *, h):\n        pass\n"
+        "    def fine(self, a, b, c, d, e, f, g):\n        pass\n"
+    )
+    found = measure.modules(package)
+    assert [str(f) for f in measure.long_functions(found)] == [
+        "promptops.a:54 g: 51 lines, 0 parameters"
+    ]
+    assert [f.place for f in measure.many_parameters(found)] == ["promptops.a:h"]
+    assert measure.idle_exceptions(found) == sorted(measure.PUBLIC_SIGNATURES)
 
 
 def test_a_circle_and_a_private_read_are_noticed(tmp_path: Path, measured: tuple[Any, Any]) -> None:
