@@ -22,7 +22,16 @@ from .study_record import ScorerRef
 if TYPE_CHECKING:
     from .design import StudyDesign
 
-__all__ = ["ROWS", "Copies", "Reads", "copies_in_design", "copies_of", "golden_reads", "reads_of"]
+__all__ = [
+    "ROWS",
+    "Copies",
+    "Reads",
+    "ask_differently",
+    "copies_in_design",
+    "copies_of",
+    "golden_reads",
+    "reads_of",
+]
 
 ROWS = "rows"  # weights: each row counts in the means
 
@@ -85,6 +94,20 @@ def golden_reads(names: Sequence[str]) -> Reads:
         return [example.expected, example.checks, [example.inputs.get(name) for name in columns]]
 
     return values
+
+
+def ask_differently(examples: Iterable[Example], reads: Reads) -> bool:
+    """Whether an arm asks two of the examples different questions; it looks no further than the
+    first that differs.
+    """
+    first = None
+    for example in examples:
+        asked = _key(reads(example))
+        if first is None:
+            first = asked
+        elif asked != first:
+            return True
+    return False
 
 
 def copies_of(examples: Iterable[Example], arms: Sequence[Reads], golden: Reads) -> Copies:

@@ -15,7 +15,7 @@ from ..errors import SetupError, StudyError
 from ..models.target import TargetModel
 from ..scorers import Scorer, as_scorer
 from ..scorers.rule import Rule
-from .copies import copies_of, reads_of
+from .copies import ask_differently, reads_of
 from .design import StudyDesign
 from .questions import images_of, question
 from .shown_golden import shown_golden
@@ -107,8 +107,7 @@ def _all_equal(drawn: StudyDesign) -> Iterator[str]:
             continue
         read = [variable.name for variable in arm.version.variables]
         if read or arm.version.takes_history:
-            found = copies_of(drawn.dataset, [reads_of(arm.version)], lambda _: None)
-            if found.distinct > 1:
+            if ask_differently(drawn.dataset, reads_of(arm.version)):
                 continue
             why = f"the columns that it reads ({', '.join(read) or 'history'}) never differ"
         else:
