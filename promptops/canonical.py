@@ -7,22 +7,36 @@ beyond 2^53 - 1, no lone surrogate.
 
 from __future__ import annotations
 
-import re
-from json.encoder import encode_basestring
-
 from .errors import VersionError
+from .late_pattern import late_pattern
+
+try:  # what json.encoder takes, too; importing that would import json's parser and re
+    from _json import encode_basestring
+except ImportError:  # a Python without it
+    from json.encoder import encode_basestring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from typing import Any
 
-__all__ = ["MAX_DEPTH", "MAX_INTEGER", "canonical", "digest", "json_copy", "number", "tagged"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_INTEGER",
+    "canonical",
+    "copied",
+    "digest",
+    "encode_basestring",
+    "json_copy",
+    "number",
+    "tagged",
+]
 
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = (
     200  # deeper JSON is a bomb, not a value; well under the interpreter's own recursion limit
 )
-_ESCAPED = re.compile(r'[\x00-\x1f"\\\ud800-\udfff]')
+_ESCAPED = late_pattern(r'[\x00-\x1f"\\\ud800-\udfff]')
 _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
@@ -47,6 +61,14 @@ def json_copy(value: object, where: str = "$") -> Any:
     """
     canonical(value, where)
     return _copied(value, where)
+
+
+def copied(value: Any) -> Any:
+    """A copy of what `json_copy` gave, without checking it again."""
+    kind = value.__class__
+    if kind is dict:
+        return {name: copied(item) for name, item in value.items()}
+    return [copied(item) for item in value] if kind is list else value
 
 
 def digest(value: object) -> str:

@@ -16,13 +16,9 @@ that every digest stays.
 
 from __future__ import annotations
 
-import json
-import re
-from contextlib import suppress
-from json.encoder import encode_basestring
-
-from ..canonical import number
+from ..canonical import encode_basestring, number
 from ..errors import RegistryCorrupt, RegistryError, VersionError
+from ..late_pattern import late_pattern
 from .json_walk import no_constant, no_duplicates, walked
 
 TYPE_CHECKING = False
@@ -38,7 +34,7 @@ FORM = 2
 MAX_BYTES = (
     256 * 2**20
 )  # far past any registry; a reader must not swallow whatever is in the file's place
-NAME = re.compile(r"[a-z0-9][a-z0-9._/-]{0,127}", re.ASCII)
+NAME = late_pattern(r"[a-z0-9][a-z0-9._/-]{0,127}", ascii_only=True)
 TOP_FIELDS = frozenset({"promptops", "policy", "prompts", "exported"})
 PROMPT_FIELDS = frozenset({"policy", "environments", "versions", "last"})
 ENVIRONMENT_FIELDS = frozenset({"deployments", "earlier"})
@@ -78,6 +74,8 @@ def parse(data: bytes, where: str, keep: Callable[[str, Any], object] | None = N
             f"{where} is {len(data):,} bytes, past the {MAX_BYTES:,} that a registry may have;"
             " check what wrote it."
         )
+    import json  # with `re`: a third of what importing promptops would take
+
     try:
         text = data.removeprefix(b"\xef\xbb\xbf").decode()
         document = (
@@ -107,9 +105,10 @@ def _of_form_2(document: Document) -> Document:
     def holder(value: object) -> Any:
         if not isinstance(value, dict) or "policy" not in value:
             return value
-        with suppress(VersionError):
+        try:
             return {**value, "policy": renamed(value["policy"])}
-        return value
+        except VersionError:
+            return value
 
     prompts = {name: holder(prompt) for name, prompt in document["prompts"].items()}
     return {**holder(document), "promptops": FORM, "prompts": prompts}
@@ -168,6 +167,8 @@ class Rendered:
         return {**_reread(head), "prompts": prompts}
 
     def _read(self, prompt: Document, before: Document) -> Document:
+        import json
+
         known = {id(entry) for entry in before.get("versions", [])}
         versions = []
         for entry in prompt["versions"]:
@@ -197,6 +198,8 @@ _ENTRY = "\n" + 8 * " "  # the path of an entry of a prompt's versions
 def _reread(value: Document) -> Document:
     out: list[str] = []
     _write(value, "\n", out)
+    import json
+
     found: Document = json.loads("".join(out))
     return found
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from json.decoder import JSONDecodeError, JSONDecoder
-
 from ..errors import RegistryCorrupt
+from ..late_pattern import late_pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from json import JSONDecodeError
     from typing import Any
-
-    Document = dict[str, Any]
 
 __all__ = ["no_constant", "no_duplicates", "walked"]
 
@@ -40,15 +37,13 @@ def _twice(key: str) -> RegistryCorrupt:
     )
 
 
-_SPACE = re.compile(r"[ \t\n\r]*")
-_value = JSONDecoder(
-    parse_constant=no_constant, object_pairs_hook=no_duplicates
-).raw_decode  # (text, at) -> value, its end
+_SPACE = late_pattern(r"[ \t\n\r]*")
 
 
-_versions = JSONDecoder(
-    parse_constant=no_constant
-).raw_decode  # most of a large file, read in two thirds of the time
+def _fault(what: str, text: str, at: int) -> JSONDecodeError:
+    from json import JSONDecodeError
+
+    return JSONDecodeError(what, text, at)
 
 
 def walked(text: str, keep: Callable[[str, object], Any]) -> Any:
@@ -57,32 +52,39 @@ def walked(text: str, keep: Callable[[str, object], Any]) -> Any:
     Raises ValueError, or RegistryCorrupt if a key occurs twice outside a version.
     """
 
+    from json import JSONDecoder  # with `re`: a third of what importing promptops would take
+
+    whole = JSONDecoder(parse_constant=no_constant, object_pairs_hook=no_duplicates).raw_decode
+    # most of a large file, read in two thirds of the time
+    versions = JSONDecoder(parse_constant=no_constant).raw_decode
+
+    def entered(at: int, read: Callable[[str, int], tuple[Any, int]]) -> tuple[Any, int]:
+        return _object(text, at, read, whole) if text[at : at + 1] == "{" else whole(text, at)
+
     def part(name: str, at: int) -> tuple[Any, int]:
-        return (_versions if name == "versions" else _value)(text, at)
+        return (versions if name == "versions" else whole)(text, at)
 
     def prompt(name: str, at: int) -> tuple[Any, int]:
-        value, at = _object(text, at, part) if text[at : at + 1] == "{" else _value(text, at)
+        value, at = entered(at, part)
         return keep(name, value), at
 
     def field(name: str, at: int) -> tuple[Any, int]:
-        return (
-            _object(text, at, prompt)
-            if name == "prompts" and text[at : at + 1] == "{"
-            else _value(text, at)
-        )
+        return entered(at, prompt) if name == "prompts" else whole(text, at)
 
-    at = _past_space(text, 0)
-    document, at = _object(text, at, field) if text[at : at + 1] == "{" else _value(text, at)
+    document, at = entered(_past_space(text, 0), field)
     if _past_space(text, at) != len(text):
-        raise JSONDecodeError("Extra data", text, at)
+        raise _fault("Extra data", text, at)
     return document
 
 
 def _object(
-    text: str, at: int, read: Callable[[str, int], tuple[Any, int]]
+    text: str,
+    at: int,
+    read: Callable[[str, int], tuple[Any, int]],
+    decode: Callable[[str, int], tuple[Any, int]],
 ) -> tuple[dict[str, object], int]:
     """The object that opens at `at`, each value as `read(key, where it begins)` gives it, and where
-    it ends.
+    it ends. decode(text, at): the value that begins there, and its end.
     """
     out: dict[str, Any] = {}
     at = _past_space(text, at + 1)
@@ -90,11 +92,11 @@ def _object(
         return out, at + 1
     while True:
         if text[at : at + 1] != '"':
-            raise JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
-        key, at = _value(text, at)
+            raise _fault("Expecting property name enclosed in double quotes", text, at)
+        key, at = decode(text, at)
         at = _past_space(text, at)
         if text[at : at + 1] != ":":
-            raise JSONDecodeError("Expecting ':' delimiter", text, at)
+            raise _fault("Expecting ':' delimiter", text, at)
         if key in out:
             raise _twice(key)
         out[key], at = read(key, _past_space(text, at + 1))
@@ -102,7 +104,7 @@ def _object(
         if text[at : at + 1] == "}":
             return out, at + 1
         if text[at : at + 1] != ",":
-            raise JSONDecodeError("Expecting ',' delimiter", text, at)
+            raise _fault("Expecting ',' delimiter", text, at)
         at = _past_space(text, at + 1)
 
 

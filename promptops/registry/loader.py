@@ -15,7 +15,6 @@ price of the application.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from _thread import RLock
@@ -202,8 +201,10 @@ class Loader:
             self._view = self._view.afresh()
         env = env or os.environ.get("PROMPTOPS_ENV")
         if env:
-            with contextlib.suppress(RegistryNotFound, RegistryCorrupt, UnknownPrompt, NotDeployed):
+            try:
                 self.get(name, env)
+            except (RegistryNotFound, RegistryCorrupt, UnknownPrompt, NotDeployed):
+                return  # what is served later is checked then
 
     @property
     def needs(self) -> tuple[Need, ...]:
@@ -329,12 +330,14 @@ class Loader:
             if view.found.copy is None:
                 view.found.copy = (read_view.saved_copy(self.path),)
             copy = view.found.copy[0]
-            with contextlib.suppress(RegistryError):
-                if copy is not None:
+            if copy is not None:
+                try:
                     built, _ = self._build(copy, name, env)
                     held = built.held(str(error), copy.since or time.monotonic())
                     self._record(view, (name, env), held)
                     return held
+                except RegistryError:
+                    pass  # the copy is no better than the file
         if default is None:
             raise error
         return brought_along(name, env, default, error)

@@ -4,9 +4,7 @@ filled.
 
 from __future__ import annotations
 
-import copy
-
-from ..canonical import json_copy
+from ..canonical import copied, json_copy
 from ..errors import RenderError, TemplateError, VersionError
 from . import renderer
 
@@ -90,9 +88,7 @@ def variable_names(messages: list[Message]) -> list[str]:
 def filled(message: Message, texts: Mapping[str, str]) -> Message:
     """A copy of the message with its content, text parts and image addresses filled."""
     content = message.get("content")
-    out = (
-        dict(message) if isinstance(content, str) and len(message) == 2 else copy.deepcopy(message)
-    )
+    out = dict(message) if isinstance(content, str) and len(message) == 2 else copied(message)
     if isinstance(content, str):
         return {**out, "content": renderer.fill(content, texts)}
     for part, kind in _slots(out.get("content") or []):

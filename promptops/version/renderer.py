@@ -7,10 +7,9 @@ languages must render the same bytes.
 
 from __future__ import annotations
 
-import re
-
 from ..canonical import canonical, number
 from ..errors import RenderError, TemplateError, VersionError
+from ..late_pattern import late_pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ __all__ = ["MAX_TEXT", "TYPES", "fill", "kind_of", "literal", "mismatch", "names
 
 # characters of one message: far past any context window, small enough to refuse a bomb at once
 MAX_TEXT = 2_000_000
-_MARK = re.compile(r"\{\{\{\{|\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}|\{\{", re.ASCII)
+_MARK = late_pattern(r"\{\{\{\{|\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}|\{\{", ascii_only=True)
 TYPES = ("string", "number", "boolean", "object", "list")
 
 

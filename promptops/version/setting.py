@@ -4,8 +4,6 @@ key.
 
 from __future__ import annotations
 
-import re
-
 from ..canonical import json_copy
 from ..errors import VersionError
 
@@ -138,6 +136,8 @@ def unknown_settings(api: str, settings: Mapping[str, object]) -> list[tuple[str
     """(name, the known one that it is most like or "") of each setting that no known provider of
     the form has: most likely a slip, which the provider refuses or ignores.
     """
+    import re  # which loading a prompt does without
+
     known = {*_OF_ALL.split(), *_KNOWN[api].split()}
     folded = {_bare(name): name for name in sorted(known)}
     camel = {re.sub(r"_([a-z])", lambda found: found[1].upper(), name) for name in known}

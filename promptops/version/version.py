@@ -9,9 +9,7 @@ library is imported.
 
 from __future__ import annotations
 
-import copy
-
-from ..canonical import json_copy, tagged
+from ..canonical import copied, json_copy, tagged
 from ..errors import RenderError, VersionError
 from . import renderer
 from .identity import Identity, carried, identified
@@ -146,22 +144,22 @@ class PromptVersion:
     @property
     def template(self) -> list[Message]:
         """The messages as saved, with variables unfilled; a copy."""
-        return copy.deepcopy(self._messages)
+        return copied(self._messages)
 
     @property
     def settings(self) -> dict[str, Any]:
         """The model settings; a copy."""
-        return copy.deepcopy(self._settings)
+        return copied(self._settings)
 
     @property
     def tools(self) -> list[dict[str, Any]]:
         """The tools that the model may call, in the format of chat completions; a copy."""
-        return copy.deepcopy(self._tools)
+        return copied(self._tools)
 
     @property
     def response_format(self) -> dict[str, Any] | None:
         """The response format, in the format of chat completions; a copy, or None."""
-        return copy.deepcopy(self._response_format)
+        return copied(self._response_format)
 
     @property
     def takes_history(self) -> bool:
@@ -170,7 +168,7 @@ class PromptVersion:
 
     def content(self) -> dict[str, Any]:
         """The content that the id hashes: six fields, and `api` unless it is "chat"; a copy."""
-        return copy.deepcopy(self._content())
+        return copied(self._content())
 
     def _content(self) -> dict[str, Any]:
         return {
@@ -189,7 +187,7 @@ class PromptVersion:
         """
         written = [message for message in self._messages if message["role"] != "history"]
         try:
-            self.to_request(copy.deepcopy(written))
+            self.to_request(copied(written))
         except RenderError as error:
             raise VersionError(str(error)) from None
 

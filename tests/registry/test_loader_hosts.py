@@ -139,8 +139,8 @@ def test_no_home_and_an_unknown_uid(path: Path) -> None:
         registry.write_bytes(path.read_bytes())
         registry.chmod(0o644)
         leave = (
-            "import os, difflib, encodings.utf_16_be, hashlib, tempfile, threading,"
-            " promptops.version\nif os.geteuid() == 0: os.setuid(54321)\n"
+            "import os, contextlib, difflib, encodings.utf_16_be, hashlib, json, tempfile,"
+            " threading, promptops.version\nif os.geteuid() == 0: os.setuid(54321)\n"
         )
         assert run(leave + SERVE.format(path=str(registry))).splitlines() == ["1 file One x"]
         assert os.listdir(folder) == ["promptops.json"]

@@ -8,6 +8,7 @@ import gc
 import math
 import os
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -24,26 +25,10 @@ from promptops.registry import chain, document, entry
 from promptops.registry.editor import Editor
 from promptops.registry.read_view import SETTLE_S
 
-WORDS = [
-    "the",
-    "a",
-    "ticket",
-    "answer",
-    "classify",
-    "json",
-    "key",
-    "user",
-    "order",
-    "refund",
-    "please",
-    "never",
-    "mention",
-    "always",
-    "short",
-    "tone",
-    "policy",
-    "{{ticket}}",
-]
+WORDS = (
+    "the a ticket answer classify json key user order refund please never mention always short tone"
+    " policy {{ticket}}"
+).split()
 
 
 def text(dice: random.Random, lines: int = 8) -> str:
@@ -116,6 +101,12 @@ def median(
         act()
         took.append(clock() - started)
     return statistics.median(took)
+
+
+def children_s() -> float:
+    """Seconds of the processor's time that finished child processes took."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def p50_us(act: Callable[[int], object], times: int = 20_000) -> float:
@@ -284,7 +275,7 @@ def test_a_get_costs_little_more_than_a_look_at_the_file(tmp_path: Path) -> None
 @pytest.mark.benchmark
 def test_speed_at_a_thousand_prompts(tmp_path: Path) -> None:
     """G7 at its figures: get p50 <= 3 µs (2.2 x os.stat on a slow machine), first parse <= 60 ms of
-    CPU, import <= 25 ms over bare.
+    CPU, import <= 10 ms of CPU over bare.
     """
     path = tmp_path / "r.json"
     path.write_text(big(1000, 5), encoding="utf-8")
@@ -317,7 +308,9 @@ def test_speed_at_a_thousand_prompts(tmp_path: Path) -> None:
         )
 
     run("import promptops")
-    bare, door = (median(lambda code=code: run(code), 15) for code in ("pass", "import promptops"))
+    bare, door = (
+        median(lambda code=code: run(code), 15, children_s) for code in ("pass", "import promptops")
+    )
     print(
         f"stat {floor:.2f} µs, get {cost:.2f} µs ({cost / floor:.2f} x; {ratio:.2f} x of the"
         f" processor's time), first parse"
@@ -327,7 +320,7 @@ def test_speed_at_a_thousand_prompts(tmp_path: Path) -> None:
     assert cost <= max(3.0, 2.2 * floor)
     assert ratio <= 1.6
     assert parse <= 0.06
-    assert door - bare <= 0.025
+    assert door - bare <= 0.010
 
 
 @pytest.mark.benchmark
