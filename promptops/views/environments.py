@@ -14,6 +14,7 @@ from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from ..review.review import gate_says
+from .controls import button, choice, field, react, sized, wrapping
 from .display import View, fitting
 from .grid import grid, short
 from .registry_view import history_html
@@ -40,67 +41,59 @@ class EnvironmentsView(View):
 
         self.lab, self.writes, self.message = lab, writes, ""
         self._asked = ""
-        names = list(lab.project.registry.names())
-        self.prompt = _choice("prompt", names or [""], prompt or None, "300px")
+        chosen, steps = self._chosen(prompt), self._steps()
+        self.view, self.status = widgets.HTML(), widgets.HTML()
+        self.box = widgets.VBox(
+            [wrapping(*chosen), self.status, self.view, *(steps if writes else [])]
+        )
+        self._of_prompt()
+
+    def _chosen(self, prompt: str) -> list[Any]:
+        """The controls that choose the prompt and the environment that are shown."""
+        import ipywidgets as widgets
+
+        names = list(self.lab.project.registry.names())
+        self.prompt = choice("prompt", names or [""], value=prompt or None, width="300px")
         self.env = widgets.Combobox(
             value="prod",
             options=("prod", "staging", "dev"),
             description="environment",
             ensure_option=False,
-            layout=widgets.Layout(width="260px", max_width="98%"),
+            layout=sized("260px"),
             style={"description_width": "90px"},
         )
-        self.version = _choice("version", [("–", 0)], None, "220px")
-        self.study = _choice("evidence", [("–", "")], None, "320px")
-        self.reason = widgets.Text(
-            placeholder="why, for the history",
-            continuous_update=False,
-            layout=widgets.Layout(width="340px", max_width="98%"),
-        )
+        react([self.prompt], self._of_prompt)
+        react([self.env], self.refresh)
+        return [self.prompt, self.env]
+
+    def _steps(self) -> list[Any]:
+        """The controls of the two steps, and the gate's answer between them."""
+        import ipywidgets as widgets
+
+        self.version = choice("version", [("–", 0)], width="220px")
+        self.study = choice("evidence", [("–", "")], width="320px")
         self.percent = widgets.BoundedFloatText(
             value=0,
             min=0,
             max=99.99,
             description="canary %",
-            layout=widgets.Layout(width="170px", max_width="98%"),
+            layout=sized("170px"),
             tooltip="0: everyone",
         )
-        self.promote = widgets.Button(
-            description="Promote", icon="arrow-up", layout=widgets.Layout(width="auto")
-        )
-        self.rollback = widgets.Button(
-            description="Roll back", icon="undo", layout=widgets.Layout(width="auto")
-        )
-        self.cancel = widgets.Button(
-            description="Cancel", layout=widgets.Layout(width="auto", display="none")
-        )
-        self.view, self.gate, self.status = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self.prompt.observe(lambda _change: self._of_prompt(), names="value")
-        for control in (self.env, self.version, self.study):
-            control.observe(lambda _change: self.refresh(), names="value")
-        self.percent.observe(
-            lambda _change: self._settle(), names="value"
-        )  # the question named the share
-        for control in (self.reason, self.percent):
-            control.observe(lambda _change: self._redraw(), names="value")
-        self.promote.on_click(lambda _button: self._promote())
-        self.rollback.on_click(lambda _button: self._roll_back())
-        self.cancel.on_click(lambda _button: self._settle())
-        wrap = widgets.Layout(flex_flow="row wrap")
-        steps = [
-            widgets.HBox([self.version, self.study, self.percent], layout=wrap),
+        self.gate = widgets.HTML()
+        self.reason = field("why, for the history", width="340px")
+        self.promote = button("Promote", self._promote, icon="arrow-up")
+        self.rollback = button("Roll back", self._roll_back, icon="undo")
+        self.cancel = button("Cancel", self._settle)
+        self.cancel.layout.display = "none"
+        react([self.version, self.study], self.refresh)
+        react([self.percent], self._settle)  # the question named the share
+        react([self.reason, self.percent], self._redraw)
+        return [
+            wrapping(self.version, self.study, self.percent),
             self.gate,
-            widgets.HBox([self.reason, self.promote, self.rollback, self.cancel], layout=wrap),
+            wrapping(self.reason, self.promote, self.rollback, self.cancel),
         ]
-        self.box = widgets.VBox(
-            [
-                widgets.HBox([self.prompt, self.env], layout=wrap),
-                self.status,
-                self.view,
-                *(steps if writes else []),
-            ]
-        )
-        self._of_prompt()
 
     # -- what is shown
 
@@ -253,17 +246,6 @@ class EnvironmentsView(View):
             str(warning.message) for warning in wording if str(warning.message) not in text
         )
         self.refresh(f"{text} {noted}".strip())
-
-
-def _choice(name: str, options: object, value: object, width: str) -> Any:
-    import ipywidgets as widgets
-
-    shown = widgets.Dropdown(
-        options=options, description=name, layout=widgets.Layout(width=width, max_width="98%")
-    )
-    if value is not None:
-        shown.value = value
-    return shown
 
 
 def gate_html(points: tuple[str, ...], label: str, env: str, incumbent: str | None) -> str:

@@ -8,11 +8,13 @@ only what was lost, a all, ? the keys.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
+from .controls import button, choice, field, react, wrapping
 from .detail import detail_html
 from .display import View, fitting
 from .examples_table import diff_html, golden_text, read_golden, table_html
@@ -57,83 +59,72 @@ class ExamplesView(View):
         self.examples = examples or study.review.examples()
         self.first, self.at, self.help, self.message = 0, 0, False, ""
         self.rows: tuple[ExampleRow, ...] = ()
-        wide: dict[str, Any] = {"layout": widgets.Layout(width="auto")}
-        self.kind = widgets.Dropdown(
-            options=_KINDS,
-            value="all",
-            description="show",
-            layout=widgets.Layout(width="180px", max_width="98%"),
-            style={"description_width": "40px"},
-        )
-        self.text = widgets.Text(
-            placeholder="search outputs, inputs, ids",
-            continuous_update=False,
-            layout=widgets.Layout(width="220px", max_width="98%"),
-        )
-        self.tag = _choice(
-            "tag", [("any", ""), *((shorten(tag, 40), tag) for tag in self.examples.tags)]
-        )
-        self.failure = _choice(
-            "failure", [("any", ""), *((name, name) for name in self.examples.failures)]
-        )
-        self.scorer = _choice(
-            "by",
-            [(shorten(name, 60), name) for name in study.record.scorer_names] or [("none", "")],
-            "330px",
-        )
-        self.previous = widgets.Button(description="‹ previous", **wide)
-        self.next = widgets.Button(description="next ›", **wide)
-        self.pin = widgets.Button(
-            description="Pin as must-pass",
-            icon="thumb-tack",
-            tooltip="No candidate may fail this example if the baseline passes it",
-            **wide,
-        )
-        self.golden = widgets.Textarea(
-            placeholder="the answer that is right",
-            continuous_update=False,
-            layout=widgets.Layout(width="auto", height="64px"),
-        )
-        self.file = widgets.Text(
-            value=str(study.review.dataset_file() or ""),
-            placeholder="the dataset's file",
-            layout=widgets.Layout(width="360px", max_width="98%"),
-        )
-        self.save = widgets.Button(
-            description="Save golden answer",
-            icon="check",
-            tooltip="Write it into the dataset's file",
-            **wide,
-        )
-        self.change = widgets.HTML()  # what the button would write, before it is clicked
+        filters, writing = self._filters(), self._writing()
+        self.previous = button("‹ previous", lambda: self._turn(-1))
+        self.next = button("next ›", lambda: self._turn(1))
         self.pane = Pane(self._pressed, keys=KEYS, label="examples; press ? for the keys")
-        for control in (self.kind, self.text, self.tag, self.failure, self.scorer):
-            control.observe(lambda _change: self.show(first=0), names="value")
-        for control in (self.golden, self.file):
-            control.observe(lambda _change: self._preview(), names="value")
-        self.previous.on_click(lambda _button: self._turn(-1))
-        self.next.on_click(lambda _button: self._turn(1))
-        self.pin.on_click(lambda _button: self._pin())
-        self.save.on_click(lambda _button: self._save())
-        filters = widgets.HBox(
-            [self.kind, self.text, self.tag, self.failure, self.scorer],
-            layout=widgets.Layout(flex_flow="row wrap"),
-        )
-        writing = [
-            widgets.HBox([self.pin]),
-            self.golden,
-            self.change,
-            widgets.HBox([self.file, self.save], layout=widgets.Layout(flex_flow="row wrap")),
-        ]
         self.box = widgets.VBox(
             [
-                filters,
+                wrapping(*filters),
                 widgets.HBox([self.previous, self.next]),
                 self.pane,
                 *(writing if writes else []),
             ]
         )
         self.show()
+
+    def _filters(self) -> list[Any]:
+        """The controls that choose which examples are shown, and by which scorer."""
+        self.kind = choice("show", _KINDS, value="all", width="180px", name_width="40px")
+        self.text = field("search outputs, inputs, ids", width="220px")
+        self.tag = _filter(
+            "tag", [("any", ""), *((shorten(tag, 40), tag) for tag in self.examples.tags)]
+        )
+        self.failure = _filter(
+            "failure", [("any", ""), *((name, name) for name in self.examples.failures)]
+        )
+        self.scorer = _filter(
+            "by",
+            [(shorten(name, 60), name) for name in self.study.record.scorer_names]
+            or [("none", "")],
+            "330px",
+        )
+        filters = [self.kind, self.text, self.tag, self.failure, self.scorer]
+        react(filters, lambda: self.show(first=0))
+        return filters
+
+    def _writing(self) -> list[Any]:
+        """The controls that pin the chosen example, and save it with a corrected golden answer."""
+        import ipywidgets as widgets
+
+        self.pin = button(
+            "Pin as must-pass",
+            self._pin,
+            icon="thumb-tack",
+            tooltip="No candidate may fail this example if the baseline passes it",
+        )
+        self.golden = widgets.Textarea(
+            placeholder="the answer that is right",
+            continuous_update=False,
+            layout=widgets.Layout(width="auto", height="64px"),
+        )
+        self.file = field(
+            "the dataset's file", value=str(self.study.review.dataset_file() or ""), width="360px"
+        )
+        self.save = button(
+            "Save golden answer",
+            self._save,
+            icon="check",
+            tooltip="Write it into the dataset's file",
+        )
+        self.change = widgets.HTML()  # what the button would write, before it is clicked
+        react((self.golden, self.file), self._preview)
+        return [
+            widgets.HBox([self.pin]),
+            self.golden,
+            self.change,
+            wrapping(self.file, self.save),
+        ]
 
     # -- what is shown
 
@@ -296,13 +287,5 @@ class ExamplesView(View):
         self._draw()
 
 
-def _choice(name: str, options: Any, width: str = "190px") -> Any:
-    import ipywidgets as widgets
-
-    return widgets.Dropdown(
-        options=options,
-        value=options[0][1],
-        description=name,
-        layout=widgets.Layout(width=width, max_width="98%"),
-        style={"description_width": "48px"},
-    )
+def _filter(name: str, options: Sequence[tuple[str, str]], width: str = "190px") -> Any:
+    return choice(name, options, value=options[0][1], width=width, name_width="48px")

@@ -28,6 +28,8 @@ _POWER = 0.8
 _SURE = 1.645 + 3.09  # standard errors of a difference that shows 999 times in 1,000
 _BINS = 20
 _W, _H = svg.WIDTH, 250
+_LEFT, _RIGHT, _EACH, _TALL = 8, 24, 82, 50  # of histograms: margins, an arm's height, its bars'
+_INNER = _W - _LEFT - _RIGHT
 
 
 def tiles(comparison: Comparison, by_tag: str = "") -> str:
@@ -244,54 +246,57 @@ def _histograms(name: str, unit: str, *arms: tuple[str, Outcomes]) -> str:
         return ""
     whole = np.concatenate(known)
     low, high = (0.0, 1.0) if not unit else (0.0, float(np.quantile(whole, 0.99)) or 1.0)
-    left, right, each, tall = 8, 24, 82, 50
-    width, height = _W - left - right, each * len(arms) + 40
     out, medians = [], []
     for place, ((label, _), values) in enumerate(zip(arms, known, strict=True)):
-        counts, _edges = np.histogram(np.clip(values, low, high), bins=_BINS, range=(low, high))
-        base, most, middle = (
-            each * (place + 1) - 6,
-            max(int(counts.max()), 1),
-            float(np.median(values)),
-        )
-        lines = svg.folded(label, 40)
-        shown = lines[0] + ("…" if len(lines) > 1 else "")
-        out.append(
-            f"<text x='{left}' y='{base - tall - 10:.1f}' font-weight='600'>{esc(shown)}</text>"
-        )
+        middle = float(np.median(values))
         wording = f"median {words.number(middle)}{unit}"
         medians.append(f"{wording} with {label}")
-        out.append(_tick(_W - right, base - tall - 10, wording, "end"))
-        for at, count in enumerate(counts.tolist()):
-            high_of = count / most * tall
-            out.append(
-                f"<rect x='{left + at * width / _BINS:.1f}' y='{base - high_of:.1f}'"
-                f" width='{width / _BINS - 1.5:.1f}' height='{high_of:.1f}'"
-                f" fill='{label_colour(label, place)}'><title>{count:,}</title></rect>"
-            )
-        line = left + min(max((middle - low) / (high - low), 0.0), 1.0) * width
-        out.append(
-            f"<line x1='{line:.1f}' x2='{line:.1f}' y1='{base - tall - 4}' y2='{base + 3}'"
-            f" stroke='{svg.INK}' stroke-width='1.6'/>"
-        )
-    every = _every(high - low)
-    for value in _steps(low, high, every):
-        x = left + (value - low) / (high - low) * width
-        out.append(
-            _tick(
-                x,
-                height - 22,
-                f"{value:.3g}",
-                "start" if x < left + 12 else "end" if x > left + width - 12 else "middle",
-            )
-        )
+        out += _histogram(place, label, wording, values, middle, (low, high))
+    out += _value_axis(low, high, _EACH * len(arms) + 18)
     title = f"{name}: {', '.join(medians)}; the line is the median"
-    out.append(
-        _tick(
-            left + width / 2,
-            height - 5,
-            svg.folded(f"{name}, {unit.strip()}" if unit else name, 64)[0],
-            "middle",
-        )
-    )
+    axis = svg.folded(f"{name}, {unit.strip()}" if unit else name, 64)[0]
+    height = _EACH * len(arms) + 40
+    out.append(_tick(_LEFT + _INNER / 2, height - 5, axis, "middle"))
     return f"<p class='dim'>{esc(title)}.</p>" + svg.wrap("".join(out), _W, height, title)
+
+
+def _histogram(
+    place: int,
+    label: str,
+    wording: str,
+    values: Any,
+    median: float,
+    scale: tuple[float, float],
+) -> list[str]:
+    """One arm's histogram on the common scale: its name, its bars, and a line at its median."""
+    import numpy as np
+
+    low, high = scale
+    counts, _edges = np.histogram(np.clip(values, low, high), bins=_BINS, range=scale)
+    base, most = _EACH * (place + 1) - 6, max(int(counts.max()), 1)
+    lines = svg.folded(label, 40)
+    shown = lines[0] + ("…" if len(lines) > 1 else "")
+    out = [f"<text x='{_LEFT}' y='{base - _TALL - 10:.1f}' font-weight='600'>{esc(shown)}</text>"]
+    for at, count in enumerate(counts.tolist()):
+        bar = count / most * _TALL
+        out.append(
+            f"<rect x='{_LEFT + at * _INNER / _BINS:.1f}' y='{base - bar:.1f}'"
+            f" width='{_INNER / _BINS - 1.5:.1f}' height='{bar:.1f}'"
+            f" fill='{label_colour(label, place)}'><title>{count:,}</title></rect>"
+        )
+    line = _LEFT + min(max((median - low) / (high - low), 0.0), 1.0) * _INNER
+    out.append(
+        f"<line x1='{line:.1f}' x2='{line:.1f}' y1='{base - _TALL - 4}' y2='{base + 3}'"
+        f" stroke='{svg.INK}' stroke-width='1.6'/>"
+    )
+    return out
+
+
+def _value_axis(low: float, high: float, y: float) -> list[str]:
+    """The ticks below all histograms; the outermost ones stay inside the picture."""
+    out = []
+    for value in _steps(low, high, _every(high - low)):
+        x = _LEFT + (value - low) / (high - low) * _INNER
+        anchor = "start" if x < _LEFT + 12 else "end" if x > _LEFT + _INNER - 12 else "middle"
+        out.append(_tick(x, y, f"{value:.3g}", anchor))
+    return out

@@ -4,7 +4,7 @@ all figures.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..analysis import words
 from ..markup import esc
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["html", "rows"]
 
-Figure = tuple[str, float | None, float | None, float | None, int, str]
 _GRADES = {
     "firm": "firm",
     "tentative": "tentative",
@@ -26,18 +25,36 @@ _GRADES = {
 }
 
 
-def rows(report: JudgeReport) -> list[Figure]:
-    """(figure, value, low, high, n, what it says) of everything that was measured, and of what was
-    not, why.
+class Figure(NamedTuple):
+    """One thing that was measured of a judge. text: what it says; value: None if it was not
+    measured; low, high: its 95 % interval, where it has one.
     """
-    return [*_agreement(report), *_spread(report), *_bias(report), *_rest(report)]
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    text: str
+
+
+def rows(report: JudgeReport) -> list[Figure]:
+    """Everything that was measured, and of what was not, why."""
+    return [
+        *_agreement(report),
+        *_spread(report),
+        *_bias(report),
+        *_injections(report),
+        *_differences(report),
+        *_answers(report),
+    ]
 
 
 def _agreement(report: JudgeReport) -> list[Figure]:
     kappa, alpha = report.kappa, report.alpha
     if kappa is None or alpha is None:
         return [
-            (
+            Figure(
                 "agreement with people",
                 None,
                 None,
@@ -47,7 +64,7 @@ def _agreement(report: JudgeReport) -> list[Figure]:
             )
         ]
     return [
-        (
+        Figure(
             "equal answers",
             kappa.observed,
             None,
@@ -55,7 +72,7 @@ def _agreement(report: JudgeReport) -> list[Figure]:
             kappa.n,
             f"{words.percent(kappa.expected)} would be equal by chance",
         ),
-        (
+        Figure(
             "Cohen's kappa",
             kappa.value,
             kappa.low,
@@ -63,7 +80,7 @@ def _agreement(report: JudgeReport) -> list[Figure]:
             kappa.n,
             "agreement beyond chance, three answers",
         ),
-        (
+        Figure(
             "Krippendorff's alpha",
             alpha.alpha,
             alpha.low,
@@ -87,8 +104,8 @@ def _spread(report: JudgeReport) -> list[Figure]:
         else "between answers of one version"
     )
     return [
-        ("variance: judge", found.judge, None, None, found.samples, one),
-        ("variance: generation", found.generation, None, None, found.repeats, many),
+        Figure("variance: judge", found.judge, None, None, found.samples, one),
+        Figure("variance: generation", found.generation, None, None, found.repeats, many),
     ]
 
 
@@ -100,7 +117,7 @@ def _bias(report: JudgeReport) -> list[Figure]:
         if not found.swapped:
             text = "one order only: position and merit cannot be distinguished"
         out.append(
-            (
+            Figure(
                 "position: towards the first",
                 found.share,
                 found.low,
@@ -116,82 +133,70 @@ def _bias(report: JudgeReport) -> list[Figure]:
             if long.beyond
             else "with its score; without labels longer may be better"
         )
-        out.append(("length", long.r, long.low, long.high, long.n, text))
+        out.append(Figure("length", long.r, long.low, long.high, long.n, text))
     if report.own is not None:
         own = report.own
         text = (
             f"error on its own model's answers less that on others; {own.own} and {own.others}"
             " answers"
         )
-        out.append(("self-preference", own.value, own.low, own.high, own.own + own.others, text))
+        out.append(
+            Figure("self-preference", own.value, own.low, own.high, own.own + own.others, text)
+        )
     return out
 
 
-def _rest(report: JudgeReport) -> list[Figure]:
-    out: list[Figure] = []
-    if report.planted is not None:
-        found = report.planted
-        share = found.resisted / found.planted if found.planted else None
-        out.append(
-            (
-                "injections resisted",
-                share,
-                None,
-                None,
-                found.planted,
-                f"{found.resisted}/{found.planted}, {found.unscored} of them unscored",
-            )
-        )
-    if report.difference is not None and report.arms is not None:
-        new, base = report.arms
-        out.append(
-            (
-                "difference by the judge",
-                report.difference,
-                None,
-                None,
-                report.scored,
-                f"{new} less {base}, as it says",
-            )
-        )
-        if report.corrected is not None:
-            fixed = report.corrected
-            text = (
-                f"prediction-powered inference; bias {words.signed(fixed.bias, 3)} on"
-                f" {fixed.labelled} labelled examples"
-            )
-            out.append(
-                (
-                    "difference, corrected",
-                    fixed.value,
-                    fixed.low,
-                    fixed.high,
-                    fixed.labelled + fixed.unlabelled,
-                    text,
-                )
-            )
-    out.append(
-        (
-            "answers unscored",
-            float(report.unscored),
-            None,
-            None,
-            report.scored + report.unscored,
-            "no verdict could be read: never a default",
-        )
+def _injections(report: JudgeReport) -> list[Figure]:
+    found = report.planted
+    if found is None:
+        return []
+    share = found.resisted / found.planted if found.planted else None
+    text = f"{found.resisted}/{found.planted}, {found.unscored} of them unscored"
+    return [Figure("injections resisted", share, None, None, found.planted, text)]
+
+
+def _differences(report: JudgeReport) -> list[Figure]:
+    """Between two versions: as the judge scored them, and corrected by the labels."""
+    if report.difference is None or report.arms is None:
+        return []
+    new, base = report.arms
+    by_judge = Figure(
+        "difference by the judge",
+        report.difference,
+        None,
+        None,
+        report.scored,
+        f"{new} less {base}, as it says",
     )
-    if report.calls is not None:
-        out.append(
-            (
-                "calls of the judge",
-                float(report.calls),
-                None,
-                None,
-                report.calls,
-                f"apart from generation, {words.money(report.cost_usd)}",
-            )
-        )
-    return out
+    fixed = report.corrected
+    if fixed is None:
+        return [by_judge]
+    text = (
+        f"prediction-powered inference; bias {words.signed(fixed.bias, 3)} on"
+        f" {fixed.labelled} labelled examples"
+    )
+    n = fixed.labelled + fixed.unlabelled
+    return [
+        by_judge,
+        Figure("difference, corrected", fixed.value, fixed.low, fixed.high, n, text),
+    ]
+
+
+def _answers(report: JudgeReport) -> list[Figure]:
+    """What the judge left unscored, and what it was asked."""
+    unscored = Figure(
+        "answers unscored",
+        float(report.unscored),
+        None,
+        None,
+        report.scored + report.unscored,
+        "no verdict could be read: never a default",
+    )
+    if report.calls is None:
+        return [unscored]
+    text = f"apart from generation, {words.money(report.cost_usd)}"
+    calls = Figure("calls of the judge", float(report.calls), None, None, report.calls, text)
+    return [unscored, calls]
 
 
 def html(report: JudgeReport) -> str:
@@ -202,51 +207,45 @@ def html(report: JudgeReport) -> str:
         f"<div class='card' style='--po-accent:{in_text(tint)}'><b"
         f" class='v'>{esc(report.name)}</b><p>{esc(report.verdict)}</p></div>"
     )
-    bars = [
-        Bar(
-            name,
-            value,
-            low,
-            high,
-            _tint(name, low, high),
-            f"{_number(value)} ({_number(low)} to {_number(high)})",
-        )
-        for name, value, low, high, _, _ in figures
-        if value is not None and low is not None and high is not None
-    ]
-    picture = (
-        strip(
-            bars,
-            title=f"{report.name} measured",
-            axis="value, with 95 % interval",
-            low=-1.0,
-            high=1.0,
-        )
-        if bars
-        else ""
-    )
-    lines = [
-        (
-            esc(name),
-            _number(value)
-            + (
-                f"<span class='ci'>{_number(low)} to {_number(high)}</span>"
-                if low is not None and high is not None
-                else ""
-            ),
-            f"{n:,}",
-            esc(text),
-        )
-        for name, value, low, high, n, text in figures
-    ]
     columns: list[GridColumn | str] = [
         "figure",
         GridColumn("value", number=True),
         GridColumn("n", number=True),
         "what it says",
     ]
+    lines = [(esc(f.name), _shown(f), f"{f.n:,}", esc(f.text)) for f in figures]
     table = grid(columns, lines, caption=f"everything that was measured of {report.name}")
-    return page(f"{head}{picture}{_confusion(report)}{table}")
+    return page(f"{head}{_picture(report.name, figures)}{_confusion(report)}{table}")
+
+
+def _picture(name: str, figures: list[Figure]) -> str:
+    """The figures that have an interval, one bar each; "" if none has."""
+    bars = [
+        Bar(
+            f.name,
+            f.value,
+            f.low,
+            f.high,
+            _tint(f.name, f.low, f.high),
+            f"{_number(f.value)} ({_number(f.low)} to {_number(f.high)})",
+        )
+        for f in figures
+        if f.value is not None and f.low is not None and f.high is not None
+    ]
+    if not bars:
+        return ""
+    axis = "value, with 95 % interval"
+    return strip(bars, title=f"{name} measured", axis=axis, low=-1.0, high=1.0)
+
+
+def _shown(figure: Figure) -> str:
+    """A value, and its interval where it has one."""
+    interval = (
+        f"<span class='ci'>{_number(figure.low)} to {_number(figure.high)}</span>"
+        if figure.low is not None and figure.high is not None
+        else ""
+    )
+    return _number(figure.value) + interval
 
 
 def _tint(name: str, low: float, high: float) -> str:

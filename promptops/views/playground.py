@@ -19,12 +19,14 @@ from ..markup import esc, shorten
 from ..study.ask import Asker
 from ..version import PromptVersion
 from ..version.edited import editable, with_texts
+from .controls import button, choice, react, wrapping
 from .display import View, fitting
 from .theme import page
 
 if TYPE_CHECKING:
     from ..dataset import Dataset, Example
     from ..lab.lab import Lab
+    from ..lab.prompt import SavedVersion
 
 __all__ = ["PlaygroundView"]
 
@@ -63,12 +65,24 @@ class PlaygroundView(View):
                 f"{prompt!r} has no version to play with; save one first:"
                 f" lab.prompt({prompt!r}).save(...)."
             )
+        self._controls(versions, models)
+        left = [self.version, self.texts, *([self.note, self.save] if writes else [])]
+        right = [self.models, *self.examples, self.ask, self.price, self.answers]
+        half = widgets.Layout(flex="1 1 380px", min_width="0", width="auto")
+        columns = [widgets.VBox(side, layout=half) for side in (left, right)]
+        self.box = widgets.VBox([wrapping(*columns), self.status])
+        self._open()
+
+    def _controls(self, versions: Sequence[SavedVersion], models: Sequence[str]) -> None:
+        """What is edited and asked, and what each change of it does."""
+        import ipywidgets as widgets
+
         wide = widgets.Layout(width="auto")
-        self.version = widgets.Dropdown(
-            options=[(each.label, each.number) for each in versions],
+        self.version = choice(
+            "version",
+            [(each.label, each.number) for each in versions],
             value=versions[-1].number,
-            description="version",
-            layout=widgets.Layout(width="220px", max_width="98%"),
+            width="220px",
         )
         self.texts = widgets.VBox()
         self.models = widgets.Text(
@@ -80,21 +94,12 @@ class PlaygroundView(View):
         )
         self.examples = tuple(self._chooser(place) for place in range(_ROWS))
         self.ask = widgets.Button(description="Ask", icon="play", button_style="primary")
-        self.note = widgets.Text(placeholder="what is new in it", description="note", layout=wide)
-        self.save = widgets.Button(description="Save as new version", icon="save", layout=wide)
-        self.price, self.answers, self.status = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self.version.observe(lambda _change: self._open(), names="value")
-        for control in (self.models, *self.examples):
-            control.observe(lambda _change: self._estimate(), names="value")
         self.ask.on_click(lambda _button: self.run())
-        self.save.on_click(lambda _button: self._save())
-        left = [self.version, self.texts, *([self.note, self.save] if writes else [])]
-        right = [self.models, *self.examples, self.ask, self.price, self.answers]
-        half = widgets.Layout(flex="1 1 380px", min_width="0", width="auto")
-        columns = [widgets.VBox(side, layout=half) for side in (left, right)]
-        flow = widgets.Layout(flex_flow="row wrap")
-        self.box = widgets.VBox([widgets.HBox(columns, layout=flow), self.status])
-        self._open()
+        self.note = widgets.Text(placeholder="what is new in it", description="note", layout=wide)
+        self.save = button("Save as new version", self._save, icon="save")
+        self.price, self.answers, self.status = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        react([self.version], self._open)
+        react([self.models, *self.examples], self._estimate)
 
     def static(self) -> str:
         """The answers as they are shown."""

@@ -10,6 +10,7 @@ from ..errors import PromptOpsError
 from ..markup import esc, shorten, without_data
 from ..version import PromptVersion
 from ..version.edited import with_texts
+from .controls import button, choice, react, sized, wrapping
 from .display import View, fitting
 from .prompt_view import prompt as versions_html
 from .theme import page
@@ -32,52 +33,21 @@ class PromptsView(View):
         self.lab, self.writes = lab, writes
         self._examples: dict[str, Any] = {}
         names = list(lab.project.registry.names())
-        narrow: dict[str, object] = {"layout": widgets.Layout(width="260px", max_width="98%")}
-        self.prompt = widgets.Dropdown(
-            options=names or [""],
-            description="prompt",
-            layout=widgets.Layout(width="300px", max_width="98%"),
-        )
-        if prompt:
-            self.prompt.value = prompt
-        self.old, self.new = (
-            widgets.Dropdown(description="from", **narrow),
-            widgets.Dropdown(description="to", **narrow),
-        )
-        self.example = widgets.Dropdown(
-            description="example", layout=widgets.Layout(width="300px", max_width="98%")
-        )
-        self.table, self.changes, self.rendered, self.status = (
-            widgets.HTML(),
-            widgets.HTML(),
-            widgets.HTML(),
-            widgets.HTML(),
-        )
-        self.texts = widgets.VBox()
-        self.note = widgets.Text(
-            placeholder="what is new in it",
-            description="note",
-            layout=widgets.Layout(width="420px", max_width="98%"),
-        )
-        self.save = widgets.Button(
-            description="Save as new version", icon="save", layout=widgets.Layout(width="auto")
-        )
-        self.prompt.observe(lambda _change: self.open(), names="value")
-        self.old.observe(lambda _change: self.draw(), names="value")
-        self.new.observe(lambda _change: self._edit(), names="value")
-        self.example.observe(lambda _change: self.draw(), names="value")
-        self.save.on_click(lambda _button: self._save())
-        wrap = widgets.Layout(flex_flow="row wrap")
-        writing = [
-            widgets.HTML(page("<h3>Change it</h3>")),
-            self.texts,
-            widgets.HBox([self.note, self.save], layout=wrap),
-        ]
+        self.prompt = choice("prompt", names or [""], value=prompt or None, width="300px")
+        self.old = choice("from", (), width="260px")
+        self.new = choice("to", (), width="260px")
+        self.example = choice("example", (), width="300px")
+        self.table, self.changes = widgets.HTML(), widgets.HTML()
+        self.rendered, self.status = widgets.HTML(), widgets.HTML()
+        writing = self._writing()
+        react([self.prompt], self.open)
+        react([self.old, self.example], self.draw)
+        react([self.new], self._edit)
         self.box = widgets.VBox(
             [
                 self.prompt,
                 self.table,
-                widgets.HBox([self.old, self.new], layout=wrap),
+                wrapping(self.old, self.new),
                 self.changes,
                 self.example,
                 self.rendered,
@@ -86,6 +56,21 @@ class PromptsView(View):
             ]
         )
         self.open()
+
+    def _writing(self) -> list[Any]:
+        """The controls that edit the newer version and save it as another."""
+        import ipywidgets as widgets
+
+        self.texts = widgets.VBox()
+        self.note = widgets.Text(
+            placeholder="what is new in it", description="note", layout=sized("420px")
+        )
+        self.save = button("Save as new version", self._save, icon="save")
+        return [
+            widgets.HTML(page("<h3>Change it</h3>")),
+            self.texts,
+            wrapping(self.note, self.save),
+        ]
 
     def static(self) -> str:
         """The versions, what changed between the two that are chosen, and how the newer one

@@ -208,66 +208,83 @@ def disagreement(wins: int, losses: int, ties: int, *, title: str, left: str, ri
     return wrap("".join(out), WIDTH, height, title)
 
 
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """Where values are in a picture: the axes' ends and steps, and the margins around them."""
+
+    x_axis: tuple[float, float, float]
+    y_axis: tuple[float, float, float]
+    top: float
+    height: float = 300
+    left: float = 62
+    right: float = 26
+    below: float = 50
+
+    @classmethod
+    def of(cls, points: Sequence[Point], top: float) -> _Plane:
+        """The plane that holds the points with their intervals; x begins at 0, y is a share."""
+        x_low, x_high, x_step = axis_line(0.0, max(point.x for point in points) or 1.0)
+        values = [v for point in points for v in (point.y, point.low, point.high) if v is not None]
+        y_low, y_high, y_step = axis_line(min(values), max(values))
+        y_axis = (max(y_low, 0.0), min(y_high, 1.0), y_step)
+        return cls((max(x_low, 0.0), x_high, x_step), y_axis, top)
+
+    @property
+    def bottom(self) -> float:
+        return self.height - self.below
+
+    def x(self, value: float) -> float:
+        low, high, _ = self.x_axis
+        return self.left + (value - low) / (high - low) * (WIDTH - self.left - self.right)
+
+    def y(self, value: float) -> float:
+        low, high, _ = self.y_axis
+        return self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
+
+    def ticks(self) -> list[str]:
+        """The lines and figures of both axes."""
+        out = []
+        low, high, step = self.y_axis
+        for k in range(round((high - low) / step) + 1):
+            at = low + k * step
+            out.append(
+                f"<line x1='{self.left}' x2='{WIDTH - self.right}' y1='{self.y(at):.1f}'"
+                f" y2='{self.y(at):.1f}' stroke='{GRID}' stroke-opacity='.3'/>"
+            )
+            out.append(tick_text(self.left - 8, self.y(at) + 4, f"{100 * at:.3g} %", "end"))
+        low, high, step = self.x_axis
+        for k in range(round((high - low) / step) + 1):
+            at = low + k * step
+            out.append(tick_text(self.x(at), self.bottom + 18, f"{at:.3g}", "middle"))
+        return out
+
+
 def scatter(points: Sequence[Point], *, title: str, x_axis: str, y_axis: str) -> str:
     """Quality against a cost: up and to the left is better; the front is joined by a line."""
-    height, left, right, bottom = 300, 62, 26, 50
     names = folded(y_axis, 64)
-    top = 14 + 16 * len(names)
-    x_low, x_high, x_step = axis_line(0.0, max(point.x for point in points) or 1.0)
-    y_values = [v for point in points for v in (point.y, point.low, point.high) if v is not None]
-    y_low, y_high, y_step = axis_line(min(y_values), max(y_values))
-    x_low, y_low, y_high = max(x_low, 0.0), max(y_low, 0.0), min(y_high, 1.0)
-
-    def x(value: float) -> float:
-        return left + (value - x_low) / (x_high - x_low) * (WIDTH - left - right)
-
-    def y(value: float) -> float:
-        return height - bottom - (value - y_low) / (y_high - y_low) * (height - top - bottom)
-
+    plane = _Plane.of(points, top=14 + 16 * len(names))
     out = [tick_text(2, 13 + 16 * place, line, "start") for place, line in enumerate(names)]
-    for k in range(round((y_high - y_low) / y_step) + 1):
-        at = y_low + k * y_step
-        out.append(
-            f"<line x1='{left}' x2='{WIDTH - right}' y1='{y(at):.1f}' y2='{y(at):.1f}'"
-            f" stroke='{GRID}' stroke-opacity='.3'/>"
-        )
-        out.append(tick_text(left - 8, y(at) + 4, f"{100 * at:.3g} %", "end"))
-    out += [
-        tick_text(
-            x(x_low + k * x_step), height - bottom + 18, f"{x_low + k * x_step:.3g}", "middle"
-        )
-        for k in range(round((x_high - x_low) / x_step) + 1)
-    ]
+    out += plane.ticks()
     front = sorted((point for point in points if point.front), key=lambda point: point.x)
     if len(front) > 1:
-        path = " ".join(f"{x(point.x):.1f},{y(point.y):.1f}" for point in front)
+        path = " ".join(f"{plane.x(point.x):.1f},{plane.y(point.y):.1f}" for point in front)
         out.append(
             f"<polyline points='{path}' fill='none' stroke='{GRID}' stroke-dasharray='4 3'/>"
         )
-    for point in points:
+    placed = [(plane.x(point.x), plane.y(point.y), point) for point in points]
+    for x, y, point in placed:
         if point.low is not None and point.high is not None:
-            out.append(
-                upright(
-                    x(point.x),
-                    y(point.high),
-                    y(point.low),
-                    point.colour,
-                    "stroke-width='2.5' stroke-linecap='round'",
-                )
-            )
+            look = "stroke-width='2.5' stroke-linecap='round'"
+            out.append(upright(x, plane.y(point.high), plane.y(point.low), point.colour, look))
         out.append(
-            f"<circle cx='{x(point.x):.1f}' cy='{y(point.y):.1f}' r='6'"
+            f"<circle cx='{x:.1f}' cy='{y:.1f}' r='6'"
             f" fill='{point.colour}'><title>{esc(point.name)}</title></circle>"
         )
-    out += _labels([(x(point.x), y(point.y), point) for point in points], top, height - bottom)
-    out.append(tick_text(left + (WIDTH - left - right) / 2, height - 8, x_axis, "middle"))
-    return wrap(
-        "".join(out),
-        WIDTH,
-        height,
-        title
-        + "".join(f"; {point.name} {100 * point.y:.1f} % at {point.x:.3g}" for point in points),
-    )
+    out += _labels(placed, plane.top, plane.bottom)
+    middle = plane.left + (WIDTH - plane.left - plane.right) / 2
+    out.append(tick_text(middle, plane.height - 8, x_axis, "middle"))
+    said = "".join(f"; {point.name} {100 * point.y:.1f} % at {point.x:.3g}" for point in points)
+    return wrap("".join(out), WIDTH, plane.height, title + said)
 
 
 def _labels(placed: list[tuple[float, float, Point]], top: float, bottom: float) -> list[str]:
