@@ -16,9 +16,10 @@ from ..errors import StatisticsError
 from .finite import finite
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
 
 __all__ = ["Agreement", "Kappa", "cohen", "fleiss", "krippendorff", "krippendorff_interval"]
 

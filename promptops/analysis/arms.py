@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StatisticsError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
+    Places = NDArray[np.intp]
 
 __all__ = ["MEASURES", "Arm", "Outcomes", "Pairs", "pair", "part", "why_unscored"]
 
@@ -243,7 +245,7 @@ def pair(candidate: Outcomes, baseline: Outcomes, *, lower_is_better: bool = Fal
     )
 
 
-def _shared(candidate: Sequence[str], baseline: Sequence[str]) -> tuple[Floats, Floats]:
+def _shared(candidate: Sequence[str], baseline: Sequence[str]) -> tuple[Places, Places]:
     """Places of the shared examples in both, in the baseline's order."""
     import numpy as np
 
@@ -256,7 +258,7 @@ def _shared(candidate: Sequence[str], baseline: Sequence[str]) -> tuple[Floats, 
     return np.array([i for i, _ in shared], dtype=int), np.array([j for _, j in shared], dtype=int)
 
 
-def _grid(candidate: Outcomes, baseline: Outcomes, ci: Floats, bi: Floats) -> float | None:
+def _grid(candidate: Outcomes, baseline: Outcomes, ci: Places, bi: Places) -> float | None:
     """1 / the least common multiple of the repeats, for 0/1 outcomes; None for others, or past
     1/1000.
     """
@@ -273,7 +275,7 @@ def _mean(values: Floats) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _lost(outcomes: Outcomes, index: Floats) -> tuple[int, int]:
+def _lost(outcomes: Outcomes, index: Places) -> tuple[int, int]:
     attempted = int(outcomes.attempted[index].sum())
     return attempted - int(outcomes.scored[index].sum()), attempted
 

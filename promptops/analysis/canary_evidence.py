@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import StatisticsError
 from .e_values import e_value
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    Array = NDArray[Any]
+    Array = NDArray[np.float64]
 
 __all__ = ["ALPHA", "ArmMean", "MeasureEvidence", "Seen", "judge_canary", "measure_evidence"]
 
@@ -36,8 +37,8 @@ class Seen:
     values: from 0 to 1, higher is better, NaN if the call does not have the measure.
     """
 
-    users: Array
-    canary: Array
+    users: NDArray[np.int64]
+    canary: NDArray[np.bool_]
     values: Array
 
     @classmethod
@@ -154,7 +155,7 @@ def _user_means(seen: Seen, canary: bool) -> Array:
     if not len(users):
         return np.array([])
     _, first, place = np.unique(users, return_index=True, return_inverse=True)
-    means = np.bincount(place, weights=values) / np.bincount(place)
+    means: Array = np.bincount(place, weights=values) / np.bincount(place)
     found: Array = means[np.argsort(first, kind="stable")]
     return found
 

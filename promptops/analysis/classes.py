@@ -13,16 +13,17 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import intervals
 from .arms import Arm, Outcomes
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from pandas import DataFrame
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
 
 __all__ = [
     "BALANCED",

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import StatisticsError
 from .finite import finite, share
 from .intervals import Interval
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["ClusteredMean", "clustered_mean"]
 WITHIN = 0.02  # working correlation within clusters; tests/simulate/verdicts.py shows that it holds
@@ -96,7 +100,7 @@ def _check_labels(values: int, labels: int) -> None:
         raise StatisticsError("a mean over clusters needs at least one value; none was given.")
 
 
-def _freedom(sizes: Any) -> float:
+def _freedom(sizes: NDArray[np.intp]) -> float:
     """Satterthwaite's degrees of freedom of the CR2 variance of a mean, at most G - 1.
 
     The working covariance has the correlation `WITHIN` in each cluster. With C = I - s 1'/n the

@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import StatisticsError
 from .finite import finite
 from .intervals import quantile
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 __all__ = ["Corrected", "ppi", "rogan_gladen", "sensitivity_specificity"]
 
@@ -74,7 +80,7 @@ def ppi(
     )
 
 
-def _tuned(y: Any, f: Any, u: Any) -> float:
+def _tuned(y: Floats, f: Floats, u: Floats) -> float:
     """lambda of PPI++ (Angelopoulos, Duchi and Zrnic 2023, example 6.1), kept in [0, 1]."""
     import numpy as np
 

@@ -10,15 +10,16 @@ not, down to a probability that lowers the mean of the whole by d points.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .drift import Anchor, Detector
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
 
 __all__ = ["FLAKY", "World", "alarm_days", "evidence"]
 

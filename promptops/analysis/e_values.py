@@ -10,17 +10,19 @@ first is not a random sample.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import StatisticsError
 from .finite import finite, share
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
+    LogProduct = Callable[[Floats], Floats]
 
 __all__ = ["CAP", "anytime_p", "e_value", "e_value_of_counts", "lower_bound", "stakes", "wealth"]
 
@@ -86,7 +88,7 @@ def wealth(d: object, stake: float | Sequence[float]) -> Floats:
         raise StatisticsError(
             f"stake is {stake!r}; expected a share from 0 to 1, or one an example."
         )
-    out: Floats = np.cumprod(1 + staked * values)
+    out: Floats = np.cumprod(1 + staked * values, dtype=np.float64)
     return out
 
 
@@ -154,12 +156,14 @@ def _log_mixture(values: Floats, weights: Floats | None = None) -> float:
     if weights is None:
         if len(values) > _ROUND_DOWN:
             values = np.maximum(np.floor(values * 10_000 + 1e-6) / 10_000, values.min())
-        values, weights = np.unique(values, return_counts=True)
+        values, times = np.unique(values, return_counts=True)
+        weights = times.astype(float)
 
     def log_product(stakes: Floats) -> Floats:
         with np.errstate(divide="ignore"):
             return np.array(
-                [float((weights * np.log1p(stake * values)).sum()) for stake in stakes.tolist()]
+                [float((weights * np.log1p(stake * values)).sum()) for stake in stakes.tolist()],
+                dtype=np.float64,
             )
 
     nodes, shares = _legendre()
@@ -184,7 +188,7 @@ def _legendre() -> tuple[Floats, Floats]:
     return np.polynomial.legendre.leggauss(_NODES)
 
 
-def _support(log_product: Any) -> tuple[float, float]:
+def _support(log_product: LogProduct) -> tuple[float, float]:
     """Where the log-concave integrand is within 45 of its top, from both sides of its mode, by
     halving.
     """

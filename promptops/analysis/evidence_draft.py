@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..policy import Policy
 from .arms import MEASURES, Arm, Outcomes
 from .compare import ComparisonContext
 from .verdict import Verdict
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 __all__ = ["drafted", "plain"]
 _DIGITS = 12
@@ -106,7 +112,7 @@ def drafted(
     }
 
 
-def _spread(values: Any, examples: Sequence[str], place: Mapping[str, int]) -> list[int | None]:
+def _spread(values: Floats, examples: Sequence[str], place: Mapping[str, int]) -> list[int | None]:
     """Counts in the evidence's order, None for examples that are not among these."""
     out: list[int | None] = [None] * len(place)
     for example, value in zip(examples, values.tolist(), strict=True):
@@ -117,7 +123,7 @@ def _spread(values: Any, examples: Sequence[str], place: Mapping[str, int]) -> l
 
 def _column(
     outcomes: Outcomes, place: Mapping[str, int], asked: list[int | None], measure: bool
-) -> tuple[tuple[float | None, ...], dict[str, Any]]:
+) -> tuple[tuple[float | None, ...], dict[str, object]]:
     """The means in the evidence's order, None if unscored; and their tally.
 
     Shares of 0/1 outcomes are restored from 6 digits exactly.
@@ -156,7 +162,7 @@ def _count(outcomes: Outcomes) -> dict[str, int]:
     return {"attempted": attempted, "scored": scored, "failed": attempted - scored}
 
 
-def _scorer(outcomes: Outcomes) -> dict[str, Any]:
+def _scorer(outcomes: Outcomes) -> dict[str, object]:
     return {
         "version": ", ".join(outcomes.versions),
         "kind": outcomes.kind,

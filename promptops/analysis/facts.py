@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from . import e_values, intervals, paired_tests
 from .arms import MEASURES, Outcomes, Pairs, pair
@@ -22,9 +22,10 @@ from .units import labels_of, units_in
 from .weighted import weighted_interval, weighted_mean_interval
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
 
 __all__ = [
     "RULES",
@@ -107,7 +108,7 @@ class Difference:
         shared = self.n + self.unscored
         return self.unscored / shared if shared else 0.0
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """JSON-ready; numbers rounded to 12 significant figures, so that other hardware says the
         same.
         """

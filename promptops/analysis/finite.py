@@ -4,14 +4,15 @@ not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import StatisticsError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
 
 __all__ = ["counts", "finite", "share"]
 

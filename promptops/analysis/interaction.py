@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import StatisticsError
 from . import paired_tests, words
@@ -26,10 +26,11 @@ from .slices import part_of
 from .units import labels_of, units_of
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from pandas import DataFrame
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
 
 __all__ = ["ModelGain", "ModelGrid", "Interaction", "hotelling", "interaction", "over_models"]
 
@@ -140,7 +141,7 @@ def over_models(comparisons: Mapping[str, Comparison], name: str | None = None) 
 
 
 def interaction(
-    gains: Sequence[Any],
+    gains: Sequence[Sequence[float] | Floats],
     *,
     labels: list[str] | None = None,
     grid: float | None = None,

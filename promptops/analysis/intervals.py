@@ -9,10 +9,16 @@ for NaN and for invalid counts.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .binary_counts import tango_score, wilson_at
 from .finite import counts, finite, share
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 __all__ = [
     "acceleration",
@@ -143,7 +149,7 @@ def bca(
     return float(low), float(high)
 
 
-def _resampled(array: Any, seed: int, resamples: int) -> Any:
+def _resampled(array: Floats, seed: int, resamples: int) -> Floats:
     """Means of resamples, a chunk at a time, so that memory stays bounded."""
     import numpy as np
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import StatisticsError
 from .drift import CAP, LUCK_Z, STAKES
@@ -136,5 +135,5 @@ def mix_shift(before: Mapping[str, Sequence[float]], since: Mapping[str, Sequenc
     return Mix(by_mix, within, tuple(ordered))
 
 
-def _mean(values: Sequence[Any]) -> float | None:
+def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None

@@ -9,15 +9,16 @@ outside 0 to 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import StatisticsError
 from .finite import finite
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
 
 __all__ = ["bh", "bonferroni", "by", "holm", "optimism"]
 

@@ -9,11 +9,17 @@ enumerate does a seeded Monte-Carlo run replace it, and `method` names which of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import StatisticsError
 from .finite import finite
 from .sign_flip import SEED, TINY, lower_tail, sampled_tail, tail_by_counts
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 __all__ = ["SignFlip", "TTest", "fisher_failures", "paired_t", "sign_flip"]
 
@@ -132,7 +138,7 @@ def fisher_failures(failed_a: int, attempted_a: int, failed_b: int, attempted_b:
     return float(fisher_exact(table).pvalue)
 
 
-def _steps(values: Any, grid: float | None) -> Any:
+def _steps(values: Floats, grid: float | None) -> NDArray[np.int64]:
     """Whole multiples of the grid. The quotient is rounded at its sixth digit first, so that 0.1235
     / 0.001 is a tie of halves on every machine and 0.1 + 0.2 is 0.3.
     """

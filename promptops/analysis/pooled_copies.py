@@ -7,14 +7,15 @@ the id of each copy to the id of the example that it repeats.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .arms import Arm, Outcomes
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
 
 __all__ = ["collapse"]
 
@@ -63,7 +64,7 @@ def _pooled(o: Outcomes, copies: Mapping[str, str]) -> Outcomes:
     origin = np.where(first[index] >= 0, first[index], np.arange(len(index)))
     alike = (mean == mean[origin]) & (o.scored == o.scored[origin]) | ~known
     differs = np.bincount(index, weights=~alike, minlength=size) > 0
-    total = np.bincount(index, weights=o.scored, minlength=size)
+    total = np.bincount(index, weights=o.scored, minlength=size).astype(np.float64, copy=False)
     pooled = np.bincount(index, weights=mean * o.scored, minlength=size)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = np.where(differs, pooled / total, mean[first])
@@ -88,7 +89,7 @@ def _pooled(o: Outcomes, copies: Mapping[str, str]) -> Outcomes:
     )
 
 
-def _largest(values: Floats, index: Floats, size: int) -> Floats:
+def _largest(values: Floats, index: NDArray[np.intp], size: int) -> Floats:
     import numpy as np
 
     out = np.zeros(size)
@@ -96,7 +97,9 @@ def _largest(values: Floats, index: Floats, size: int) -> Floats:
     return out
 
 
-def _variance(o: Outcomes, mean: Floats, index: Floats, means: Floats, total: Floats) -> Floats:
+def _variance(
+    o: Outcomes, mean: Floats, index: NDArray[np.intp], means: Floats, total: Floats
+) -> Floats:
     """Between all pooled repeats of an example (ddof 1): within the copies, and between them."""
     import numpy as np
 

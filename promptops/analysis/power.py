@@ -11,16 +11,17 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import StatisticsError
 from .binary_counts import ALPHA, POWER, least_disagreements, least_gain, least_n
 from .finite import share
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
 
 __all__ = [
     "Repeated",
@@ -150,7 +151,7 @@ def _table(first: int, last: int) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=16)
-def _criticals(alpha: float, ties: str, first: int, last: int) -> Any:
+def _criticals(alpha: float, ties: str, first: int, last: int) -> NDArray[np.intp]:
     """For each number of disagreements m from `first` to `last` the fewest wins that are
     significant, m + 1 if none is; by halving, all m at once.
     """
@@ -177,15 +178,16 @@ def _criticals(alpha: float, ties: str, first: int, last: int) -> Any:
     return high
 
 
-def _log_binomial(n: int, m: Any, p: float) -> Any:
+def _log_binomial(n: int, m: NDArray[np.intp], p: float) -> Floats:
     import numpy as np
     from scipy.special import gammaln, xlog1py, xlogy
 
     p = min(p, 1.0)
     with np.errstate(divide="ignore"):
-        return (
+        found: Floats = (
             gammaln(n + 1) - gammaln(m + 1) - gammaln(n - m + 1) + xlogy(m, p) + xlog1py(n - m, -p)
         )
+    return found
 
 
 def n_guard(margin: float, *, alpha: float = ALPHA) -> int:
@@ -251,7 +253,7 @@ def curve(wins: float, losses: float, sizes: Sequence[int], *, alpha: float = AL
     """Exact power at each number of examples, for a figure."""
     import numpy as np
 
-    return np.array([exact_power(wins, losses, n, alpha=alpha) for n in sizes])
+    return np.array([exact_power(wins, losses, n, alpha=alpha) for n in sizes], dtype=np.float64)
 
 
 def _zs(alpha: float, power: float) -> float:

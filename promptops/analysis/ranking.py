@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import StatisticsError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
 
 __all__ = ["Strengths", "bradley_terry"]
 
@@ -107,7 +108,7 @@ def _fit(table: Floats) -> tuple[Floats, Floats]:
         )  # at most two units a step: no overshoot
         if float(np.abs(step).max()) < 1e-12:
             break
-    return strengths, np.linalg.inv(information[1:, 1:])
+    return strengths, np.linalg.inv(information[1:, 1:]).astype(np.float64, copy=False)
 
 
 def _connected(table: Floats) -> bool:

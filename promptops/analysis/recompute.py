@@ -45,8 +45,8 @@ class Figure(NamedTuple):
     """
 
     name: str
-    recorded: Any
-    recomputed: Any
+    recorded: object
+    recomputed: object
     same: bool
 
 
@@ -143,7 +143,7 @@ def _compared(evidence: Evidence) -> list[Figure]:
     return out
 
 
-def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
+def _results(evidence: Evidence) -> tuple[dict[str, object], Verdict]:
     policy = Policy.from_document(plain(evidence.policy))
     if evidence.baseline is None:
         arm, grounds = first_arm_of(evidence), grounds_of(evidence)
@@ -160,7 +160,9 @@ def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
     )
     if rule.get("passed_over"):
         verdict = passed_over(verdict, "another finalist")
-    found = {figures.name: _figures_of(figures.document()) for figures in comparison.differences}
+    found: dict[str, object] = {
+        figures.name: _figures_of(figures.document()) for figures in comparison.differences
+    }
     found |= {**task_figures(comparison, policy), **weighed_figures(comparison)}
     arms = [comparison.candidate, comparison.baseline]
     return found | _beside(evidence, arms, verdict, comparison.grounds), verdict
@@ -168,7 +170,7 @@ def _results(evidence: Evidence) -> tuple[dict[str, Any], Verdict]:
 
 def _beside(
     evidence: Evidence, arms: list[Arm], verdict: Verdict, grounds: ComparisonContext
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The figures beside those of measures; {} for a bundle of before they were kept."""
     if int(evidence.rule.get("figures", 1)) < FORM:
         return {}
@@ -185,8 +187,8 @@ def _figures_of(document: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-def _first_figures(arm: Arm, evidence: Evidence) -> dict[str, Any]:
-    out = {}
+def _first_figures(arm: Arm, evidence: Evidence) -> dict[str, object]:
+    out: dict[str, object] = {}
     for name, outcomes in {**arm.scores, **arm.measures}.items():
         known = outcomes.mean[outcomes.scored > 0]
         grouped = dict(zip(evidence.examples, evidence.clusters or evidence.examples, strict=True))
@@ -208,12 +210,12 @@ def _first_figures(arm: Arm, evidence: Evidence) -> dict[str, Any]:
     return out
 
 
-def _verdict_numbers(document: Mapping[str, Any]) -> dict[str, Any]:
+def _verdict_numbers(document: Mapping[str, Any]) -> dict[str, object]:
     """Of a verdict: each check's status, and the decision.
 
     Sentences are not numbers; they follow from them.
     """
-    seen: dict[str, Any] = {}
+    seen: dict[str, object] = {}
     for check in document.get("checks", ()):
         name, again = check["name"], 1
         while name in seen:
@@ -223,7 +225,7 @@ def _verdict_numbers(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**seen, "decision": document.get("decision")}
 
 
-def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
     """("exact_match.p_better", .0065), ...: every leaf with its path."""
     if isinstance(value, Mapping):
         for key, item in value.items():
@@ -240,14 +242,11 @@ def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, value
 
 
-def _same(name: str, a: Any, b: Any) -> bool:
+def _same(name: str, a: object, b: object) -> bool:
     """Numbers to 1 part in 10^9; what should be 0 may be 10^-15, but a p may not."""
     near = 0.0 if name.rpartition(".")[2].startswith("p_") else 1e-15
-    numbers = all(
-        isinstance(value, (int, float)) and not isinstance(value, bool) for value in (a, b)
-    )
-    return (
-        bool(math.isclose(a, b, rel_tol=_SAME, abs_tol=near))
-        if numbers
-        else type(a) is type(b) and bool(a == b)
-    )
+    if isinstance(a, bool) or isinstance(b, bool):
+        return type(a) is type(b) and a == b
+    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
+        return math.isclose(a, b, rel_tol=_SAME, abs_tol=near)
+    return type(a) is type(b) and bool(a == b)

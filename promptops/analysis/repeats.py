@@ -10,11 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import StatisticsError
 from .arms import Outcomes
 from .finite import counts, finite
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = [
     "Mean",
@@ -156,7 +160,7 @@ def split(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> Split:
     return Split(tuple(d), mean, variance, within_a, within_b, omega2)
 
 
-def _within(rows: Sequence[Any]) -> float:
+def _within(rows: Sequence[NDArray[np.float64]]) -> float:
     """Mean variance between the repeats of one example (ddof 1); 0 if there is one repeat, which
     has none.
     """

@@ -10,13 +10,14 @@ is its mean (Esscher), then inverted from its characteristic function.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    Ints = NDArray[Any]
-    Floats = NDArray[Any]
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float64]
 
 __all__ = ["SEED", "TINY", "lower_tail", "sampled_tail", "tail_by_counts"]
 
@@ -149,7 +150,8 @@ def _invert(sizes: Ints, a: int, tilt: float, log_scale: float) -> tuple[float, 
     block, rest = _block(sizes, chances)
     law = _add_up(sizes[block], chances[block], int(sizes[block].sum()))
     if len(law) > points:
-        law = np.bincount(np.arange(len(law)) % points, weights=law, minlength=points)
+        folded = np.bincount(np.arange(len(law)) % points, weights=law, minlength=points)
+        law = folded.astype(np.float64, copy=False)
     spectrum = rfft(law, points)
     alive = np.flatnonzero(spectrum.real**2 + spectrum.imag**2 > _CUT**2)
     product = np.conj(spectrum[alive])
@@ -181,7 +183,7 @@ def _invert(sizes: Ints, a: int, tilt: float, log_scale: float) -> tuple[float, 
     )
 
 
-def _block(sizes: Ints, chances: Floats) -> tuple[Any, Any]:
+def _block(sizes: Ints, chances: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Indices of a first block, and of the rest: coins spread over all weights until their mean log
     factor is below -60.
     """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import StatisticsError, StudyError
 from . import multiplicity, paired_tests, words
@@ -204,7 +204,7 @@ def within(comparison: Comparison, tag: str) -> Comparison:
 
 def part_of(pairs: Pairs, where: Sequence[int]) -> Pairs:
     """The pairs at some places."""
-    index: Any = list(where)
+    index = list(where)
     names = tuple(pairs.examples[i] for i in where)
     return replace(
         pairs,

@@ -10,7 +10,7 @@ examples, completeness, guardrails, cost, tags that lose.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..errors import StatisticsError
 from ..policy import Policy
@@ -94,7 +94,7 @@ def primary_check(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
     return _better(figures.name, found, policy, rule, _e_of(comparison, figures.name))
 
 
-def task_figures(comparison: Comparison, policy: Policy) -> dict[str, Any]:
+def task_figures(comparison: Comparison, policy: Policy) -> dict[str, object]:
     """What a bundle keeps of a verdict over tasks; {} if the verdict is over examples."""
     if policy.estimand == "examples":
         return {}

@@ -99,7 +99,7 @@ class Tried:
         times = "twice" if self.times == 2 else f"{self.times} times"
         return f"Judged {times} on these {words.count(n, 'example')}, known to this store: {what}."
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """JSON-ready: what the evidence keeps."""
         return {"candidate": self.candidate, "judgements": [asdict(j) for j in self.judgements]}
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .arms import Pairs
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
 
 __all__ = ["labels_of", "units_in", "units_of"]
 
@@ -37,7 +38,7 @@ def units_of(d: Floats, labels: list[str] | None) -> tuple[Floats, int]:
     groups: dict[str, int] = {}
     index = np.array([groups.setdefault(label, len(groups)) for label in labels], dtype=int)
     sums = np.bincount(index, weights=d, minlength=len(groups))
-    return sums, int(np.bincount(index).max())
+    return sums.astype(np.float64, copy=False), int(np.bincount(index).max())
 
 
 def units_in(pairs: Pairs, labels: list[str] | None) -> tuple[Floats, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from ..markup import paragraph
 from ..policy import Policy
@@ -40,7 +40,7 @@ class Verdict:
             )
         )
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """JSON-ready."""
         return {
             "decision": self.decision,

@@ -6,7 +6,6 @@ from the bundle's lists, so that a change in these shows even if no check turns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from .arms import Arm
 from .classes import classes_of
@@ -19,7 +18,7 @@ __all__ = ["FORM", "class_figures", "limit_figures"]
 FORM = 2  # of a bundle's figures: these are among them
 
 
-def limit_figures(verdict: Verdict, grounds: ComparisonContext) -> dict[str, Any]:
+def limit_figures(verdict: Verdict, grounds: ComparisonContext) -> dict[str, object]:
     """The limits in force, and how often the candidate and others were judged before."""
     tried = grounds.tried
     return {
@@ -38,7 +37,7 @@ def limit_figures(verdict: Verdict, grounds: ComparisonContext) -> dict[str, Any
     }
 
 
-def class_figures(arms: Sequence[Arm], name: str, grounds: ComparisonContext) -> dict[str, Any]:
+def class_figures(arms: Sequence[Arm], name: str, grounds: ComparisonContext) -> dict[str, object]:
     """Golden label -> answer -> examples of each arm, with the best constant answer; {} if the
     scorer matches no golden label of few.
 

@@ -6,8 +6,6 @@ answers are known, and a promotion rests on the distinct examples whatever the w
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..policy import Policy
 from . import words
 from .check import Check, main
@@ -53,7 +51,7 @@ def unknown_weights(comparison: Comparison, policy: Policy) -> Check | None:
     return Check("weights", "unproven", text, fix)
 
 
-def weighed_figures(comparison: Comparison) -> dict[str, Any]:
+def weighed_figures(comparison: Comparison) -> dict[str, object]:
     """What a bundle keeps of the primary by weight; {} if examples are not weighed."""
     weighed = comparison.weighed
     if weighed is None:

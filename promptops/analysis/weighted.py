@@ -15,17 +15,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import intervals
 from .clustered import DOMINATES, LEAST_CLUSTERS, WITHIN
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from .arms import Pairs
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
 
 __all__ = ["effective_n", "weigh", "weighted_interval", "weighted_mean_interval"]
 
@@ -115,7 +116,7 @@ def weighted_mean_interval(
     keys: Sequence[object] = labels if labels is not None else range(len(weights))
     index = np.array([place.setdefault(key, len(place)) for key in keys], dtype=int)
     shares, mean = weights / weights.sum(), float(products.mean())
-    held = np.bincount(index, weights=shares)
+    held = np.bincount(index, weights=shares).astype(np.float64, copy=False)
     sums = np.bincount(index, weights=products / len(weights) - shares * mean)
     squares = np.bincount(index, weights=shares**2)
     spread = squares + WITHIN * (held**2 - squares)  # of a sum, by the working correlation

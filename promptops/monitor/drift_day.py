@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..analysis.drift import MAX_UNSCORED, Anchor, Detector, tie_break
 from ..errors import StudyError
@@ -16,11 +16,12 @@ from .drift_alarm import RECOVERED, alarm_ended, alarm_opened, open_alarm, since
 from .drift_file import Day, MonitorFile, Series
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from ..scorers.case import Scorer
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
 
 __all__ = ["Taken", "anchored", "series_of", "taken"]
 

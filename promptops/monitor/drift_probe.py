@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import StudyError
 from ..study.evaluate import EvaluateOptions, draw, start
 from ..study.queries.probes import probe_scores
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from ..dataset import Dataset
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ..scorers.case import Scorer
     from ..study.project import Project
 
-    Floats = NDArray[Any]
+    Floats = NDArray[np.float64]
 
 __all__ = ["Probe", "Probing", "probe"]
 
