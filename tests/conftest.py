@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,13 @@ LONG = (
     "tests/test_recorded_studies.py",
     "tests/test_notebooks.py",
 )
+# Where bytecode is forbidden, as in many containers, each of the suite's hundreds of processes
+# would compile the whole package again: more than half of what their imports cost.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Ten thousand tests that are collected are no garbage; looking through them for it took a third of
+# the collection's time, and again much of that in every full collection later.
+gc.disable()
 CLEARED = (
     "PROMPTOPS_REGISTRY",
     "PROMPTOPS_ENV",
@@ -51,6 +61,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return places.get(file, len(LONG) + (not file.startswith("notebooks/")))
 
     items.sort(key=turn)
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays until the last one."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
