@@ -23,7 +23,7 @@ from .compare import Comparison
 from .comparison_context import ComparisonContext
 from .constant_answer import Beside, constant_checks
 from .facts import LEVEL, Difference
-from .policy_checks import Check, Rule
+from .policy_checks import Check, DecisionRule
 from .task_checks import primary_check
 from .verdict import Decision, Verdict
 
@@ -84,7 +84,7 @@ class BinaryComparison(Comparison):
     @cached_property
     def verdict(self) -> Verdict:
         """What the policy that applies where nothing is declared makes of the facts."""
-        policy, rule = Policy(), Rule()
+        policy, rule = Policy(), DecisionRule()
         figures = self.primary
         checks = [
             *preconditions.complete(self, policy, rule),

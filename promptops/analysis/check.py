@@ -17,7 +17,7 @@ __all__ = [
     "MISSING_LIMIT",
     "Check",
     "Clusters",
-    "Rule",
+    "DecisionRule",
     "failed_texts",
     "incomplete",
     "main",
@@ -40,7 +40,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class DecisionRule:
     """How a decision was asked for, beside the policy.
 
     p_better: the primary's p adjusted (Holm) for several finalists, None for one; peeking: before

@@ -15,7 +15,7 @@ from dataclasses import replace
 from ..policy import Policy
 from . import policy_checks as held
 from . import preconditions
-from .check import ASK_AGAIN, Check, Rule
+from .check import ASK_AGAIN, Check, DecisionRule
 from .compare import Comparison, compare
 from .policy_checks import guard
 from .slice_checks import slice_checks
@@ -49,7 +49,7 @@ def decide(
     needs = tried.needed(policy.alpha) if rules >= 2 else None
     if comparison.grounds.looked:
         needs = max(needs or 0.0, comparison.grounds.looked / policy.alpha)
-    rule = Rule(p_better, peeking, share, needs_e=needs)
+    rule = DecisionRule(p_better, peeking, share, needs_e=needs)
     if policy.ties != comparison.ties:
         comparison = comparison.under(policy.ties)
     verdict = _verdict(comparison, policy, rule)
@@ -60,7 +60,7 @@ def decide(
     return verdict
 
 
-def _verdict(comparison: Comparison, policy: Policy, rule: Rule) -> Verdict:
+def _verdict(comparison: Comparison, policy: Policy, rule: DecisionRule) -> Verdict:
     """Every requirement of the policy, checked against the facts as they are."""
     peeking = rule.peeking
     figures = held.main(comparison, policy)
@@ -87,7 +87,7 @@ def _verdict(comparison: Comparison, policy: Policy, rule: Rule) -> Verdict:
     )
 
 
-def _missing(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
+def _missing(comparison: Comparison, policy: Policy, rule: DecisionRule) -> list[Check]:
     """Whether a promotion holds where every missing outcome went against the candidate: it may only
     become inconclusive.
     """
@@ -113,7 +113,9 @@ def _missing(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
     return [Check("missing", "unproven", text, ASK_AGAIN)]
 
 
-def _restated(rule: Rule, seen: Comparison, now: Comparison, policy: Policy) -> Rule:
+def _restated(
+    rule: DecisionRule, seen: Comparison, now: Comparison, policy: Policy
+) -> DecisionRule:
     """Holm multiplied the p of one comparison, and multiplies that of the other as well."""
     if rule.p_better is None:
         return rule
@@ -121,7 +123,7 @@ def _restated(rule: Rule, seen: Comparison, now: Comparison, policy: Policy) -> 
     return replace(rule, p_better=min(1.0, after * rule.p_better / max(before, 1e-300)))
 
 
-def _by_weight(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
+def _by_weight(comparison: Comparison, policy: Policy, rule: DecisionRule) -> list[Check]:
     """Whether a promotion holds by the weights of the examples too: they may only hold it back."""
     if (unknown := unknown_weights(comparison, policy)) is not None:
         return [unknown]

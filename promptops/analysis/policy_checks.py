@@ -19,14 +19,14 @@ from ..policy_rules import (
 )
 from . import words
 from .arms import MEASURES
-from .check import JUST, MISSING_LIMIT, Check, Rule, incomplete, main
+from .check import JUST, MISSING_LIMIT, Check, DecisionRule, incomplete, main
 from .compare import Comparison
 from .constant_answer import scorer_of
 from .facts import Difference
 from .next_n import could_see, next_margin, next_n
 from .slices import within
 
-__all__ = ["Check", "Rule", "cheaper", "guard", "judged", "main", "primary", "scorer_of"]
+__all__ = ["Check", "DecisionRule", "cheaper", "guard", "judged", "main", "primary", "scorer_of"]
 
 _PRICED = (
     "Give the models' prices to Lab(prices={...}) and evaluate with fresh=True (a target of yours"
@@ -34,7 +34,7 @@ _PRICED = (
 )
 
 
-def primary(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
+def primary(comparison: Comparison, policy: Policy, rule: DecisionRule) -> Check:
     """The primary under the policy's goal."""
     figures = main(comparison, policy)
     if not figures.n:
@@ -82,7 +82,7 @@ def primary(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
     return _unsettled(comparison, policy, rule)
 
 
-def _unsettled(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
+def _unsettled(comparison: Comparison, policy: Policy, rule: DecisionRule) -> Check:
     """A primary that neither passes nor fails, with what would settle it."""
     figures = main(comparison, policy)
     statement, wanted = comparison.statement(figures.name), rule.wanted_e(policy.alpha)
@@ -112,7 +112,7 @@ def _unsettled(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
     )
 
 
-def cheaper(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
+def cheaper(comparison: Comparison, policy: Policy, rule: DecisionRule) -> Check:
     """Cost by the exact test; a look before the end settles nothing, since cost has no 0-1 scale
     for an e-value.
     """

@@ -11,7 +11,7 @@ from ..policy_rules import (
 )
 from . import paired_tests, words
 from .arms import Arm, Outcomes
-from .check import ASK_AGAIN, JUST, MISSING_LIMIT, Check, Clusters, Rule, main
+from .check import ASK_AGAIN, JUST, MISSING_LIMIT, Check, Clusters, DecisionRule, main
 from .classes import GoldenLabels
 from .compare import Comparison, nothing_right
 from .constant_answer import (
@@ -73,7 +73,7 @@ def first_must_pass(label: str, outcomes: Outcomes, policy: Policy) -> Iterator[
             )
 
 
-def complete(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
+def complete(comparison: Comparison, policy: Policy, rule: DecisionRule) -> list[Check]:
     """Above 2 % missing pairs, or where calls failed unequally (Fisher p < .05), nothing is
     concluded. While peeking, of those asked so far.
     """
@@ -137,7 +137,7 @@ def _to_complete(comparison: Comparison) -> str:
     )
 
 
-def constant(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
+def constant(comparison: Comparison, policy: Policy, rule: DecisionRule) -> list[Check]:
     """The candidate beside the best that one constant answer reaches."""
     candidate, grounds = comparison.candidate, comparison.grounds
     name = scorer_of(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Mean",
-    "Split",
+    "VarianceComponents",
     "at_k",
     "mean_pass_at_k",
     "mean_pass_hat_k",
@@ -46,7 +46,7 @@ class Mean:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class VarianceComponents:
     """Var(mean d) = (omega2 + (within_a + within_b) / K) / n: omega2 between examples (at least 0),
     within_* between repeats.
 
@@ -131,7 +131,7 @@ def at_k(outcomes: Outcomes, k: int, *, every: bool = False) -> Outcomes:
     )
 
 
-def split(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> Split:
+def split(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> VarianceComponents:
     """The variance of b - a, repeats of one example in a row, the same examples in both, as many
     repeats in every row.
 
@@ -157,7 +157,7 @@ def split(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> Split:
     within_a, within_b = _within(left), _within(right)
     known = variance is not None and repeats > 1
     omega2 = max((variance or 0.0) - (within_a + within_b) / repeats, 0.0) if known else None
-    return Split(tuple(d), mean, variance, within_a, within_b, omega2)
+    return VarianceComponents(tuple(d), mean, variance, within_a, within_b, omega2)
 
 
 def _within(rows: Sequence[NDArray[np.float64]]) -> float:

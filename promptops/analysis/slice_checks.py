@@ -12,7 +12,7 @@ from . import multiplicity, paired_tests, words
 from .arms import MEASURES
 from .compare import Comparison
 from .facts import GRID
-from .policy_checks import Check, Rule, guard, main
+from .policy_checks import Check, DecisionRule, guard, main
 from .slices import part_of, places_of
 from .units import labels_of, units_of
 
@@ -22,7 +22,7 @@ LEAST = 20  # distinct examples of a tag that may hold a promotion back by itsel
 _LEVEL = 0.05  # of all tags together
 
 
-def slice_checks(comparison: Comparison, policy: Policy, rule: Rule) -> list[Check]:
+def slice_checks(comparison: Comparison, policy: Policy, rule: DecisionRule) -> list[Check]:
     """The guardrails of a policy that are about a tag, and the tags that lose beyond luck."""
     rails = [rail for rail in policy.guardrails if rail.tag is not None]
     declared = {rail.tag for rail in rails}

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     pass
 
-__all__ = ["Duel", "Score", "Standing"]
+__all__ = ["Duel", "MeanScore", "Standing"]
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class MeanScore:
     """Mean outcome of one scorer over n scored examples, its 95 % interval (None: cannot be given),
     and how many were not scored.
     """
@@ -36,8 +36,8 @@ class Standing:
     label: str
     version: str
     rank: int
-    primary: Score
-    scores: Mapping[str, Score]
+    primary: MeanScore
+    scores: Mapping[str, MeanScore]
     measures: Mapping[str, float]
     front: bool | None
     contender: bool

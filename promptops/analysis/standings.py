@@ -17,13 +17,13 @@ from ..errors import StudyError
 from . import multiplicity, paired_tests, words
 from .arms import MEASURES, Arm, Outcomes, pair, why_unscored
 from .facts import GRID, Ties, gain_interval, mean_interval
-from .standing import Duel, Score, Standing
+from .standing import Duel, MeanScore, Standing
 from .units import labels_of, units_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["Duel", "Leaderboard", "Score", "Standing", "leaderboard"]
+__all__ = ["Duel", "Leaderboard", "MeanScore", "Standing", "leaderboard"]
 
 ALPHA = 0.05
 
@@ -165,7 +165,7 @@ def _no_score(arm: Arm, name: str) -> str:
     )
 
 
-def _score(outcomes: Outcomes, clusters: Mapping[str, str] | None) -> Score:
+def _score(outcomes: Outcomes, clusters: Mapping[str, str] | None) -> MeanScore:
     known = outcomes.scored > 0
     values = outcomes.mean[known]
     labels = None
@@ -180,7 +180,7 @@ def _score(outcomes: Outcomes, clusters: Mapping[str, str] | None) -> Score:
         None,
         None,
     )
-    return Score(
+    return MeanScore(
         float(values.mean()) if len(values) else math.nan,
         low,
         high,
@@ -289,7 +289,7 @@ def _notes(standings: Sequence[Standing], arms: Sequence[Arm], name: str) -> lis
     return notes
 
 
-def _span(score: Score) -> str:
+def _span(score: MeanScore) -> str:
     return f"95 % interval {words.interval(score.low, score.high)}"
 
 

@@ -18,7 +18,7 @@ from . import words
 from .compare import Comparison
 from .e_values import e_value
 from .facts import rounded
-from .policy_checks import Check, Rule, main, primary
+from .policy_checks import Check, DecisionRule, main, primary
 from .random_effects import Combined
 from .slices import part_of, places_of
 from .tasks import over_tags
@@ -76,7 +76,7 @@ def judged_tasks(comparison: Comparison, policy: Policy) -> Combined:
     return found
 
 
-def primary_check(comparison: Comparison, policy: Policy, rule: Rule) -> Check:
+def primary_check(comparison: Comparison, policy: Policy, rule: DecisionRule) -> Check:
     """The primary under the policy's goal and estimand."""
     figures = main(comparison, policy)
     if policy.estimand == "examples" or not figures.n:
@@ -113,7 +113,9 @@ def task_figures(comparison: Comparison, policy: Policy) -> dict[str, object]:
     return {"over tasks": {name: rounded(value) for name, value in kept.items()}}
 
 
-def _better(name: str, found: Combined, policy: Policy, rule: Rule, evidence: float) -> Check:
+def _better(
+    name: str, found: Combined, policy: Policy, rule: DecisionRule, evidence: float
+) -> Check:
     wanted = rule.wanted_e(policy.alpha)
     if wanted is not None:
         settled = evidence >= wanted
@@ -139,7 +141,7 @@ def _better(name: str, found: Combined, policy: Policy, rule: Rule, evidence: fl
     return Check(name, "unproven", f"Not settled: {wording}", _next(found, policy.alpha))
 
 
-def _not_worse(name: str, found: Combined, policy: Policy, rule: Rule) -> Check:
+def _not_worse(name: str, found: Combined, policy: Policy, rule: DecisionRule) -> Check:
     wanted = rule.wanted_e(policy.alpha)
     alpha = policy.alpha * rule.share if wanted is None else 1 / wanted
     bound = found.bound(alpha)

@@ -26,7 +26,7 @@ from .units import labels_of, units_of
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["Task", "Tasks", "over_tags", "over_tasks"]
+__all__ = ["TaskGain", "TaskGains", "over_tags", "over_tasks"]
 
 _NAMED = 5  # tasks that a sentence names
 _NO_SCALE = (
@@ -36,7 +36,7 @@ _NO_SCALE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Task(PartGain):
+class TaskGain(PartGain):
     """One task. se: the standard error of its gain."""
 
     se: float = 0.0
@@ -47,7 +47,7 @@ class Task(PartGain):
 
 
 @dataclass(frozen=True, slots=True)
-class Tasks:
+class TaskGains:
     """candidate, baseline: labels; measure: what was scored; rows: a task each, biggest loss first;
     won: tasks with a gain; overall: the gain over all examples; combined: None below 2 tasks;
     notes: a sentence each, first how many tasks are won.
@@ -56,7 +56,7 @@ class Tasks:
     candidate: str
     baseline: str
     measure: str
-    rows: tuple[Task, ...]
+    rows: tuple[TaskGain, ...]
     won: int
     overall: float
     combined: Combined | None
@@ -69,7 +69,7 @@ class Tasks:
     @property
     def frame(self) -> DataFrame:
         """One row per task."""
-        return frame_of(self.rows, Task, "task")
+        return frame_of(self.rows, TaskGain, "task")
 
     def __repr__(self) -> str:
         return f"<Tasks: {self.statement()}>"
@@ -77,7 +77,7 @@ class Tasks:
 
 def over_tags(
     comparison: Comparison, tags: Sequence[str] | None = None, *, name: str | None = None
-) -> Tasks:
+) -> TaskGains:
     """The tasks of one comparison, a tag each.
 
     Args:
@@ -115,7 +115,7 @@ def over_tasks(
     *,
     name: str | None = None,
     contents: Mapping[str, Mapping[str, str]] | None = None,
-) -> Tasks:
+) -> TaskGains:
     """The tasks of several comparisons of the same two versions, a study or a dataset each.
 
     Args:
@@ -183,10 +183,10 @@ def _shared(
     ]
 
 
-def _task(name: str, pairs: Pairs, comparison: Comparison) -> Task:
+def _task(name: str, pairs: Pairs, comparison: Comparison) -> TaskGain:
     clusters = comparison.grounds.clusters
     se = math.sqrt(_variance(pairs, labels_of(pairs, clusters)))
-    return replace(Task.of(name, pairs, clusters), se=se)
+    return replace(TaskGain.of(name, pairs, clusters), se=se)
 
 
 def _variance(pairs: Pairs, labels: list[str] | None) -> float:
@@ -207,7 +207,7 @@ def _tasks(
     measure: str,
     overall: float,
     cautions: Sequence[str],
-) -> Tasks:
+) -> TaskGains:
     """The rows and what they say together. cautions: sentences that go last."""
     rows = [_task(task, pairs, each) for task, (pairs, each) in parts.items() if pairs.n > 1]
     small = [task for task, (pairs, _) in parts.items() if pairs.n < 2]
@@ -238,7 +238,7 @@ def _tasks(
         notes.append(
             f"Left out, with fewer than two examples: {_listed([repr(task) for task in small])}."
         )
-    return Tasks(*names, measure, ranked, won, overall, combined, (*notes, *cautions))
+    return TaskGains(*names, measure, ranked, won, overall, combined, (*notes, *cautions))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..markup import paragraph
 from ..policy import Policy
-from .check import Check, Rule, failed_texts
+from .check import Check, DecisionRule, failed_texts
 
 __all__ = ["Decision", "Verdict", "decision_of"]
 
@@ -26,7 +26,7 @@ class Verdict:
     baseline: str | None
     checks: tuple[Check, ...]
     policy: Policy
-    rule: Rule = field(default_factory=Rule)
+    rule: DecisionRule = field(default_factory=DecisionRule)
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _DatasetFile:
     """A dataset's file as it is now. data: its bytes if it is text; entries: its corrections."""
 
     path: Path
@@ -141,7 +141,7 @@ def correct(
     return Correction(now.id, value, file.overlay, line, before, after, why, file.beside, new)
 
 
-def _opened(path: Path, asked: RequestedRoles, root: Path) -> _File:
+def _opened(path: Path, asked: RequestedRoles, root: Path) -> _DatasetFile:
     real = path.resolve() if path.is_absolute() else path
     if not real.is_relative_to(root.resolve()):
         raise DatasetError(
@@ -157,10 +157,10 @@ def _opened(path: Path, asked: RequestedRoles, root: Path) -> _File:
     entries = corrections.read(overlay, beside) if beside is not None else {}
     data = real.read_bytes()
     source = open_text(Held(real.name, data)) or open_source(real)
-    return _File(real, data, asked, read(source, asked), overlay, beside, entries)
+    return _DatasetFile(real, data, asked, read(source, asked), overlay, beside, entries)
 
 
-def _value(expected: object, file: _File, id: str) -> Any:
+def _value(expected: object, file: _DatasetFile, id: str) -> Any:
     """The golden answer as a reader of the file will give it."""
     fault = fault_of(expected)
     if fault is not None:
@@ -170,7 +170,7 @@ def _value(expected: object, file: _File, id: str) -> Any:
     return None if expected is None else canonical(expected)
 
 
-def _row(file: _File, example: Example) -> int:
+def _row(file: _DatasetFile, example: Example) -> int:
     """The number of the row of an example. Raises DatasetError if it does not exist."""
     for number, other in enumerate(file.reading.examples):
         if other.id == example.id:
@@ -181,7 +181,7 @@ def _row(file: _File, example: Example) -> int:
     )
 
 
-def _same(file: _File, row: int, example: Example, mine: Mapping[str, object]) -> None:
+def _same(file: _DatasetFile, row: int, example: Example, mine: Mapping[str, object]) -> None:
     """Raises DatasetError unless the row is what was evaluated, or what the caller made of it
     since.
     """
@@ -201,7 +201,7 @@ def _same(file: _File, row: int, example: Example, mine: Mapping[str, object]) -
         )
 
 
-def _in_place(file: _File, row: int, value: object) -> Correction:
+def _in_place(file: _DatasetFile, row: int, value: object) -> Correction:
     """The change of one value in the text of the file. Raises Unsafe if it cannot be alone."""
     reading = file.reading
     form, column, line = reading.source.form, reading.roles.expected, file.line(row)
@@ -231,7 +231,7 @@ def _in_place(file: _File, row: int, value: object) -> Correction:
     return Correction(id, value, file.path, number, before, after, "", file.data, data)
 
 
-def _prove(file: _File, data: bytes, row: int, value: object) -> None:
+def _prove(file: _DatasetFile, data: bytes, row: int, value: object) -> None:
     """Raises Unsafe unless the changed bytes read as the same rows, but for the one golden
     answer.
     """

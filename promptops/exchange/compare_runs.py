@@ -13,7 +13,7 @@ from ..dataset import Dataset
 from ..errors import StudyError
 from ..policy import Policy
 from ..study.compared import Compared
-from ..study.tabular import Table
+from ..study.tabular import AnswerTable
 from .detect import read_export
 from .imported import Imported, merged
 from .imported_arms import arms_of, with_scores
@@ -23,7 +23,7 @@ __all__ = ["compared_runs"]
 
 def compared_runs(
     baseline: str | Path, candidate: str | Path
-) -> tuple[Compared, Table, tuple[str, ...]]:
+) -> tuple[Compared, AnswerTable, tuple[str, ...]]:
     """Is the run in `candidate` better than the run in `baseline`?
 
     Args:
@@ -60,7 +60,7 @@ def compared_runs(
         dataset=data.name, fingerprint=data.fingerprint, planned=len(shared), tags=data.tags
     )
     facts = facts_of(arms[new], arms[old], grounds=context)
-    return Compared(facts, Policy()), Table(data, cells), tuple(notes)
+    return Compared(facts, Policy()), AnswerTable(data, cells), tuple(notes)
 
 
 def _one(path: Path, notes: list[str]) -> Imported:

@@ -22,7 +22,7 @@ from .chat_text import model_of, settings_of, slug
 from .imported import Imported, ImportedVersion, Left
 from .promptfoo_checks import translated
 from .promptfoo_files import (
-    Prompt,
+    PromptfooPrompt,
     csv_tests,
     file_value,
     over,
@@ -125,7 +125,7 @@ class _Config:
         providers = self._providers()
         listed = self.value.get("prompts")
         entries: list[Any] = listed if isinstance(listed, list) else [listed]
-        prompts: list[Prompt] = []
+        prompts: list[PromptfooPrompt] = []
         self._bounded(len(entries))
         for index, entry in enumerate(entries):
             try:

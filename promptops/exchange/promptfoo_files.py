@@ -22,7 +22,15 @@ from .promptfoo_checks import cell_assertion
 from .yaml_lines import read_yaml
 
 __all__ = [
-    *("Prompt", "csv_tests", "file_value", "over", "prompts_in", "provider_of", "test_rows"),
+    *(
+        "PromptfooPrompt",
+        "csv_tests",
+        "file_value",
+        "over",
+        "prompts_in",
+        "provider_of",
+        "test_rows",
+    ),
 ]
 
 _TEXT = (".txt", ".md", ".j2", ".jinja", ".njk", "")
@@ -31,14 +39,14 @@ _CODE = (".js", ".cjs", ".mjs", ".ts", ".py", ".rb", ".sh")
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class PromptfooPrompt:
     """label: as results name it; messages: a text, or chat messages, in our template language."""
 
     label: str
     messages: str | list[dict[str, Any]]
 
 
-def prompts_in(entry: object, folder: Path) -> list[Prompt]:
+def prompts_in(entry: object, folder: Path) -> list[PromptfooPrompt]:
     """The prompts of one entry of `prompts:`.
 
     Raises TemplateError for logic in a text, DatasetError for code, or a file that is not there.
@@ -69,14 +77,14 @@ def prompts_in(entry: object, folder: Path) -> list[Prompt]:
     return out
 
 
-def _prompt(text: str, label: str) -> Prompt:
+def _prompt(text: str, label: str) -> PromptfooPrompt:
     chat = chat_of(text)
     if chat is None:
-        return Prompt(label or " ".join(text.split())[:60], from_jinja(text))
+        return PromptfooPrompt(label or " ".join(text.split())[:60], from_jinja(text))
     for message in chat:
         if isinstance(message["content"], str):
             message["content"] = from_jinja(message["content"])
-    return Prompt(label or str(chat[-1]["content"])[:60], chat)
+    return PromptfooPrompt(label or str(chat[-1]["content"])[:60], chat)
 
 
 def _matching(named: str, folder: Path) -> list[Path]:

@@ -61,7 +61,7 @@ def read_yaml(text: str, name: str) -> Lined:
     reason = _too_large(text, name)
     if reason:
         raise DatasetError(reason)
-    reading = _Reading(name, YAML(typ="safe", pure=True).parse(text))
+    reading = _ValueBuilder(name, YAML(typ="safe", pure=True).parse(text))
     try:
         return Lined(reading.document(), reading.lines)
     except DatasetError:
@@ -98,7 +98,7 @@ def _too_large(text: str, name: str) -> str:
     )
 
 
-class _Reading:
+class _ValueBuilder:
     """Makes values from the parser's events. Reading stops at the first refused value, before
     the rest of the text is parsed.
     """

@@ -32,7 +32,7 @@ from ..study.preflight import check_texts
 from ..study.scored_table import blanks, cell_text, scored_cells, scores_in
 from ..study.scored_table import chosen as chosen_scorers
 from ..study.study_record import ScorerRef
-from ..study.tabular import Table, read_table
+from ..study.tabular import AnswerTable, read_table
 from ..study.weights import weight_column, weights_of
 from . import show
 from .comparison import Comparison
@@ -50,7 +50,7 @@ class TableComparison(Comparison):
     """A comparison of a table. table_notes: what was guessed or left out when it was read."""
 
     table_notes: tuple[str, ...]
-    table: Table
+    table: AnswerTable
     scorers_used: Sequence[Scorer]
 
     @cached_property
@@ -248,7 +248,9 @@ def _files(baseline: str, candidate: str, asked: Sequence[str]) -> TableComparis
     return out
 
 
-def _arm(label: str, held: Table, scorers: Sequence[Scorer], golden: GoldenLabels | None) -> Arm:
+def _arm(
+    label: str, held: AnswerTable, scorers: Sequence[Scorer], golden: GoldenLabels | None
+) -> Arm:
     """The cells scored, with the labels that they give."""
     found = scored_cells(label, held, scorers)
     kinds = {scorer.name: (scorer.kind, scorer.version) for scorer in scorers}

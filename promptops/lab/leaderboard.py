@@ -11,7 +11,7 @@ __all__ = ["Leaderboard"]
 
 
 class Leaderboard(Ranking):
-    """`analysis.leaderboard.Leaderboard`, displayed in a notebook."""
+    """`analysis.standings.Leaderboard`, displayed in a notebook."""
 
     __slots__ = ()
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from ..analysis.tasks import Tasks as Found
+from ..analysis.tasks import TaskGains as Found
 from . import show
 
 __all__ = ["Tasks"]
 
 
 class Tasks(Found):
-    """`analysis.tasks.Tasks`, displayed in a notebook."""
+    """`analysis.tasks.TaskGains`, displayed in a notebook."""
 
     __slots__ = ()
 

@@ -16,7 +16,7 @@ from . import asking, proposing, read_tools
 if TYPE_CHECKING:
     from .agent import Agent
 
-__all__ = ["TOOLS", "Answer", "Tool", "call"]
+__all__ = ["TOOLS", "ToolResult", "Tool", "call"]
 
 _LONGEST = 30_000  # characters of one answer
 _NEVER = {
@@ -52,7 +52,7 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ToolResult:
     """What a call came to. text: JSON, or if it was refused one sentence."""
 
     text: str
@@ -193,7 +193,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def call(agent: Agent, name: str, arguments: Mapping[str, Any]) -> Answer:
+def call(agent: Agent, name: str, arguments: Mapping[str, Any]) -> ToolResult:
     """What a call of a tool comes to; a refusal is an answer too, and names the next step."""
 
     def clean(text: str) -> str:
@@ -206,21 +206,21 @@ def call(agent: Agent, name: str, arguments: Mapping[str, Any]) -> Answer:
         _check(tool, arguments)
         found = tool.run(agent, **arguments)
     except Refused as error:
-        return Answer(clean(f"refused: {error}"), refused=True)
+        return ToolResult(clean(f"refused: {error}"), refused=True)
     except PromptOpsError as error:
-        return Answer(clean(f"error: {error}"), refused=True)
+        return ToolResult(clean(f"error: {error}"), refused=True)
     except RecursionError:
-        return Answer("error: the arguments are nested too deeply to be read.", refused=True)
+        return ToolResult("error: the arguments are nested too deeply to be read.", refused=True)
     except OSError as error:
-        return Answer(clean(f"error: {error.strerror or error}"), refused=True)
+        return ToolResult(clean(f"error: {error.strerror or error}"), refused=True)
     text = clean(json.dumps(found, ensure_ascii=False, indent=1, default=str))
     if len(text) > _LONGEST:
-        return Answer(
+        return ToolResult(
             f"refused: the answer has {len(text):,} characters, more than the {_LONGEST:,} that are"
             " sent. Next: ask for less, such as one version or fewer rows.",
             refused=True,
         )
-    return Answer(text)
+    return ToolResult(text)
 
 
 def _without_paths(agent: Agent, text: str) -> str:

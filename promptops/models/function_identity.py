@@ -58,7 +58,7 @@ def identify(function: Callable[..., Any], *, programs: bool = True) -> Function
         programs: whether starting another program hides what it does; not so for a scorer, which
             starts the program that it is given.
     """
-    reading = _Reading(programs)
+    reading = _FunctionWalk(programs)
     text = reading.value(function, "", 0)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return FunctionIdentity(digest, tuple(dict.fromkeys(reading.opaque)))
@@ -81,7 +81,7 @@ class _Marks:
 _MARKS = _Marks()
 
 
-class _Reading:
+class _FunctionWalk:
     """One walk over a function and what it refers to; each object is described once."""
 
     def __init__(self, programs: bool) -> None:
@@ -250,25 +250,25 @@ class _OwnCode(pickle.Pickler):
         return out.getvalue()
 
 
-_DESCRIBED: tuple[tuple[Any, Callable[[_Reading, Any, str, int], str]], ...] = (
-    (types.FunctionType, _Reading.function),
-    (types.MethodType, _Reading.method),
-    (functools.partial, _Reading.partial),
+_DESCRIBED: tuple[tuple[Any, Callable[[_FunctionWalk, Any, str, int], str]], ...] = (
+    (types.FunctionType, _FunctionWalk.function),
+    (types.MethodType, _FunctionWalk.method),
+    (functools.partial, _FunctionWalk.partial),
     ((types.BuiltinFunctionType, types.BuiltinMethodType), lambda r, v, w, d: _builtin(r, v, w, d)),
     (types.ModuleType, lambda r, v, w, _d: r.module(v, w)),
     ((staticmethod, classmethod), lambda r, v, w, d: r.value(v.__func__, w, d)),
     (property, lambda r, v, w, d: r.values((v.fget, v.fset), w, d)),
     (functools.cached_property, lambda r, v, w, d: r.value(v.func, w, d)),
-    (type, _Reading.kind),
-    ((list, tuple), _Reading.values),
-    ((dict, types.MappingProxyType), _Reading.mapping),
-    ((set, frozenset), _Reading.unordered),
+    (type, _FunctionWalk.kind),
+    ((list, tuple), _FunctionWalk.values),
+    ((dict, types.MappingProxyType), _FunctionWalk.mapping),
+    ((set, frozenset), _FunctionWalk.unordered),
     (PurePath, lambda _r, v, _w, _d: f"path:{v}"),
     (re.Pattern, lambda _r, v, _w, _d: f"pattern:{v.pattern!r}:{v.flags}"),
 )
 
 
-def _builtin(reading: _Reading, value: Any, where: str, depth: int) -> str:
+def _builtin(reading: _FunctionWalk, value: Any, where: str, depth: int) -> str:
     owner = value.__self__
     if owner is None or isinstance(owner, types.ModuleType):
         return f"builtin:{value.__module__}.{value.__qualname__}"

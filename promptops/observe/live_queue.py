@@ -27,7 +27,7 @@ from ..run import new_id, utc
 if TYPE_CHECKING:
     from .row_writer import RowWriter
 
-__all__ = ["LIMIT", "Item", "LiveQueue", "Sink", "Tally"]
+__all__ = ["LIMIT", "Item", "LiveQueue", "Sink", "AtomicCounter"]
 
 _LOG = logging.getLogger("promptops.observe")
 LIMIT = 10_000  # rows that wait; of ~1 kB each
@@ -60,7 +60,7 @@ class Sink(Protocol):
         """The process ends."""
 
 
-class Tally:
+class AtomicCounter:
     """A count that any thread, signal handler or finalizer may raise: one step of the interpreter,
     so that none is lost, and no lock that a signal could find taken.
     """
@@ -89,7 +89,7 @@ class LiveQueue:
 
     def _reset(self) -> None:
         self._queue: SimpleQueue[Item | threading.Event] = SimpleQueue()
-        self._offered, self._refused = Tally(), Tally()
+        self._offered, self._refused = AtomicCounter(), AtomicCounter()
         self._stored = self._lost = 0  # only the thread changes them
         self._chars_in = self._chars_out = 0
         self._fault = self._why = ""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .needs import Need
-    from .view import Split, View
+    from .view import CanarySplit, RegistryView
 
 __all__ = ["Loader"]
 
@@ -70,10 +70,9 @@ class Loader:
         self._on_change = on_change
         self._monotonic = monotonic
         self._saved_copy = saved_copy
-        self._view: View = views.View(object(), views.Content({}), since=time.monotonic())
-        self._good: dict[
-            tuple[str, str], Served | Split
-        ] = {}  # last success of every pair that ever succeeded
+        self._view = views.RegistryView(object(), views.Content({}), since=time.monotonic())
+        # the last success of every pair that ever succeeded
+        self._good: dict[tuple[str, str], Served | CanarySplit] = {}
         self._known: dict[str, Any] = {}  # id -> (entry, verified version)
         self._needs: dict[str, Need] = {}
         self._callback_fault = ""
@@ -232,7 +231,7 @@ class Loader:
             self._lock = (os.getpid(), lock)
         return lock
 
-    def _refresh(self, signature: object) -> View:
+    def _refresh(self, signature: object) -> RegistryView:
         view = self._view
         if view.is_of(signature):
             return view
@@ -263,7 +262,7 @@ class Loader:
 
     # -- the first get of a pair after a change
 
-    def _first(self, view: View, name: str, env: str, default: object) -> Any:
+    def _first(self, view: RegistryView, name: str, env: str, default: object) -> Any:
         pair = (name, env)
         before = self._good.get(pair)
         try:
@@ -282,7 +281,9 @@ class Loader:
         self._record(view, pair, built)
         return built
 
-    def _record(self, view: View, pair: tuple[str, str], built: Served | Split) -> None:
+    def _record(
+        self, view: RegistryView, pair: tuple[str, str], built: Served | CanarySplit
+    ) -> None:
         """Remember a success, and report the change once, however many threads built it."""
         with self._locked():
             before = self._good.get(pair)
@@ -295,7 +296,7 @@ class Loader:
         if first and before is not None:
             self._tell(before, built)
 
-    def _build(self, view: View, name: str, env: str) -> tuple[Served | Split, str]:
+    def _build(self, view: RegistryView, name: str, env: str) -> tuple[Served | CanarySplit, str]:
         """What the pair serves, and why part of what the file says does not ("" if all does)."""
         if name not in view.content.faults and not view.content.has(name, env):
             raise view.miss(name, env)
@@ -306,22 +307,15 @@ class Loader:
             fits(self._needs[name], built, env)
         back = view.content.back.get((name, env))
         if self._monotonic and back is not None:
-            return (
-                built.held(
-                    f"{back}; this application asked never to go back (monotonic=True).",
-                    time.monotonic(),
-                ),
-                reason,
-            )
+            note = f"{back}; this application asked never to go back (monotonic=True)."
+            return built.held(note, time.monotonic()), reason
         if view.fault is None:
             return built, reason
-        return (
-            built.held(str(view.fault), time.monotonic() if view.since is None else view.since),
-            reason,
-        )
+        since = time.monotonic() if view.since is None else view.since
+        return built.held(str(view.fault), since), reason
 
     def _without(
-        self, view: View, name: str, env: str, error: Exception, default: object
+        self, view: RegistryView, name: str, env: str, error: Exception, default: object
     ) -> object:
         """A cold start at which the file has nothing good for this pair: the saved copy, the
         default, or the error.
@@ -342,7 +336,7 @@ class Loader:
             raise error
         return brought_along(name, env, default, error)
 
-    def _tell(self, before: Served | Split, now: Served | Split) -> None:
+    def _tell(self, before: Served | CanarySplit, now: Served | CanarySplit) -> None:
         old, new = (side if isinstance(side, Served) else side.stable for side in (before, now))
         if self._on_change is None or old.id == new.id:
             return

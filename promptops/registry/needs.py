@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..version import PromptVersion
-    from .view import Split
+    from .view import CanarySplit
 
 __all__ = ["FOLDER", "Need", "fits", "read", "write"]
 
@@ -103,7 +103,7 @@ class Need:
         return out
 
 
-def fits(need: Need, built: Served | Split, env: str) -> None:
+def fits(need: Need, built: Served | CanarySplit, env: str) -> None:
     """Raises Refused if what an environment serves would break the application, on either
     arm.
     """

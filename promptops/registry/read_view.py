@@ -15,7 +15,7 @@ from .debug_log import debug
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .view import View
+    from .view import RegistryView
 
 __all__ = ["SETTLE_S", "following", "saved_copy"]
 
@@ -24,7 +24,9 @@ __all__ = ["SETTLE_S", "following", "saved_copy"]
 SETTLE_S = 0.05
 
 
-def following(before: View, path: str, *, monotonic: bool, copies: bool, cold: bool) -> View:
+def following(
+    before: RegistryView, path: str, *, monotonic: bool, copies: bool, cold: bool
+) -> RegistryView:
     """The view after `before`. copies: a copy of a good file is kept, and serves a cold start;
     cold: nothing succeeded yet.
     """
@@ -49,17 +51,17 @@ def following(before: View, path: str, *, monotonic: bool, copies: bool, cold: b
         from .saved_copy import save
 
         save(path, data)
-    return views.View(seen, content, stamp=stamp, recheck=time.monotonic() + SETTLE_S)
+    return views.RegistryView(seen, content, stamp=stamp, recheck=time.monotonic() + SETTLE_S)
 
 
-def saved_copy(path: str) -> View | None:
+def saved_copy(path: str) -> RegistryView | None:
     """The view of the saved copy, or None if it is missing or not to be trusted."""
     from .saved_copy import saved
 
     return saved(path)
 
 
-def _next_look(before: View, seen: object) -> float | None:
+def _next_look(before: RegistryView, seen: object) -> float | None:
     """When to look again at bytes that are as before: their signature is new, the second look is
     still to come, or never.
     """
@@ -77,12 +79,16 @@ def _copied_content(path: str, data: bytes) -> views.Content | None:
 
 
 def _held(
-    before: View, seen: object, stamp: object, fault: source.Fault, copy: View | None
-) -> View:
+    before: RegistryView,
+    seen: object,
+    stamp: object,
+    fault: source.Fault,
+    copy: RegistryView | None,
+) -> RegistryView:
     """The view while the file is bad: what was known before, else the saved copy, else nothing."""
     since = before.since if before.since is not None else time.monotonic()
     content = before.content
     if copy is not None:
         content, since = copy.content, copy.since if copy.since is not None else since
     recheck = None if stamp is None else time.monotonic() + SETTLE_S
-    return views.View(seen, content, fault=fault, since=since, stamp=stamp, recheck=recheck)
+    return views.RegistryView(seen, content, fault=fault, since=since, stamp=stamp, recheck=recheck)

@@ -16,7 +16,7 @@ from . import view as views
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .view import View
+    from .view import RegistryView
 
 __all__ = ["folder", "save", "saved"]
 
@@ -46,7 +46,7 @@ def save(path: str, data: bytes) -> None:
         ).start()
 
 
-def saved(path: str, unlike: bytes | None = None) -> View | None:
+def saved(path: str, unlike: bytes | None = None) -> RegistryView | None:
     """The view of the saved copy, its `since` set by the time it was written; None if it is
     missing or not to be trusted.
 
@@ -66,7 +66,7 @@ def saved(path: str, unlike: bytes | None = None) -> View | None:
         content = views.read(data, name, None)
     except Exception:  # a copy is a help, never a fault
         return None
-    return views.View(
+    return views.RegistryView(
         None, content, since=time.monotonic() - max(time.time() - found.st_mtime, 0.0)
     )
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Pair = tuple[str, str]
 
-__all__ = ["Fixed", "Kept", "Split", "Tail"]
+__all__ = ["Fixed", "Kept", "CanarySplit", "Tail"]
 
 
 class Tail:
@@ -41,7 +41,7 @@ class Tail:
         return str(self.digests[1])
 
 
-class Split:
+class CanarySplit:
     """Two arms of a canary; the key decides."""
 
     __slots__ = ("canary", "percent", "stable")
@@ -61,9 +61,11 @@ class Split:
             else self.stable
         )
 
-    def held(self, reason: str, since: float) -> Split:
+    def held(self, reason: str, since: float) -> CanarySplit:
         """The same with both arms as last known good."""
-        return Split(self.stable.held(reason, since), self.canary.held(reason, since), self.percent)
+        return CanarySplit(
+            self.stable.held(reason, since), self.canary.held(reason, since), self.percent
+        )
 
 
 class Kept:

@@ -15,7 +15,7 @@ from ..errors import NotDeployed, RegistryCorrupt, RegistryError, RegistryNotFou
 from . import chain, document
 from .entry import to_version
 from .served_version import Served
-from .tail import Fixed, Kept, Split, Tail
+from .tail import CanarySplit, Fixed, Kept, Tail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _NEVER = (-1, -1, -1, -1)  # the signature of no file
 MISSES = 16  # names asked for in vain that one reading of the file remembers
 
-__all__ = ["Content", "Found", "Split", "Tail", "View", "read"]
+__all__ = ["Content", "Found", "CanarySplit", "Tail", "RegistryView", "read"]
 
 
 class Content(Fixed):
@@ -88,7 +88,7 @@ class Content(Fixed):
             f" {'it holds ' + ', '.join(named) if named else 'it is empty'}."
         )
 
-    def build(self, name: str, env: str, known: dict[str, Any]) -> tuple[Served | Split, str]:
+    def build(self, name: str, env: str, known: dict[str, Any]) -> tuple[Served | CanarySplit, str]:
         """What the environment serves, verified, and why its canary does not ("" if it does, or
         if no canary runs).
 
@@ -103,7 +103,7 @@ class Content(Fixed):
             return stable, ""
         try:
             return (
-                Split(
+                CanarySplit(
                     stable, _serve(name, env, canary["version"], found, known), canary["percent"]
                 ),
                 "",
@@ -129,10 +129,10 @@ class Found:
         self.built: dict[Pair, Any] = {}
         self.refused: dict[Pair, str] = {}
         self.missed: dict[Pair, tuple[type[UnknownPrompt] | type[NotDeployed], str]] = {}
-        self.copy: tuple[View | None] | None = None
+        self.copy: tuple[RegistryView | None] | None = None
 
 
-class View(Fixed):
+class RegistryView(Fixed):
     """What the loader knows between two looks at the file.
 
     signature: of the file as read, None if it is missing; content: what serves; fault: what is
@@ -197,11 +197,11 @@ class View(Fixed):
             missed[pair] = (type(error), str(error))
         return error
 
-    def looked(self, signature: object, recheck: float | None) -> View:
+    def looked(self, signature: object, recheck: float | None) -> RegistryView:
         """The same after another look at a file whose bytes did not change; what was found out goes
         on to hold.
         """
-        view = View(
+        view = RegistryView(
             signature,
             self.content,
             fault=self.fault,
@@ -212,9 +212,9 @@ class View(Fixed):
         view._remember(self.found)
         return view
 
-    def afresh(self) -> View:
+    def afresh(self) -> RegistryView:
         """The same with nothing found out yet, for when what an application needs has changed."""
-        return View(
+        return RegistryView(
             self.signature,
             self.content,
             fault=self.fault,

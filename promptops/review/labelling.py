@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from ..study.recorded_study import RecordedStudy
 
-__all__ = ["ANSWERS", "Labelling", "RaterAgreement", "Task", "agreement", "labels_of"]
+__all__ = ["ANSWERS", "Labelling", "RaterAgreement", "LabellingTask", "agreement", "labels_of"]
 
 _AHEAD = 40  # tasks that are read at once, so that a label waits for nothing but its own row
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class LabellingTask:
     """What a rater sees: the question, the golden answer, and one output, or two in an order of
     chance. runs: theirs, as shown.
     """
@@ -105,7 +105,7 @@ class Labelling:
         return sum(item in self._done for item in self._queue)
 
     @property
-    def task(self) -> Task | None:
+    def task(self) -> LabellingTask | None:
         """What is to be labelled next; None if all is done."""
         if self._at >= len(self._queue):
             return None
@@ -117,7 +117,7 @@ class Labelling:
         arms = [new, old] if self.kind == "pairwise" else [(new, old)[side]]
         swapped = self.kind == "pairwise" and bool(side)
         sides = [arm or ("", None) for arm in (arms[::-1] if swapped else arms)]
-        return Task(
+        return LabellingTask(
             example_id,
             dict(example.inputs) if example else {},
             example.expected if example else None,
@@ -126,7 +126,7 @@ class Labelling:
             swapped,
         )
 
-    def answer(self, label: str, note: str = "") -> Task | None:
+    def answer(self, label: str, note: str = "") -> LabellingTask | None:
         """Record a label of the task and go on; returns the next task.
 
         label: of a pair what is *shown*, "first" (left), "tie" or "second" (right); of one output
@@ -157,13 +157,13 @@ class Labelling:
         self._done.add(self._queue[self._at])
         return self.skip()
 
-    def skip(self) -> Task | None:
+    def skip(self) -> LabellingTask | None:
         """Leave the task for later; returns the next one."""
         self._at += 1
         self._skip()
         return self.task
 
-    def back(self) -> Task | None:
+    def back(self) -> LabellingTask | None:
         """To the task that was labelled last, to label it again: the later label counts."""
         if self._given:
             self._at, item = self._given.pop()

@@ -19,7 +19,7 @@ from .golden_labels import answer_labels, golden_labels
 from .preflight import check_texts
 from .scored_table import blanks, cell_text, chosen, scored_cells, scores_in
 from .study_record import ScorerRef
-from .tabular import Table, read_table
+from .tabular import AnswerTable, read_table
 
 __all__ = ["compare_binary"]
 
@@ -89,7 +89,7 @@ def _check_text(table: Path | None, scorers: Sequence[str]) -> None:
 
 
 def _facts(
-    held: Table,
+    held: AnswerTable,
     baseline: str,
     candidate: str,
     scores: Mapping[str, Mapping[str, Sequence[float | None]]],
@@ -127,7 +127,7 @@ def _facts(
     )
 
 
-def _guessed(held: Table, notes: list[str]) -> Scorer:
+def _guessed(held: AnswerTable, notes: list[str]) -> Scorer:
     """The scorer that fits, where it needs the standard library only."""
     try:
         [found] = chosen(None, held, notes)

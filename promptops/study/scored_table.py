@@ -14,12 +14,12 @@ from ..scorers.case import Case, Scorer, request_of_columns
 from ..scoring.score_phase import ScorePhase
 from .guess_scorer import as_scores, guessed
 from .preflight import checked_scorers
-from .tabular import Table
+from .tabular import AnswerTable
 
 __all__ = ["blanks", "cell_text", "chosen", "scored_cells", "scores_in"]
 
 
-def scores_in(held: Table) -> dict[str, dict[str, list[float | None]]] | None:
+def scores_in(held: AnswerTable) -> dict[str, dict[str, list[float | None]]] | None:
     """arm -> example -> scores, where both arms hold nothing else and no golden answer looks like
     them (0 and 1 may be answers, too).
     """
@@ -36,7 +36,7 @@ def scores_in(held: Table) -> dict[str, dict[str, list[float | None]]] | None:
     return out
 
 
-def chosen(scorer: object, held: Table, notes: list[str]) -> list[Scorer]:
+def chosen(scorer: object, held: AnswerTable, notes: list[str]) -> list[Scorer]:
     """The scorers that were named, else the one that fits, which is noted."""
     if scorer is not None:
         return checked_scorers(scorer)
@@ -52,7 +52,7 @@ def chosen(scorer: object, held: Table, notes: list[str]) -> list[Scorer]:
     return [guess]
 
 
-def blanks(held: Table) -> list[str]:
+def blanks(held: AnswerTable) -> list[str]:
     """A sentence for each arm with empty cells."""
     found = {
         label: sum(cell is None for row in cells.values() for cell in row)
@@ -66,7 +66,7 @@ def blanks(held: Table) -> list[str]:
 
 
 def scored_cells(
-    label: str, held: Table, scorers: Sequence[Scorer]
+    label: str, held: AnswerTable, scorers: Sequence[Scorer]
 ) -> dict[str, dict[str, list[float | None]]]:
     """scorer -> example -> the scores of one arm's cells; an empty cell is an answer that never
     came, and stays unscored.

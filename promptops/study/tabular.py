@@ -18,7 +18,7 @@ from ..dataset.opening import open_source
 from ..errors import StudyError
 from .answer_columns import varying
 
-__all__ = ["Cells", "Table", "read_table"]
+__all__ = ["Cells", "AnswerTable", "read_table"]
 
 Cells = Mapping[
     str, Mapping[str, Sequence[Any]]
@@ -33,7 +33,7 @@ _VERSIONS = ("version", "model", "prompt", "variant", "arm", "system")
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class AnswerTable:
     """dataset: the examples; cells: what each arm answered, an example that an arm was not asked
     being absent there; columns: likewise, the columns that belong to the answers of a long table.
     """
@@ -66,7 +66,7 @@ def read_table(
     expected: str | None,
     columns: Mapping[str, str],
     notes: list[str],
-) -> Table:
+) -> AnswerTable:
     """The table's examples and the two arms.
 
     Raises StudyError or DatasetError, which name the columns there are.
@@ -140,14 +140,14 @@ def _wide(
     expected: str | None,
     columns: Mapping[str, str],
     notes: list[str],
-) -> Table:
+) -> AnswerTable:
     kept = [{key: value for key, value in row.items() if key not in (a, b)} for row in rows]
     data = _dataset(kept, expected, columns)
     cells = {
         arm: {example.id: [row.get(arm)] for example, row in zip(data, rows, strict=True)}
         for arm in (a, b)
     }
-    return Table(data, cells)
+    return AnswerTable(data, cells)
 
 
 def _long(
@@ -159,7 +159,7 @@ def _long(
     expected: str | None,
     columns: Mapping[str, str],
     notes: list[str],
-) -> Table:
+) -> AnswerTable:
     output = columns.get("output") or _guess(names, _OUTPUTS, "output", notes)
     example = columns.get("id") or _guess(names, _IDS, "id", notes)
     cells: dict[str, dict[str, list[Any]]] = {a: {}, b: {}}
@@ -186,7 +186,7 @@ def _long(
                 f" {', '.join(map(repr, seen[:8]))}."
             )
     rest = {role: column for role, column in columns.items() if role != "output"} | {"id": example}
-    return Table(_dataset(list(heads.values()), expected, rest), cells, beside if own else {})
+    return AnswerTable(_dataset(list(heads.values()), expected, rest), cells, beside if own else {})
 
 
 def _own(

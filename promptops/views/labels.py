@@ -17,7 +17,7 @@ from .theme import GOOD, NEUTRAL, UNSURE, in_text, page
 
 if TYPE_CHECKING:
     from ..lab.study import Study
-    from ..review.labelling import Labelling, RaterAgreement, Task
+    from ..review.labelling import Labelling, LabellingTask, RaterAgreement
 
 __all__ = ["LabelView", "among_html", "task_html"]
 
@@ -53,7 +53,7 @@ class LabelView(View):
 
         self.study, self.writes = study, writes
         self.labelling: Labelling | None = None
-        self.task: Task | None = None
+        self.task: LabellingTask | None = None
         self.message = ""
         narrow = {"description_width": "60px"}
         self.rater = widgets.Text(
@@ -151,7 +151,7 @@ class LabelView(View):
         self.among.value = page(among_html(self.study.review.agreement(kind)))
 
 
-def task_html(task: Task | None, kind: str, *, done: int, total: int) -> str:
+def task_html(task: LabellingTask | None, kind: str, *, done: int, total: int) -> str:
     """What the rater sees now."""
     share = 100 * done / total if total else 100
     bar = (
@@ -193,7 +193,7 @@ def task_html(task: Task | None, kind: str, *, done: int, total: int) -> str:
     )
 
 
-def _asked(task: Task) -> list[tuple[str, Any]]:
+def _asked(task: LabellingTask) -> list[tuple[str, Any]]:
     """The inputs, without those that hold a part of the golden answer."""
     parts = task.expected if isinstance(task.expected, dict) else {}
     return [(name, value) for name, value in task.inputs.items() if name not in parts]

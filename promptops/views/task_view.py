@@ -10,13 +10,13 @@ from .part_table import part_table
 from .theme import page
 
 if TYPE_CHECKING:
-    from ..analysis.tasks import Tasks
+    from ..analysis.tasks import TaskGains
     from ..lab.comparison import Comparison
 
 __all__ = ["body", "html", "of_comparison"]
 
 
-def html(face: Tasks) -> str:
+def html(face: TaskGains) -> str:
     """The cell's view of the tasks."""
     return page(body(face))
 
@@ -31,7 +31,7 @@ def of_comparison(comparison: Comparison) -> str:
         return ""
 
 
-def body(face: Tasks) -> str:
+def body(face: TaskGains) -> str:
     """The table, then a sentence each. Safe markup."""
     listed = "".join(f"<li>{esc(note)}</li>" for note in face.notes)
     table = part_table("task", face.rows, face.candidate, face.baseline, caption=face.statement())

@@ -13,7 +13,7 @@ from promptops.analysis.compare import Comparison, ComparisonContext, compare
 from promptops.analysis.decide import decide
 from promptops.analysis.finalists import decide_many
 from promptops.analysis.first_deployment import decide_first
-from promptops.analysis.policy_checks import Check, Rule
+from promptops.analysis.policy_checks import Check, DecisionRule
 from promptops.analysis.verdict import Verdict
 from promptops.policy import Guardrail, Policy
 
@@ -63,10 +63,10 @@ def test_candidates_under_peeking_share_alpha() -> None:
 @pytest.mark.parametrize(("share", "needs"), [(1.0, 20.0), (0.5, 40.0), (0.25, 80.0)])
 def test_the_e_value_that_a_share_of_alpha_needs(share: float, needs: float) -> None:
     """1 / (alpha x share) while peeking; else what was tried before asks for, or nothing."""
-    assert Rule(peeking=True, share=share).wanted_e(0.05) == pytest.approx(needs)
-    assert Rule(share=share).wanted_e(0.05) is None
-    assert Rule(share=share, needs_e=30.0).wanted_e(0.05) == 30.0
-    assert Rule(peeking=True, share=share, needs_e=1000.0).wanted_e(0.05) == 1000.0
+    assert DecisionRule(peeking=True, share=share).wanted_e(0.05) == pytest.approx(needs)
+    assert DecisionRule(share=share).wanted_e(0.05) is None
+    assert DecisionRule(share=share, needs_e=30.0).wanted_e(0.05) == 30.0
+    assert DecisionRule(peeking=True, share=share, needs_e=1000.0).wanted_e(0.05) == 1000.0
 
 
 def test_holm_is_not_bonferroni() -> None:

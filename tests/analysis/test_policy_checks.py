@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from promptops.analysis import policy_checks, power
-from promptops.analysis.check import JUST, Check, Rule
+from promptops.analysis.check import JUST, Check, DecisionRule
 from promptops.analysis.compare import Comparison
 from promptops.analysis.facts import Difference
 from promptops.analysis.next_n import could_see, next_margin, next_n
@@ -105,9 +105,9 @@ def facts(found: Difference, **more: Any) -> Comparison:
 
 
 def primary(
-    found: Difference, policy: Policy = POLICY, rule: Rule | None = None, **of: Any
+    found: Difference, policy: Policy = POLICY, rule: DecisionRule | None = None, **of: Any
 ) -> Check:
-    return policy_checks.primary(facts(found, **of), policy, rule or Rule())
+    return policy_checks.primary(facts(found, **of), policy, rule or DecisionRule())
 
 
 # -- the primary
@@ -132,7 +132,7 @@ def test_nothing_scored_proves_nothing() -> None:
     ],
 )
 def test_p_settles_at_alpha(p: float, share: float, holm: float | None, status: str) -> None:
-    check = primary(figures(p_better=p), rule=Rule(share=share, p_better=holm))
+    check = primary(figures(p_better=p), rule=DecisionRule(share=share, p_better=holm))
     assert check.status == status
     assert "exact said." in check.text
 
@@ -162,26 +162,31 @@ def test_a_settled_gain_has_to_reach_the_least_effect(gain: float, status: str) 
 @pytest.mark.parametrize(
     ("e", "rule", "status"),
     [
-        (20.0, Rule(peeking=True), "pass"),
-        (19.9, Rule(peeking=True), "unproven"),
-        (40.0, Rule(peeking=True, share=0.5), "pass"),
-        (30.0, Rule(needs_e=30.0), "pass"),
-        (29.9, Rule(needs_e=30.0), "unproven"),
-        (None, Rule(peeking=True), "unproven"),
+        (20.0, DecisionRule(peeking=True), "pass"),
+        (19.9, DecisionRule(peeking=True), "unproven"),
+        (40.0, DecisionRule(peeking=True, share=0.5), "pass"),
+        (30.0, DecisionRule(needs_e=30.0), "pass"),
+        (29.9, DecisionRule(needs_e=30.0), "unproven"),
+        (None, DecisionRule(peeking=True), "unproven"),
     ],
 )
-def test_while_peeking_only_the_e_value_settles(e: Any, rule: Rule, status: str) -> None:
+def test_while_peeking_only_the_e_value_settles(e: Any, rule: DecisionRule, status: str) -> None:
     assert primary(figures(e_value=e, p_better=0.0001), rule=rule).status == status
 
 
 def test_while_peeking_only_the_e_value_of_a_loss_fails() -> None:
     lost = figures(e_value=0.0, p_worse=0.0001, gain=-0.06)
-    assert primary(lost, rule=Rule(peeking=True), e=19.9).status == "unproven"
-    assert primary(lost, rule=Rule(peeking=True), e=20.0).status == "fail"
-    assert primary(lost, rule=Rule(needs_e=30.0), e=None).status == "fail"  # p counts at the end
+    assert primary(lost, rule=DecisionRule(peeking=True), e=19.9).status == "unproven"
+    assert primary(lost, rule=DecisionRule(peeking=True), e=20.0).status == "fail"
+    assert (
+        primary(lost, rule=DecisionRule(needs_e=30.0), e=None).status == "fail"
+    )  # p counts at the end
     even = replace(lost, p_worse=0.0501)
-    assert primary(even, rule=Rule(needs_e=30.0), e=0.0).status == "unproven"
-    assert primary(replace(lost, p_worse=0.05), rule=Rule(needs_e=30.0), e=0.0).status == "fail"
+    assert primary(even, rule=DecisionRule(needs_e=30.0), e=0.0).status == "unproven"
+    assert (
+        primary(replace(lost, p_worse=0.05), rule=DecisionRule(needs_e=30.0), e=0.0).status
+        == "fail"
+    )
 
 
 def test_what_is_open_says_what_would_settle_it() -> None:
@@ -190,15 +195,15 @@ def test_what_is_open_says_what_would_settle_it() -> None:
         "Not settled: exact said. This n finds a gain of +10.0 points four times in five."
     )
     assert plain.next == "The lead is too small for any number of examples to settle it."
-    early = primary(figures(), rule=Rule(peeking=True))
+    early = primary(figures(), rule=DecisionRule(peeking=True))
     assert early.text == "Not settled early: exact said. E = 1.00, 20.0 is needed."
     assert early.next == "Go on to the planned number of examples."
-    again = primary(figures(), rule=Rule(needs_e=30.0))
+    again = primary(figures(), rule=DecisionRule(needs_e=30.0))
     assert again.text == "Not settled: exact said. E = 1.00. Two studies asked it before."
     assert again.next.startswith("Evaluate on rows that no earlier study asked")
-    looked = primary(figures(), rule=Rule(needs_e=40.0), looked=1)
+    looked = primary(figures(), rule=DecisionRule(needs_e=40.0), looked=1)
     assert looked.text.endswith("It was looked at after every batch, so that E of 40.0 is needed.")
-    both = primary(figures(), rule=Rule(needs_e=30.0, peeking=True))
+    both = primary(figures(), rule=DecisionRule(needs_e=30.0, peeking=True))
     assert both.text.endswith("E = 1.00, 30.0 is needed.")
 
 
@@ -220,14 +225,16 @@ def test_a_margin_has_to_be_kept_and_not_met(bound: float | None, status: str) -
 @pytest.mark.parametrize(
     ("rule", "asked"),
     [
-        (Rule(), (0.05, False)),
-        (Rule(share=0.5), (0.025, False)),
-        (Rule(peeking=True), (0.05, True)),
-        (Rule(peeking=True, share=0.5), (0.025, True)),
-        (Rule(needs_e=100.0), (0.01, True)),
+        (DecisionRule(), (0.05, False)),
+        (DecisionRule(share=0.5), (0.025, False)),
+        (DecisionRule(peeking=True), (0.05, True)),
+        (DecisionRule(peeking=True, share=0.5), (0.025, True)),
+        (DecisionRule(needs_e=100.0), (0.01, True)),
     ],
 )
-def test_the_bound_of_a_primary_is_at_its_share(rule: Rule, asked: tuple[float, bool]) -> None:
+def test_the_bound_of_a_primary_is_at_its_share(
+    rule: DecisionRule, asked: tuple[float, bool]
+) -> None:
     found = Facts([figures()])
     policy = replace(POLICY, goal="not_worse", margin=0.02)
     policy_checks.primary(cast(Comparison, found), policy, rule)
@@ -322,20 +329,20 @@ def test_a_guardrail_that_was_not_measured_says_what_was() -> None:
 @pytest.mark.parametrize(
     ("better", "worse", "rule", "status"),
     [
-        (0.05, 0.9, Rule(), "pass"),
-        (0.0501, 0.9, Rule(), "unproven"),
-        (0.05, 0.9, Rule(share=0.5), "unproven"),
-        (0.025, 0.9, Rule(share=0.5), "pass"),
-        (0.02, 0.9, Rule(needs_e=50.0), "pass"),
-        (0.0201, 0.9, Rule(needs_e=50.0), "unproven"),
-        (0.0001, 0.9, Rule(peeking=True), "unproven"),
-        (0.9, 0.05, Rule(), "fail"),
-        (0.9, 0.0501, Rule(), "unproven"),
-        (0.9, 0.0001, Rule(peeking=True), "unproven"),
+        (0.05, 0.9, DecisionRule(), "pass"),
+        (0.0501, 0.9, DecisionRule(), "unproven"),
+        (0.05, 0.9, DecisionRule(share=0.5), "unproven"),
+        (0.025, 0.9, DecisionRule(share=0.5), "pass"),
+        (0.02, 0.9, DecisionRule(needs_e=50.0), "pass"),
+        (0.0201, 0.9, DecisionRule(needs_e=50.0), "unproven"),
+        (0.0001, 0.9, DecisionRule(peeking=True), "unproven"),
+        (0.9, 0.05, DecisionRule(), "fail"),
+        (0.9, 0.0501, DecisionRule(), "unproven"),
+        (0.9, 0.0001, DecisionRule(peeking=True), "unproven"),
     ],
 )
 def test_cheaper_is_settled_at_the_end(
-    better: float, worse: float, rule: Rule, status: str
+    better: float, worse: float, rule: DecisionRule, status: str
 ) -> None:
     found = facts(figures("cost", p_better=better, p_worse=worse))
     check = policy_checks.cheaper(found, POLICY, rule)
@@ -344,13 +351,13 @@ def test_cheaper_is_settled_at_the_end(
 
 
 def test_a_cost_that_is_unknown_is_not_cheaper() -> None:
-    check = policy_checks.cheaper(facts(figures()), POLICY, Rule())
+    check = policy_checks.cheaper(facts(figures()), POLICY, DecisionRule())
     assert check.text == "The goal is cheaper, but the cost of the runs is unknown."
     some = figures("cost", n=97, unscored=3, p_better=0.0)
-    assert policy_checks.cheaper(facts(some), POLICY, Rule()).text.startswith("Incomplete")
+    assert policy_checks.cheaper(facts(some), POLICY, DecisionRule()).text.startswith("Incomplete")
     few = figures("cost", n=98, unscored=2, p_better=0.0)
     assert few.missing <= 0.02 + JUST
-    assert policy_checks.cheaper(facts(few), POLICY, Rule()).status == "pass"
+    assert policy_checks.cheaper(facts(few), POLICY, DecisionRule()).status == "pass"
 
 
 def test_only_a_judge_has_to_be_calibrated() -> None:

@@ -51,10 +51,10 @@ def prompts_in_python(
     text: str, tree: ast.Module, file: str, elsewhere: OtherFiles
 ) -> Iterator[FoundPrompt]:
     """The prompts of a file, in its order. tree: of the text."""
-    yield from _File(PythonSource(text, file, tree, elsewhere)).prompts()
+    yield from _PythonFile(PythonSource(text, file, tree, elsewhere)).prompts()
 
 
-class _File:
+class _PythonFile:
     def __init__(self, source: PythonSource) -> None:
         self.source = source
         self.lost = False  # whether the prompt that is read has a message that cannot be seen
