@@ -19,7 +19,7 @@ from . import policy_checks as held
 from . import preconditions
 from .arms import Arm, Outcomes, Pairs
 from .classes import OTHER, Classes, applies, readings
-from .compare import Comparison
+from .compare import ComparisonFacts
 from .comparison_context import ComparisonContext
 from .constant_answer import Beside, constant_checks
 from .facts import LEVEL, Difference
@@ -35,7 +35,7 @@ __all__ = ["BinaryComparison", "Marks", "binary_compare"]
 Marks = Mapping[str, float]  # example id -> 0 or 1
 
 
-class BinaryComparison(Comparison):
+class BinaryComparison(ComparisonFacts):
     """A comparison of 0/1 outcomes whose figures need no numpy: statement, verdict, notes and the
     examples that got worse. table_notes: what was guessed at reading the table, which comes first
     among the notes.

@@ -17,7 +17,7 @@ from .weight_words import weighed_statement
 
 if TYPE_CHECKING:
     from .arms import Arm
-    from .compare import Comparison, ComparisonContext
+    from .compare import ComparisonContext, ComparisonFacts
 
 __all__ = ["caveats", "copied", "elsewhere"]
 
@@ -27,7 +27,7 @@ _SMALL_LOSS = 0.25  # on the 0-1 scale; above it, large losses were seen and are
 SPLIT_WORN = 20  # verdicts that one test split may serve before adaptive reuse matters
 
 
-def caveats(comparison: Comparison) -> Iterator[str]:
+def caveats(comparison: ComparisonFacts) -> Iterator[str]:
     """Sentences, most important first."""
     yield from elsewhere(comparison.candidate, comparison.baseline)
     if comparison.weighed is not None:
@@ -51,7 +51,7 @@ def elsewhere(*arms: Arm) -> Iterator[str]:
             )
 
 
-def _completeness(comparison: Comparison) -> Iterator[str]:
+def _completeness(comparison: ComparisonFacts) -> Iterator[str]:
     first, b, a = comparison.primary, comparison.candidate.label, comparison.baseline.label
     yield from copied(comparison.grounds)
     yield from _constant(comparison)
@@ -83,7 +83,7 @@ def _completeness(comparison: Comparison) -> Iterator[str]:
         )
 
 
-def _unseen_losses(comparison: Comparison) -> Iterator[str]:
+def _unseen_losses(comparison: ComparisonFacts) -> Iterator[str]:
     """What so few examples cannot exclude, if none of them lost much: the independent units count,
     and a loss that was never seen may cost a whole point.
     """
@@ -112,7 +112,7 @@ def _unseen_losses(comparison: Comparison) -> Iterator[str]:
         )
 
 
-def _constant(comparison: Comparison) -> Iterator[str]:
+def _constant(comparison: ComparisonFacts) -> Iterator[str]:
     """The best constant answer beside the accuracies."""
     found = comparison.classes
     if found is not None:
@@ -140,7 +140,7 @@ def copied(grounds: ComparisonContext) -> Iterator[str]:
         )
 
 
-def _dominating(comparison: Comparison) -> Iterator[str]:
+def _dominating(comparison: ComparisonFacts) -> Iterator[str]:
     """Which cluster holds half of the examples or more."""
     labels = labels_of(comparison.pairs(), comparison.grounds.clusters)
     if labels is None:
@@ -153,7 +153,7 @@ def _dominating(comparison: Comparison) -> Iterator[str]:
         )
 
 
-def _discipline(comparison: Comparison) -> Iterator[str]:
+def _discipline(comparison: ComparisonFacts) -> Iterator[str]:
     grounds = comparison.grounds
     if grounds.tried.needed(comparison.alpha) is not None:
         first = comparison.primary
@@ -199,7 +199,7 @@ def _discipline(comparison: Comparison) -> Iterator[str]:
         )
 
 
-def _alike(comparison: Comparison) -> Iterator[str]:
+def _alike(comparison: ComparisonFacts) -> Iterator[str]:
     b, a = comparison.candidate, comparison.baseline
     yield from comparison.grounds.mixed
     if not comparison.grounds.mixed:
@@ -275,7 +275,7 @@ def _again(arm: Arm) -> str:
     )
 
 
-def _judges(comparison: Comparison) -> Iterator[str]:
+def _judges(comparison: ComparisonFacts) -> Iterator[str]:
     for figures in comparison.scorers:
         if figures.kind == "judge" and not figures.calibrated:
             yield (
@@ -284,7 +284,7 @@ def _judges(comparison: Comparison) -> Iterator[str]:
             )
 
 
-def _cost(comparison: Comparison) -> Iterator[str]:
+def _cost(comparison: ComparisonFacts) -> Iterator[str]:
     for arm in (comparison.candidate, comparison.baseline):
         unknown = arm.facts.get("cost_unknown") or 0
         if unknown and arm.facts.get("calls"):

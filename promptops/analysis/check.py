@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..policy import Policy
 from ..policy_rules import Status
 from . import words
-from .compare import Comparison
+from .compare import ComparisonFacts
 from .facts import Difference
 
 __all__ = [
@@ -62,7 +62,7 @@ class DecisionRule:
         return max(early, self.needs_e or 0.0) or None
 
 
-def main(comparison: Comparison, policy: Policy) -> Difference:
+def main(comparison: ComparisonFacts, policy: Policy) -> Difference:
     """The measure that decides under the policy."""
     return comparison[policy.primary] if policy.primary else comparison.primary
 

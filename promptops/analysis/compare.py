@@ -39,11 +39,11 @@ from .units import labels_of, units_in
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["Comparison", "ComparisonContext", "compare"]
+__all__ = ["ComparisonFacts", "ComparisonContext", "compare"]
 _NO_LUCK = 20  # examples of which some version gets one right, where the scorer fits
 
 
-class Comparison:
+class ComparisonFacts:
     """`candidate` against `baseline`. `differences`: a Difference per scorer in the study's order,
     then cost, latency, tokens.
 
@@ -146,7 +146,7 @@ class Comparison:
         units, largest = units_in(pairs, labels_of(pairs, self.grounds.clusters))
         return None if figures.e_value is None else e_values.e_value(-units / largest)
 
-    def under(self, ties: Ties) -> Comparison:
+    def under(self, ties: Ties) -> ComparisonFacts:
         """The same comparison with ties counted as the policy says: "full" or "half"."""
         return compare(
             self.candidate,
@@ -157,7 +157,7 @@ class Comparison:
         )
 
     @cached_property
-    def weighed(self) -> Comparison | None:
+    def weighed(self) -> ComparisonFacts | None:
         """The same comparison with each example weighed by how often it is asked; None if the
         weights are not known.
         """
@@ -226,7 +226,7 @@ def compare(
     primary: str | None = None,
     alpha: float = 0.05,
     ties: Ties = "full",
-) -> Comparison:
+) -> ComparisonFacts:
     """The facts of every measure that both arms have.
 
     primary: a scorer's name, default the first. Raises StudyError if the arms share no scorer or
@@ -264,7 +264,7 @@ def compare(
             f"{candidate.label} and {baseline.label} were asked no example in common; compare"
             " versions on the same dataset."
         )
-    out = Comparison(candidate, baseline, grounds, found, chosen, ties, alpha)
+    out = ComparisonFacts(candidate, baseline, grounds, found, chosen, ties, alpha)
     if chosen not in shared and out.classes is None:
         raise StudyError(
             f"{chosen} needs a scorer that matches golden labels of few; {', '.join(shared)} of"
@@ -285,7 +285,7 @@ def nothing_right(figures: Difference) -> bool:
     )
 
 
-def _statement(comparison: Comparison, figures: Difference) -> str:
+def _statement(comparison: ComparisonFacts, figures: Difference) -> str:
     a, b = comparison.baseline.label, comparison.candidate.label
     if not figures.n:
         return f"No example is scored for both {b} and {a}, so the two cannot be compared."

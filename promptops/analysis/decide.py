@@ -16,7 +16,7 @@ from ..policy import Policy
 from . import policy_checks as held
 from . import preconditions
 from .check import ASK_AGAIN, Check, DecisionRule
-from .compare import Comparison, compare
+from .compare import ComparisonFacts, compare
 from .policy_checks import guard
 from .slice_checks import slice_checks
 from .task_checks import claim, primary_check
@@ -29,7 +29,7 @@ __all__ = ["decide"]
 
 
 def decide(
-    comparison: Comparison,
+    comparison: ComparisonFacts,
     policy: Policy | None = None,
     *,
     p_better: float | None = None,
@@ -60,7 +60,7 @@ def decide(
     return verdict
 
 
-def _verdict(comparison: Comparison, policy: Policy, rule: DecisionRule) -> Verdict:
+def _verdict(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) -> Verdict:
     """Every requirement of the policy, checked against the facts as they are."""
     peeking = rule.peeking
     figures = held.main(comparison, policy)
@@ -87,7 +87,7 @@ def _verdict(comparison: Comparison, policy: Policy, rule: DecisionRule) -> Verd
     )
 
 
-def _missing(comparison: Comparison, policy: Policy, rule: DecisionRule) -> list[Check]:
+def _missing(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) -> list[Check]:
     """Whether a promotion holds where every missing outcome went against the candidate: it may only
     become inconclusive.
     """
@@ -114,7 +114,7 @@ def _missing(comparison: Comparison, policy: Policy, rule: DecisionRule) -> list
 
 
 def _restated(
-    rule: DecisionRule, seen: Comparison, now: Comparison, policy: Policy
+    rule: DecisionRule, seen: ComparisonFacts, now: ComparisonFacts, policy: Policy
 ) -> DecisionRule:
     """Holm multiplied the p of one comparison, and multiplies that of the other as well."""
     if rule.p_better is None:
@@ -123,7 +123,7 @@ def _restated(
     return replace(rule, p_better=min(1.0, after * rule.p_better / max(before, 1e-300)))
 
 
-def _by_weight(comparison: Comparison, policy: Policy, rule: DecisionRule) -> list[Check]:
+def _by_weight(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) -> list[Check]:
     """Whether a promotion holds by the weights of the examples too: they may only hold it back."""
     if (unknown := unknown_weights(comparison, policy)) is not None:
         return [unknown]

@@ -12,7 +12,7 @@ from ..evidence import FOLDER, Evidence
 from ..policy import Policy
 from .arms import Arm, Outcomes
 from .class_lists import read_answers, read_labels
-from .compare import Comparison, ComparisonContext, compare
+from .compare import ComparisonContext, ComparisonFacts, compare
 from .evidence_draft import plain
 from .tag_lists import read_tags
 from .tried import Tried
@@ -22,7 +22,7 @@ __all__ = ["as_comparison", "comparison_of", "content_of", "first_arm_of", "grou
 _ARMS = ("candidate", "baseline")
 
 
-def comparison_of(evidence: Evidence) -> Comparison:
+def comparison_of(evidence: Evidence) -> ComparisonFacts:
     """The comparison that the evidence holds, as `compare` would make it.
 
     Raises as `recompute` does.
@@ -60,7 +60,7 @@ def content_of(evidence: Evidence) -> Iterator[None]:
         ) from error
 
 
-def as_comparison(evidence: Evidence) -> Comparison:
+def as_comparison(evidence: Evidence) -> ComparisonFacts:
     """`comparison_of`, within `content_of`."""
     policy = Policy.from_document(plain(evidence.policy))
     arms = {arm: _arm(evidence, arm) for arm in _ARMS}

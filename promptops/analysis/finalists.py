@@ -9,7 +9,7 @@ from ..errors import StudyError
 from ..policy import Policy
 from . import multiplicity
 from .check import Check, main
-from .compare import Comparison
+from .compare import ComparisonFacts
 from .decide import decide
 from .task_checks import claim
 from .verdict import Verdict
@@ -20,7 +20,7 @@ _PREFERRED = 'Promote that one; after its rollback, override="reason" promotes t
 
 
 def decide_many(
-    comparisons: Sequence[Comparison],
+    comparisons: Sequence[ComparisonFacts],
     policy: Policy | None = None,
     *,
     peeking: bool = False,
@@ -82,7 +82,7 @@ def passed_over(verdict: Verdict, preferred: str) -> Verdict:
     )
 
 
-def _stepped(comparisons: Sequence[Comparison], policy: Policy) -> list[Verdict]:
+def _stepped(comparisons: Sequence[ComparisonFacts], policy: Policy) -> list[Verdict]:
     """Holm's steps where the claim is a bound: all at alpha/m; while some pass, the rest at
     alpha/(m - passed).
     """
@@ -98,7 +98,7 @@ def _stepped(comparisons: Sequence[Comparison], policy: Policy) -> list[Verdict]
         left = max(len(comparisons) - claimed, 1)
 
 
-def _claims(verdict: Verdict, comparison: Comparison, policy: Policy) -> bool:
+def _claims(verdict: Verdict, comparison: ComparisonFacts, policy: Policy) -> bool:
     """Whether the primary claim (not worse, and under `cheaper` the cost) holds, whatever the
     guardrails say.
     """
@@ -107,7 +107,7 @@ def _claims(verdict: Verdict, comparison: Comparison, policy: Policy) -> bool:
     return all(status.get(name) == "pass" for name in names)
 
 
-def _saving(comparison: Comparison) -> float:
+def _saving(comparison: ComparisonFacts) -> float:
     try:
         return comparison["cost"].gain
     except StudyError:

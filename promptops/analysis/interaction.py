@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import StatisticsError
 from . import paired_tests, words
-from .compare import Comparison
+from .compare import ComparisonFacts
 from .part_gain import PartGain, frame_of
 from .slices import part_of
 from .units import labels_of, units_of
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["ModelGain", "ModelGrid", "Interaction", "hotelling", "interaction", "over_models"]
+__all__ = ["ModelGain", "ModelGains", "Interaction", "hotelling", "interaction", "over_models"]
 
 DRAWS, SEED = 9_999, 20_260_101
 _ALPHA = 0.05
@@ -62,7 +62,7 @@ class ModelGain(PartGain):
 
 
 @dataclass(frozen=True, slots=True)
-class ModelGrid:
+class ModelGains:
     """Two prompts on several models. cells: one per model, largest gain first; found: the
     interaction; n: examples that both prompts were asked on every model; measure: what was scored.
     """
@@ -106,7 +106,7 @@ class ModelGrid:
         return f"<ModelGrid: {self.statement()}>"
 
 
-def over_models(comparisons: Mapping[str, Comparison], name: str | None = None) -> ModelGrid:
+def over_models(comparisons: Mapping[str, ComparisonFacts], name: str | None = None) -> ModelGains:
     """The grid of one pair of prompts on several models.
 
     Args:
@@ -137,7 +137,7 @@ def over_models(comparisons: Mapping[str, Comparison], name: str | None = None) 
     ranked = tuple(sorted(cells, key=lambda cell: (-cell.gain, cell.name)))
     names = (_prompt(found[0].candidate.label), _prompt(found[0].baseline.label))
     tested = interaction(gains, labels=labels, grid=grid)
-    return ModelGrid(*names, measure, ranked, tested, len(order))
+    return ModelGains(*names, measure, ranked, tested, len(order))
 
 
 def interaction(

@@ -9,7 +9,7 @@ from . import words
 from .facts import LEVEL
 
 if TYPE_CHECKING:
-    from .compare import Comparison
+    from .compare import ComparisonFacts
     from .facts import Difference
 
 __all__ = ["latex_rows", "latex_table", "latex_text", "methods_of", "table_of"]
@@ -38,7 +38,7 @@ def latex_table(columns: str, head: Sequence[str], rows: Sequence[Sequence[str]]
     return "\n".join([*lines, *latex_rows(rows), r"\bottomrule", r"\end{tabular}"])
 
 
-def methods_of(found: Comparison) -> str:
+def methods_of(found: ComparisonFacts) -> str:
     """The paragraph on methods: what was paired, how it was tested, and what was fixed before."""
     figures, grounds = found.primary, found.grounds
     split = f" of the split {grounds.split}" if grounds.split else ""
@@ -77,7 +77,7 @@ def _spelled(method: str) -> str:
     return method if method.startswith(("the ", "a ", "an ")) else f"the method {method!r}"
 
 
-def table_of(found: Comparison) -> str:
+def table_of(found: ComparisonFacts) -> str:
     """The measures as a table: n, both arms, the gain with its interval, and p."""
     head = (
         "Measure",

@@ -20,7 +20,7 @@ from ..policy_rules import (
 from . import words
 from .arms import MEASURES
 from .check import JUST, MISSING_LIMIT, Check, DecisionRule, incomplete, main
-from .compare import Comparison
+from .compare import ComparisonFacts
 from .constant_answer import scorer_of
 from .facts import Difference
 from .next_n import could_see, next_margin, next_n
@@ -34,7 +34,7 @@ _PRICED = (
 )
 
 
-def primary(comparison: Comparison, policy: Policy, rule: DecisionRule) -> Check:
+def primary(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) -> Check:
     """The primary under the policy's goal."""
     figures = main(comparison, policy)
     if not figures.n:
@@ -82,7 +82,7 @@ def primary(comparison: Comparison, policy: Policy, rule: DecisionRule) -> Check
     return _unsettled(comparison, policy, rule)
 
 
-def _unsettled(comparison: Comparison, policy: Policy, rule: DecisionRule) -> Check:
+def _unsettled(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) -> Check:
     """A primary that neither passes nor fails, with what would settle it."""
     figures = main(comparison, policy)
     statement, wanted = comparison.statement(figures.name), rule.wanted_e(policy.alpha)
@@ -112,7 +112,7 @@ def _unsettled(comparison: Comparison, policy: Policy, rule: DecisionRule) -> Ch
     )
 
 
-def cheaper(comparison: Comparison, policy: Policy, rule: DecisionRule) -> Check:
+def cheaper(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) -> Check:
     """Cost by the exact test; a look before the end settles nothing, since cost has no 0-1 scale
     for an e-value.
     """
@@ -134,7 +134,7 @@ def cheaper(comparison: Comparison, policy: Policy, rule: DecisionRule) -> Check
 
 
 def guard(
-    comparison: Comparison, rail: Guardrail, alpha: float = 0.05, *, peeking: bool = False
+    comparison: ComparisonFacts, rail: Guardrail, alpha: float = 0.05, *, peeking: bool = False
 ) -> Check:
     """Non-inferiority of one measure at its margin, of a tag's examples where it names one."""
     if rail.tag is not None:
@@ -157,7 +157,9 @@ def guard(
     )
 
 
-def _guard_within(comparison: Comparison, rail: Guardrail, alpha: float, peeking: bool) -> Check:
+def _guard_within(
+    comparison: ComparisonFacts, rail: Guardrail, alpha: float, peeking: bool
+) -> Check:
     name = f"{rail.metric} in {rail.tag}"
     try:
         part = within(comparison, str(rail.tag))
@@ -175,7 +177,7 @@ def judged(name: str, kind: str, calibrated: bool | None, policy: Policy) -> lis
     return [Check("judge", "unproven", *uncalibrated_judge(name))]
 
 
-def _unmeasured(comparison: Comparison, name: str) -> Check:
+def _unmeasured(comparison: ComparisonFacts, name: str) -> Check:
     """Of a guardrail that this comparison has no figures for: a name that is not a measure of it,
     or a cost that nobody knows.
     """
@@ -198,7 +200,7 @@ def _unmeasured(comparison: Comparison, name: str) -> Check:
 
 
 def _held(
-    comparison: Comparison,
+    comparison: ComparisonFacts,
     figures: Difference,
     margin: float,
     alpha: float,

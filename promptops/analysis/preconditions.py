@@ -13,7 +13,7 @@ from . import paired_tests, words
 from .arms import Arm, Outcomes
 from .check import ASK_AGAIN, JUST, MISSING_LIMIT, Check, Clusters, DecisionRule, main
 from .classes import GoldenLabels
-from .compare import Comparison, nothing_right
+from .compare import ComparisonFacts, nothing_right
 from .constant_answer import (
     beside_constant,
     constant_checks,
@@ -24,7 +24,7 @@ from .constant_answer import (
 __all__ = ["complete", "constant", "first_constant", "first_must_pass", "measured", "must_pass"]
 
 
-def must_pass(comparison: Comparison, policy: Policy) -> list[Check]:
+def must_pass(comparison: ComparisonFacts, policy: Policy) -> list[Check]:
     """Examples that the candidate may not fail where the baseline passes them in all repeats:
     before any statistics.
     """
@@ -73,7 +73,7 @@ def first_must_pass(label: str, outcomes: Outcomes, policy: Policy) -> Iterator[
             )
 
 
-def complete(comparison: Comparison, policy: Policy, rule: DecisionRule) -> list[Check]:
+def complete(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) -> list[Check]:
     """Above 2 % missing pairs, or where calls failed unequally (Fisher p < .05), nothing is
     concluded. While peeking, of those asked so far.
     """
@@ -110,7 +110,7 @@ def complete(comparison: Comparison, policy: Policy, rule: DecisionRule) -> list
     return checks
 
 
-def measured(comparison: Comparison, policy: Policy) -> list[Check]:
+def measured(comparison: ComparisonFacts, policy: Policy) -> list[Check]:
     """Two versions of which a scorer finds nothing right are "not worse" whatever they are, so that
     nothing is concluded from it.
     """
@@ -122,7 +122,7 @@ def measured(comparison: Comparison, policy: Policy) -> list[Check]:
     return [Check("measured", "unproven", text, more)]
 
 
-def _to_complete(comparison: Comparison) -> str:
+def _to_complete(comparison: ComparisonFacts) -> str:
     """What brings the missing scores: answers of earlier studies are pooled with those at hand, and
     may have been judged by other scorers then.
     """
@@ -137,7 +137,7 @@ def _to_complete(comparison: Comparison) -> str:
     )
 
 
-def constant(comparison: Comparison, policy: Policy, rule: DecisionRule) -> list[Check]:
+def constant(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) -> list[Check]:
     """The candidate beside the best that one constant answer reaches."""
     candidate, grounds = comparison.candidate, comparison.grounds
     name = scorer_of(

@@ -20,7 +20,7 @@ from .arms import Arm
 from .caveats import elsewhere
 from .class_lists import written_classes
 from .classes import labelled_scorer
-from .compare import Comparison, ComparisonContext
+from .compare import ComparisonContext, ComparisonFacts
 from .decide import decide
 from .evidence_content import as_comparison, content_of, first_arm_of, grounds_of
 from .evidence_draft import drafted, plain
@@ -51,7 +51,7 @@ class Figure(NamedTuple):
 
 
 def make_evidence(
-    subject: Comparison | Arm,
+    subject: ComparisonFacts | Arm,
     verdict: Verdict,
     policy: Policy | None = None,
     *,
@@ -100,7 +100,7 @@ def make_evidence(
     )
 
 
-def _notes(subject: Comparison | Arm, grounds: ComparisonContext) -> tuple[str, ...]:
+def _notes(subject: ComparisonFacts | Arm, grounds: ComparisonContext) -> tuple[str, ...]:
     if isinstance(subject, Arm):
         return (*elsewhere(subject), *grounds.mixed)
     return subject.notes

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..policy import Policy
 from . import multiplicity, paired_tests, words
 from .arms import MEASURES
-from .compare import Comparison
+from .compare import ComparisonFacts
 from .facts import GRID
 from .policy_checks import Check, DecisionRule, guard, main
 from .slices import part_of, places_of
@@ -22,7 +22,7 @@ LEAST = 20  # distinct examples of a tag that may hold a promotion back by itsel
 _LEVEL = 0.05  # of all tags together
 
 
-def slice_checks(comparison: Comparison, policy: Policy, rule: DecisionRule) -> list[Check]:
+def slice_checks(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) -> list[Check]:
     """The guardrails of a policy that are about a tag, and the tags that lose beyond luck."""
     rails = [rail for rail in policy.guardrails if rail.tag is not None]
     declared = {rail.tag for rail in rails}
@@ -30,7 +30,7 @@ def slice_checks(comparison: Comparison, policy: Policy, rule: DecisionRule) -> 
     return [*found, *_losing(comparison, policy, declared)]
 
 
-def _losing(comparison: Comparison, policy: Policy, declared: set[str | None]) -> list[Check]:
+def _losing(comparison: ComparisonFacts, policy: Policy, declared: set[str | None]) -> list[Check]:
     """A check for each undeclared tag whose loss on the primary is beyond luck."""
     figures = main(comparison, policy)
     if comparison.grounds.rules < 2 or figures.name in MEASURES or not figures.losses:

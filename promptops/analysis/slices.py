@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import StatisticsError, StudyError
 from . import multiplicity, paired_tests, words
 from .arms import Outcomes, Pairs, part
-from .compare import Comparison, compare
+from .compare import ComparisonFacts, compare
 from .facts import GRID
 from .part_gain import PartGain, frame_of
 from .units import labels_of, units_of
@@ -80,7 +80,7 @@ class Moved:
 
 
 def slices(
-    comparison: Comparison,
+    comparison: ComparisonFacts,
     name: str | None = None,
     *,
     tags: Mapping[str, Sequence[str]] | None = None,
@@ -120,7 +120,7 @@ def slices(
     )
 
 
-def moved(comparison: Comparison, name: str | None = None, *, fdr: float = FDR) -> list[Moved]:
+def moved(comparison: ComparisonFacts, name: str | None = None, *, fdr: float = FDR) -> list[Moved]:
     """Which examples got better or worse, biggest loss first: Fisher exact per example on its
     repeats.
 
@@ -180,7 +180,7 @@ def places_of(pairs: Pairs, tags: Mapping[str, Sequence[str]]) -> dict[str, list
     return dict(sorted(places.items()))
 
 
-def within(comparison: Comparison, tag: str) -> Comparison:
+def within(comparison: ComparisonFacts, tag: str) -> ComparisonFacts:
     """The same comparison on the examples of one tag.
 
     Raises:
@@ -217,7 +217,7 @@ def part_of(pairs: Pairs, where: Sequence[int]) -> Pairs:
     )
 
 
-def _slice(tag: str, pairs: Pairs, comparison: Comparison) -> Slice:
+def _slice(tag: str, pairs: Pairs, comparison: ComparisonFacts) -> Slice:
     grouped = labels_of(pairs, comparison.grounds.clusters)
     grid = None if pairs.measure else pairs.grid or GRID
     test = paired_tests.sign_flip(units_of(pairs.d, grouped)[0], grid=grid, ties=comparison.ties)
@@ -225,7 +225,7 @@ def _slice(tag: str, pairs: Pairs, comparison: Comparison) -> Slice:
     return replace(found, p=test.p_two_sided)
 
 
-def _simpson(row: Slice, comparison: Comparison, measure: str) -> str:
+def _simpson(row: Slice, comparison: ComparisonFacts, measure: str) -> str:
     label = comparison.candidate.label
     how = ("wins", "loses") if comparison[measure].gain > 0 else ("loses", "wins")
     size = (

@@ -23,13 +23,13 @@ from .units import labels_of, units_of
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["Duel", "Leaderboard", "MeanScore", "Standing", "leaderboard"]
+__all__ = ["Duel", "Ranking", "MeanScore", "Standing", "leaderboard"]
 
 ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Leaderboard:
+class Ranking:
     """standings: best first; duels: every pair once, in that order."""
 
     primary: str
@@ -106,7 +106,7 @@ def leaderboard(
     clusters: Mapping[str, str] | None = None,
     ties: Ties = "full",
     alpha: float = ALPHA,
-) -> Leaderboard:
+) -> Ranking:
     """All arms on the primary (default: the first scorer of the first arm).
 
     clusters: example id -> group. Raises StudyError without arms, for two arms of one label, or an
@@ -153,7 +153,7 @@ def leaderboard(
         )
         for i in order
     )
-    return Leaderboard(name, standings, duels, tuple(_notes(standings, arms, name)))
+    return Ranking(name, standings, duels, tuple(_notes(standings, arms, name)))
 
 
 def _no_score(arm: Arm, name: str) -> str:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ..errors import StatisticsError
 from ..policy import Policy
 from . import words
-from .compare import Comparison
+from .compare import ComparisonFacts
 from .e_values import e_value
 from .facts import rounded
 from .policy_checks import Check, DecisionRule, main, primary
@@ -36,7 +36,7 @@ class PrimaryClaim(NamedTuple):
     p_better: float
 
 
-def claim(comparison: Comparison, policy: Policy) -> PrimaryClaim:
+def claim(comparison: ComparisonFacts, policy: Policy) -> PrimaryClaim:
     """The gain and p of the primary, over examples or over tasks; p = 1 if tasks say nothing."""
     figures = main(comparison, policy)
     if policy.estimand == "examples":
@@ -48,7 +48,7 @@ def claim(comparison: Comparison, policy: Policy) -> PrimaryClaim:
     return PrimaryClaim(found.mean, found.p_better)
 
 
-def judged_tasks(comparison: Comparison, policy: Policy) -> Combined:
+def judged_tasks(comparison: ComparisonFacts, policy: Policy) -> Combined:
     """The primary's gain over tasks.
 
     Raises:
@@ -76,7 +76,7 @@ def judged_tasks(comparison: Comparison, policy: Policy) -> Combined:
     return found
 
 
-def primary_check(comparison: Comparison, policy: Policy, rule: DecisionRule) -> Check:
+def primary_check(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) -> Check:
     """The primary under the policy's goal and estimand."""
     figures = main(comparison, policy)
     if policy.estimand == "examples" or not figures.n:
@@ -94,7 +94,7 @@ def primary_check(comparison: Comparison, policy: Policy, rule: DecisionRule) ->
     return _better(figures.name, found, policy, rule, _e_of(comparison, figures.name))
 
 
-def task_figures(comparison: Comparison, policy: Policy) -> dict[str, object]:
+def task_figures(comparison: ComparisonFacts, policy: Policy) -> dict[str, object]:
     """What a bundle keeps of a verdict over tasks; {} if the verdict is over examples."""
     if policy.estimand == "examples":
         return {}
@@ -172,7 +172,7 @@ def _next(found: Combined, alpha: float) -> str:
     return f"{words.count(more, 'more task')} like these would settle it at this mean (80 % power)."
 
 
-def _e_of(comparison: Comparison, name: str) -> float:
+def _e_of(comparison: ComparisonFacts, name: str) -> float:
     """The e-value of the tasks' gains, a task each."""
     pairs = comparison.pairs(name)
     places = places_of(pairs, comparison.grounds.tags)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ..errors import StatisticsError
 from . import words
 from .arms import Pairs
-from .compare import Comparison
+from .compare import ComparisonFacts
 from .part_gain import PartGain, frame_of
 from .random_effects import Combined, combine
 from .slices import part_of, places_of
@@ -76,7 +76,7 @@ class TaskGains:
 
 
 def over_tags(
-    comparison: Comparison, tags: Sequence[str] | None = None, *, name: str | None = None
+    comparison: ComparisonFacts, tags: Sequence[str] | None = None, *, name: str | None = None
 ) -> TaskGains:
     """The tasks of one comparison, a tag each.
 
@@ -111,7 +111,7 @@ def over_tags(
 
 
 def over_tasks(
-    comparisons: Mapping[str, Comparison],
+    comparisons: Mapping[str, ComparisonFacts],
     *,
     name: str | None = None,
     contents: Mapping[str, Mapping[str, str]] | None = None,
@@ -154,7 +154,7 @@ def over_tasks(
 
 
 def _shared(
-    parts: Mapping[str, tuple[Pairs, Comparison]],
+    parts: Mapping[str, tuple[Pairs, ComparisonFacts]],
     contents: Mapping[str, Mapping[str, str]] | None,
 ) -> list[str]:
     """A sentence on examples that are in several tasks.
@@ -183,7 +183,7 @@ def _shared(
     ]
 
 
-def _task(name: str, pairs: Pairs, comparison: Comparison) -> TaskGain:
+def _task(name: str, pairs: Pairs, comparison: ComparisonFacts) -> TaskGain:
     clusters = comparison.grounds.clusters
     se = math.sqrt(_variance(pairs, labels_of(pairs, clusters)))
     return replace(TaskGain.of(name, pairs, clusters), se=se)
@@ -203,7 +203,7 @@ def _variance(pairs: Pairs, labels: list[str] | None) -> float:
 
 
 def _tasks(
-    parts: Mapping[str, tuple[Pairs, Comparison]],
+    parts: Mapping[str, tuple[Pairs, ComparisonFacts]],
     measure: str,
     overall: float,
     cautions: Sequence[str],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..policy import Policy
 from . import words
 from .check import Check, main
-from .compare import Comparison
+from .compare import ComparisonFacts
 from .facts import gain_interval, rounded
 from .units import labels_of
 from .weight_words import weighed_statement
@@ -20,7 +20,7 @@ __all__ = ["above_nothing", "unknown_weights", "weighed_figures"]
 _KEPT = ("n", "candidate", "baseline", "gain", "low", "high", "bound", "p_better", "p_worse")
 
 
-def above_nothing(weighed: Comparison, policy: Policy, share: float) -> Check | None:
+def above_nothing(weighed: ComparisonFacts, policy: Policy, share: float) -> Check | None:
     """Of goal "better": the weighted gain is shown above 0 by its interval as well.
 
     Flipping signs takes a heavy example that came out even for one that always does. The interval
@@ -39,7 +39,7 @@ def above_nothing(weighed: Comparison, policy: Policy, share: float) -> Check | 
     return Check(figures.name, "unproven", text, _next(weighed))
 
 
-def unknown_weights(comparison: Comparison, policy: Policy) -> Check | None:
+def unknown_weights(comparison: ComparisonFacts, policy: Policy) -> Check | None:
     """The check that fails if a policy weighs examples and the comparison does not know how."""
     grounds = comparison.grounds
     if policy.weights is None or (
@@ -51,7 +51,7 @@ def unknown_weights(comparison: Comparison, policy: Policy) -> Check | None:
     return Check("weights", "unproven", text, fix)
 
 
-def weighed_figures(comparison: Comparison) -> dict[str, object]:
+def weighed_figures(comparison: ComparisonFacts) -> dict[str, object]:
     """What a bundle keeps of the primary by weight; {} if examples are not weighed."""
     weighed = comparison.weighed
     if weighed is None:
@@ -63,7 +63,7 @@ def weighed_figures(comparison: Comparison) -> dict[str, object]:
     return {"by weight": {**kept, "effective_n": rounded(effective)}}
 
 
-def _next(weighed: Comparison) -> str:
+def _next(weighed: ComparisonFacts) -> str:
     return (
         "Add distinct examples like the heaviest ones: a few of them decide when weighed by"
         f" {weighed.grounds.weighed_by}."

@@ -8,12 +8,12 @@ from . import words
 from .weighted import effective_n
 
 if TYPE_CHECKING:
-    from .compare import Comparison
+    from .compare import ComparisonFacts
 
 __all__ = ["weighed_statement"]
 
 
-def weighed_statement(weighed: Comparison, name: str | None = None) -> str:
+def weighed_statement(weighed: ComparisonFacts, name: str | None = None) -> str:
     """One sentence: the weighted means, their difference and what the weights leave of n."""
     figures = weighed[name or weighed.primary_name]
     weights = weighed.pairs(figures.name).weights

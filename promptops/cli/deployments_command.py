@@ -20,7 +20,7 @@ from .text_table import show as table
 
 if TYPE_CHECKING:
     from ..evidence import Evidence
-    from ..registry.deployment import Deployment
+    from ..registry.deployment import DeploymentEntry
 
 __all__ = ["canary", "history", "promote", "rollback"]
 
@@ -234,7 +234,7 @@ def _promoted(
     version: str,
     env: str,
     **step: Any,
-) -> Deployment:
+) -> DeploymentEntry:
     from ..registry.editor import Editor
 
     with rehearsed(path, rehearse) as where:
@@ -243,7 +243,7 @@ def _promoted(
 
 def _through_lab(
     path: str, rehearse: bool, study: str, name: str, version: str, env: str, **step: Any
-) -> Deployment:
+) -> DeploymentEntry:
     """With the study's evidence, and the verdict recorded in the store, which a rehearsal leaves
     out.
     """
@@ -272,7 +272,7 @@ def _through_lab(
         )
         step |= {"found": asked.found, "author": who(named, path)}
         return _promoted(path, True, asked.request.evidence, name, version, env, **step)
-    entry: Deployment = lab.promote(saved, env=env, study=found, **step).entry
+    entry: DeploymentEntry = lab.promote(saved, env=env, study=found, **step).entry
     return entry
 
 
@@ -293,7 +293,7 @@ def _lab(path: str, author: str) -> Any:
     return lab
 
 
-def _tell(done: Deployment, rehearsal: bool, machine: bool) -> None:
+def _tell(done: DeploymentEntry, rehearsal: bool, machine: bool) -> None:
     if done.canary:
         now = (
             f"{done.env} of {done.prompt} gives v{done.canary.number} to {done.canary.percent:g} %,"
@@ -317,7 +317,7 @@ def _tell(done: Deployment, rehearsal: bool, machine: bool) -> None:
     )
 
 
-def _row(link: Deployment) -> dict[str, Any]:
+def _row(link: DeploymentEntry) -> dict[str, Any]:
     """A deployment, JSON-ready, with its version's label and how long it served in seconds."""
     row = json.loads(json.dumps(asdict(link)))
     del row["changed"], row["note"]

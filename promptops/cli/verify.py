@@ -22,7 +22,7 @@ from .text_table import show as table
 if TYPE_CHECKING:
     from ..analysis.recompute import Figure
     from ..evidence import Evidence
-    from ..registry.deployment import Deployment
+    from ..registry.deployment import DeploymentEntry
     from ..registry.editor import Editor
 
 __all__ = ["check", "grounds", "summary", "verify"]
@@ -88,7 +88,7 @@ def verify(name: str, env: str, path: str, as_json: bool) -> None:
     sys.exit(1 if faults or different else 0)
 
 
-def grounds(links: Sequence[Deployment]) -> Deployment:
+def grounds(links: Sequence[DeploymentEntry]) -> DeploymentEntry:
     """The deployment whose evidence what serves now rests on: the last one, or after a rollback the
     one that first brought it.
     """
@@ -106,7 +106,7 @@ def grounds(links: Sequence[Deployment]) -> Deployment:
 
 
 def check(
-    editor: Editor, links: Sequence[Deployment], link: Deployment
+    editor: Editor, links: Sequence[DeploymentEntry], link: DeploymentEntry
 ) -> tuple[list[str], list[Figure]]:
     """(faults, figures) of one deployment among its chain; each fault a sentence, each figure
     recorded and computed again.
@@ -123,12 +123,12 @@ def check(
         return [f"{link.env} of {link.prompt}, {link.label}: {error}"], []
 
 
-def _subject(link: Deployment) -> str:
+def _subject(link: DeploymentEntry) -> str:
     """The id that the deployment brought: the canary's, or the version that serves."""
     return link.canary.id if link.canary else link.id
 
 
-def _without(editor: Editor, link: Deployment) -> Iterator[str]:
+def _without(editor: Editor, link: DeploymentEntry) -> Iterator[str]:
     """What is wrong with a deployment that cites no evidence: nothing if it is ungated, forced,
     or a rollback.
     """
@@ -143,7 +143,9 @@ def _without(editor: Editor, link: Deployment) -> Iterator[str]:
         )
 
 
-def _about(evidence: Evidence, links: Sequence[Deployment], link: Deployment) -> Iterator[str]:
+def _about(
+    evidence: Evidence, links: Sequence[DeploymentEntry], link: DeploymentEntry
+) -> Iterator[str]:
     """Whether the evidence is about this step. A forced one is marked for what it lacks already."""
     where = f"the evidence of {link.label} in {link.env} of {link.prompt}"
     if link.forced:
@@ -158,7 +160,9 @@ def _about(evidence: Evidence, links: Sequence[Deployment], link: Deployment) ->
         yield f"{where} is against {named}, but {before[1]} served then."
 
 
-def _incumbent(links: Sequence[Deployment], link: Deployment) -> tuple[str | None, str] | None:
+def _incumbent(
+    links: Sequence[DeploymentEntry], link: DeploymentEntry
+) -> tuple[str | None, str] | None:
     """(id, label) of what served when the evidence was first used; (None, ...) before a first
     deployment; None if an export cut it off.
     """
@@ -176,7 +180,7 @@ def _incumbent(links: Sequence[Deployment], link: Deployment) -> tuple[str | Non
     return links[index - 1].id, links[index - 1].label
 
 
-def summary(link: Deployment, figures: Sequence[Figure]) -> str:
+def summary(link: DeploymentEntry, figures: Sequence[Figure]) -> str:
     """One phrase: how many figures there are, and whether they are the same."""
     forced = ", forced" if link.forced else ""
     if link.evidence is None:

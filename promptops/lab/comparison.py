@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..analysis import paper
 from ..analysis.arms import Arm
-from ..analysis.compare import Comparison as Facts
-from ..analysis.compare import compare
+from ..analysis.compare import ComparisonFacts, compare
 from ..analysis.verdict import Verdict
 from ..errors import StudyError
 from ..policy import Policy
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Comparison"]
 
 
-class Comparison(Facts):
+class Comparison(ComparisonFacts):
     """A paired comparison of two arms, with the verdict of the policy; it displays in a notebook
     and writes Markdown for a pull request.
 

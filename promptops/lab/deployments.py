@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..analysis.verdict import Verdict
-    from ..registry.deployment import Deployment as Entry
+    from ..registry.deployment import DeploymentEntry
     from ..study.project import Project
     from ..study.promote import Promoted
 
@@ -28,7 +28,9 @@ class Deployment:
     message if nothing was written.
     """
 
-    def __init__(self, entry: Entry, *, note: str = "", verdict: Verdict | None = None) -> None:
+    def __init__(
+        self, entry: DeploymentEntry, *, note: str = "", verdict: Verdict | None = None
+    ) -> None:
         self.entry, self.note, self.verdict = entry, note, verdict
 
     @classmethod
@@ -62,7 +64,7 @@ class Deployment:
         return show.html(self)
 
 
-def _step(entry: Entry) -> str:
+def _step(entry: DeploymentEntry) -> str:
     """promote, rollback, or which version is a canary for how many."""
     return (
         f"canary {(entry.canary.number and f'v{entry.canary.number}') or entry.canary.id[:11]} for"
@@ -79,10 +81,10 @@ class History:
         self.project, self.prompt, self.env = project, prompt, env
 
     @property
-    def deployments(self) -> tuple[Entry, ...]:
+    def deployments(self) -> tuple[DeploymentEntry, ...]:
         return tuple(self.project.registry.history(self.prompt, self.env))
 
-    def at(self, moment: str) -> Entry | None:
+    def at(self, moment: str) -> DeploymentEntry | None:
         """The deployment that served at a time ("2026-11-25 14:00", UTC), by the dates in the
         history; None before the first one.
         """
@@ -106,7 +108,7 @@ class History:
         deployed = {entry.id: f"v{entry.number}" for entry in self.deployments}
         return over_time(self.project, deployed, primary)
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[DeploymentEntry]:
         return iter(self.deployments)
 
     def __len__(self) -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from ..analysis.standings import Leaderboard as Ranking
+from ..analysis.standings import Ranking
 from . import show
 
 __all__ = ["Leaderboard"]
 
 
 class Leaderboard(Ranking):
-    """`analysis.standings.Leaderboard`, displayed in a notebook."""
+    """`analysis.standings.Ranking`, displayed in a notebook."""
 
     __slots__ = ()
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from ..analysis.interaction import ModelGrid as Grid
+from ..analysis.interaction import ModelGains
 from . import show
 
 __all__ = ["ModelGrid"]
 
 
-class ModelGrid(Grid):
-    """`analysis.interaction.ModelGrid`, displayed in a notebook."""
+class ModelGrid(ModelGains):
+    """`analysis.interaction.ModelGains`, displayed in a notebook."""
 
     __slots__ = ()
 
     @classmethod
-    def shown(cls, grid: Grid) -> ModelGrid:
+    def shown(cls, grid: ModelGains) -> ModelGrid:
         """Make a grid that can be displayed."""
         return cls(**{field.name: getattr(grid, field.name) for field in fields(grid)})
 

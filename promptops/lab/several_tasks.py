@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..analysis.arms import MEASURES
-from ..analysis.compare import Comparison as Facts
+from ..analysis.compare import ComparisonFacts
 from ..analysis.tasks import over_tasks as over
 from ..canonical import tagged
 from ..errors import StudyError
@@ -46,7 +46,7 @@ def over_tasks(
         StudyError: if a task is neither a study nor a comparison of one.
     """
     scorer = None if primary in MEASURES else primary  # what has no scale is refused below
-    compared: dict[str, Facts] = {}
+    compared: dict[str, ComparisonFacts] = {}
     contents: dict[str, dict[str, str]] = {}
     for task, one in by_task.items():
         if not isinstance(one, (Study, Comparison)):

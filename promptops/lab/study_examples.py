@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["Examples"]
 
 
-class Examples(examples.Examples):
-    """`study.examples.Examples`, displayed in a notebook. of: the study of these examples."""
+class Examples(examples.StudyExamples):
+    """`study.examples.StudyExamples`, displayed in a notebook. of: the study of these examples."""
 
     def __init__(
         self, of: RecordedStudy, candidate: object = None, baseline: object = None

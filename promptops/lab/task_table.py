@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from ..analysis.tasks import TaskGains as Found
+from ..analysis.tasks import TaskGains
 from . import show
 
 __all__ = ["Tasks"]
 
 
-class Tasks(Found):
+class Tasks(TaskGains):
     """`analysis.tasks.TaskGains`, displayed in a notebook."""
 
     __slots__ = ()
 
     @classmethod
-    def shown(cls, found: Found) -> Tasks:
+    def shown(cls, found: TaskGains) -> Tasks:
         """Make a table of tasks that can be displayed."""
         return cls(**{field.name: getattr(found, field.name) for field in fields(found)})
 

@@ -17,7 +17,7 @@ from ..analysis.canary_evidence import MeasureEvidence, Seen, judge_canary
 from ..errors import PromptOpsError, RegistryError
 
 if TYPE_CHECKING:
-    from ..registry.deployment import Deployment
+    from ..registry.deployment import DeploymentEntry
     from ..study.project import Project
 
 __all__ = ["GuardReport", "LiveOutcome", "GuardLimits", "end_canary", "guard"]
@@ -191,7 +191,7 @@ def end_canary(project: Project, report: GuardReport) -> str:
     return f"the canary is ended: everyone in {report.env} gets {report.stable} again."
 
 
-def _began(history: Sequence[Deployment]) -> str:
+def _began(history: Sequence[DeploymentEntry]) -> str:
     """When the running canary's version began to be one; widening it does not begin it again."""
     running = history[-1]
     began = running.at

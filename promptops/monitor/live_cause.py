@@ -18,7 +18,7 @@ from .attribution import Cause
 from .drift_file import MonitorFile
 
 if TYPE_CHECKING:
-    from ..registry.deployment import Deployment
+    from ..registry.deployment import DeploymentEntry
 
 __all__ = ["cause_of_live"]
 
@@ -29,7 +29,7 @@ _GREW = 0.05  # of the traffic: groups that grew by more are named
 def cause_of_live(
     since: str,
     probe: MonitorFile | None,
-    deployments: Sequence[Deployment],
+    deployments: Sequence[DeploymentEntry],
     mix: Mix | None,
 ) -> Cause:
     """Why live quality fell since a day.
@@ -66,7 +66,7 @@ def cause_of_live(
     )
 
 
-def _deployment(changed: Deployment, facts: Mapping[str, object]) -> Cause:
+def _deployment(changed: DeploymentEntry, facts: Mapping[str, object]) -> Cause:
     prompt, env = shlex.quote(changed.prompt), shlex.quote(changed.env)
     return Cause(
         "deployment",
@@ -85,7 +85,7 @@ def _open_alarm(probe: MonitorFile | None, since: str) -> Mapping[str, Any] | No
     return None
 
 
-def _deployed(since: str, deployments: Sequence[Deployment]) -> Deployment | None:
+def _deployed(since: str, deployments: Sequence[DeploymentEntry]) -> DeploymentEntry | None:
     """The change of the version that falls into the days of the fall."""
     before: str | None = None
     found = None

@@ -24,7 +24,7 @@ from ..registry.editor import Editor
 from ..run import utc
 
 if TYPE_CHECKING:
-    from ..registry.deployment import Deployment
+    from ..registry.deployment import DeploymentEntry
     from ..study.project import Project
 
 __all__ = ["Figures", "Status", "status_lines", "status_of"]
@@ -131,7 +131,7 @@ def _shown(name: str, value: float | None) -> str:
     return f"{value:.4g} USD per call" if name == "cost" else f"{100 * value:.1f} %"
 
 
-def _canary(serving: Deployment) -> str:
+def _canary(serving: DeploymentEntry) -> str:
     canary = serving.canary
     return f"v{canary.number} to {canary.percent:g} %" if canary is not None else ""
 
@@ -170,7 +170,7 @@ def _take_in(project: Project) -> None:
         taken_in(project.store, live_source())
 
 
-def _windows(project: Project, serving: Deployment) -> tuple[Figures, Figures]:
+def _windows(project: Project, serving: DeploymentEntry) -> tuple[Figures, Figures]:
     """Live figures since a deployment, and in as many days before it."""
     if not project.location.store.is_dir() or not _readable():
         return Figures(), Figures()
@@ -218,7 +218,7 @@ def _rehearsal(registry: Editor) -> Iterator[Editor]:
         yield Editor(copy)
 
 
-def _back(copy: Editor, serving: Deployment) -> str:
+def _back(copy: Editor, serving: DeploymentEntry) -> str:
     """The command that goes back, with what it would come to."""
     try:
         done = copy.rollback(serving.prompt, serving.env, author="rehearsal")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import Refused
-from .deployment import Deployment
+from .deployment import DeploymentEntry
 from .history import SavedEntry
 
 __all__ = ["checked_force", "checked_percent", "in_the_way", "share_held"]
@@ -40,7 +40,7 @@ def checked_percent(percent: float | None) -> None:
 
 
 def in_the_way(
-    name: str, env: str, now: Deployment | None, wanted: SavedEntry, percent: float | None
+    name: str, env: str, now: DeploymentEntry | None, wanted: SavedEntry, percent: float | None
 ) -> str:
     """Why no evidence would help now: a canary without an incumbent, or a running canary of another
     version; "" if nothing is.
@@ -61,7 +61,7 @@ def in_the_way(
     return ""
 
 
-def share_held(links: Sequence[Deployment], percent: float, override: str) -> str:
+def share_held(links: Sequence[DeploymentEntry], percent: float, override: str) -> str:
     """Why setting the running canary's share would only repeat an earlier step of it; "" if that
     is a new share.
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from .asked import checked_percent
 from .chain_writer import WritesChains
-from .deployment import Deployment
+from .deployment import DeploymentEntry
 
 __all__ = ["abort", "finish", "widen"]
 
@@ -23,7 +23,7 @@ def widen(
     author: str,
     reason: str = "",
     override: str = "",
-) -> Deployment:
+) -> DeploymentEntry:
     """Change the share of the running canary; anyone who is in it stays in as it grows. Raises
     NotDeployed if none runs.
 
@@ -46,7 +46,9 @@ def widen(
     )
 
 
-def finish(self: WritesChains, name: str, env: str, *, author: str, reason: str = "") -> Deployment:
+def finish(
+    self: WritesChains, name: str, env: str, *, author: str, reason: str = ""
+) -> DeploymentEntry:
     """Make the running canary serve everyone, on the evidence that it started with.
 
     Raises NotDeployed if none runs.
@@ -62,7 +64,9 @@ def finish(self: WritesChains, name: str, env: str, *, author: str, reason: str 
     return self.chains.append(name, env, link, now)
 
 
-def abort(self: WritesChains, name: str, env: str, *, author: str, reason: str = "") -> Deployment:
+def abort(
+    self: WritesChains, name: str, env: str, *, author: str, reason: str = ""
+) -> DeploymentEntry:
     """End the running canary: everyone gets what the rest had.
 
     Raises NotDeployed if none runs.
@@ -73,6 +77,6 @@ def abort(self: WritesChains, name: str, env: str, *, author: str, reason: str =
     )
 
 
-def _grounds(now: Deployment) -> dict[str, object]:
+def _grounds(now: DeploymentEntry) -> dict[str, object]:
     """On what the canary started, which its later steps rest on as well."""
     return {"evidence": now.evidence, "forced": now.forced, "unmet": list(now.unmet)}

@@ -14,7 +14,7 @@ from ..errors import Conflict, NotDeployed
 from ..evidence import Evidence
 from ..redact import Redactor
 from . import chain, history
-from .deployment import Canary, Deployment
+from .deployment import Canary, DeploymentEntry
 from .file import RegistryFile, prompt_of
 from .secret_free import cleaned
 
@@ -63,10 +63,10 @@ class ChainWriter:
         name: str,
         env: str,
         link: chain.Link,
-        before: Deployment | None,
+        before: DeploymentEntry | None,
         evidence: Evidence | None = None,
         force: bool = False,
-    ) -> Deployment:
+    ) -> DeploymentEntry:
         """Seal a deployment onto a chain that still ends as it was read. Raises Conflict, naming
         who was first and when.
 
@@ -94,7 +94,7 @@ class ChainWriter:
                     link = {**link, "evidence": None, "forced": True, "unmet": unmet}
             return self.seal(read, name, env, link)
 
-    def seal(self, read: Document, name: str, env: str, link: chain.Link) -> Deployment:
+    def seal(self, read: Document, name: str, env: str, link: chain.Link) -> DeploymentEntry:
         """Put a deployment at the end of its chain, within `writing`."""
         prompt = prompt_of(read, name)
         environments = prompt.get("environments", {})
@@ -113,7 +113,7 @@ class ChainWriter:
         """Put a prompt in the place of the one of its name, within `writing`."""
         self._file.put({**read, "prompts": {**read["prompts"], name: prompt}})
 
-    def running_canary(self, name: str, env: str) -> tuple[Deployment, Canary]:
+    def running_canary(self, name: str, env: str) -> tuple[DeploymentEntry, Canary]:
         """What serves beside the canary that runs, and the canary. Raises NotDeployed."""
         links = history.deployments(prompt_of(self._file.read(), name), name, env)
         if not links or links[-1].canary is None:

@@ -15,7 +15,7 @@ from ..markup import code, shorten
 from ..markup import markdown as md
 from ..policy import Policy
 from ..version.diff import VersionDiff
-from .deployment import Deployment, of_chain
+from .deployment import DeploymentEntry, of_chain
 from .history import SavedEntry, numbers
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class PromptChange:
 
     name: str
     versions: tuple[tuple[SavedEntry, SavedEntry | None, VersionDiff | None], ...] = ()
-    deployments: tuple[Deployment, ...] = ()
+    deployments: tuple[DeploymentEntry, ...] = ()
     back: tuple[tuple[str, str, str | None], ...] = ()
     policy: tuple[Policy, Policy] | None = None
     faults: tuple[str, ...] = ()
@@ -108,9 +108,9 @@ def _change(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Prompt
 
 def _environments(
     name: str, old: Mapping[str, Any], new: Mapping[str, Any]
-) -> tuple[list[Deployment], list[tuple[str, str, str | None]]]:
+) -> tuple[list[DeploymentEntry], list[tuple[str, str, str | None]]]:
     numbered = {**numbers(old), **numbers(new)}
-    deployments: list[Deployment] = []
+    deployments: list[DeploymentEntry] = []
     back = []
     was, now = old.get("environments", {}), new.get("environments", {})
     for env in sorted(was.keys() | now.keys()):
@@ -156,7 +156,7 @@ def _first(entry: SavedEntry) -> str:
     return f"{len(messages)} messages, {length:,} characters{model}, takes {takes}"
 
 
-def _deployed(link: Deployment) -> str:
+def _deployed(link: DeploymentEntry) -> str:
     by = f" by {md(shorten(link.author, _NAME))}{f' ({_free(link.reason)})' if link.reason else ''}"
     mark = (
         ", **forced**"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ..markup import paragraph, plain
 
-__all__ = ["Canary", "Deployment", "of_chain"]
+__all__ = ["Canary", "DeploymentEntry", "of_chain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
+class DeploymentEntry:
     """One change of an environment.
 
     position: 1, 2, ... in the environment's chain; number, id: the version that serves (while a
@@ -100,13 +100,13 @@ class Deployment:
 
 def of_chain(
     prompt: str, env: str, environment: Mapping[str, Any], numbers: Mapping[str, int]
-) -> tuple[Deployment, ...]:
+) -> tuple[DeploymentEntry, ...]:
     """The chain as values, oldest first; `numbers` maps content ids to display numbers."""
     links: Sequence[Mapping[str, Any]] = environment["deployments"]
     first = 1 + int(environment.get("earlier", {}).get("count", 0))
     after = [*(link["at"] for link in links[1:]), None]
     return tuple(
-        Deployment(
+        DeploymentEntry(
             prompt=prompt,
             env=env,
             position=first + index,

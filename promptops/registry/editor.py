@@ -27,7 +27,7 @@ from ..version import PromptVersion
 from . import canary_steps, chain, document, gate, history, needs
 from .asked import checked_force, checked_percent, in_the_way
 from .chain_writer import ChainWriter
-from .deployment import Deployment
+from .deployment import DeploymentEntry
 from .entry import to_entry
 from .file import prompt_of
 from .gate import GateRequest
@@ -48,12 +48,12 @@ class Step(NamedTuple):
     env: str
     read: Document
     prompt: Document
-    links: Sequence[Deployment]
+    links: Sequence[DeploymentEntry]
     wanted: SavedEntry
     percent: float | None
 
     @property
-    def now(self) -> Deployment | None:
+    def now(self) -> DeploymentEntry | None:
         return self.links[-1] if self.links else None
 
     @property
@@ -177,7 +177,7 @@ class Editor(RegistryRecord):
         override: str = "",
         percent: float | None = None,
         found: Sequence[str] = (),
-    ) -> Deployment:
+    ) -> DeploymentEntry:
         """Make an environment serve a saved version (a number, id, PromptVersion or saved one), if
         the gate lets it.
 
@@ -270,7 +270,7 @@ class Editor(RegistryRecord):
         to: object = None,
         author: str,
         reason: str = "",
-    ) -> Deployment | None:
+    ) -> DeploymentEntry | None:
         """Make an environment serve an earlier version at once; nothing is asked, everything is
         logged.
 

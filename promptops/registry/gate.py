@@ -23,7 +23,7 @@ from ..policy_rules import (
     uncalibrated_judge,
 )
 from ..version import PromptVersion
-from .deployment import Deployment
+from .deployment import DeploymentEntry
 from .needs import Need
 
 __all__ = ["GateRequest", "Unmet", "arm", "terms", "unmet"]
@@ -42,7 +42,7 @@ class GateRequest:
     number: int
     version: PromptVersion
     policy: Policy
-    chain: Sequence[Deployment]
+    chain: Sequence[DeploymentEntry]
     served: Mapping[str, frozenset[str]]
     needs: Sequence[Need] = ()
 
@@ -51,7 +51,7 @@ class GateRequest:
         return f"v{self.number}"
 
     @property
-    def incumbent(self) -> Deployment | None:
+    def incumbent(self) -> DeploymentEntry | None:
         return self.chain[-1] if self.chain else None
 
 

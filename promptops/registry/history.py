@@ -13,7 +13,7 @@ from ..errors import NotDeployed, RegistryCorrupt, RegistryError
 from ..evidence import Evidence
 from ..version import PromptVersion
 from . import chain
-from .deployment import Deployment, of_chain
+from .deployment import DeploymentEntry, of_chain
 from .entry import to_version
 from .gate import arm
 
@@ -89,7 +89,7 @@ def find(prompt: Prompt, name: str, wanted: object) -> SavedEntry:
 
 def deployments(
     prompt: Prompt, name: str, env: str, *, whole: bool = True
-) -> tuple[Deployment, ...]:
+) -> tuple[DeploymentEntry, ...]:
     """The environment's chain, oldest first. whole: check every link, else the last.
 
     Raises RegistryCorrupt.
@@ -118,7 +118,7 @@ def served(prompt: Prompt) -> dict[str, frozenset[str]]:
 
 
 def target(
-    prompt: Prompt, name: str, links: Sequence[Deployment], if_serving: str | None, to: object
+    prompt: Prompt, name: str, links: Sequence[DeploymentEntry], if_serving: str | None, to: object
 ) -> tuple[str, str]:
     """(what is undone, what serves then), as ids.
 
@@ -143,7 +143,7 @@ def target(
 def repeats(
     registry: str,
     prompt: Prompt,
-    links: Sequence[Deployment],
+    links: Sequence[DeploymentEntry],
     wanted: SavedEntry,
     evidence: Evidence | None,
     word: Word,
@@ -213,14 +213,14 @@ class Word(NamedTuple):
     def what(self) -> str:
         return "reason" if self.forced else "override"
 
-    def used(self, links: Sequence[Deployment]) -> bool:
+    def used(self, links: Sequence[DeploymentEntry]) -> bool:
         """Whether one of these deployments was made with the same word."""
         return bool(self.text) and any(
             self.text == (link.reason if self.forced else link.override) for link in links
         )
 
 
-def _rested_on(registry: str, before: Sequence[Deployment], evidence: Evidence) -> bool:
+def _rested_on(registry: str, before: Sequence[DeploymentEntry], evidence: Evidence) -> bool:
     """Whether an earlier deployment cites the same data; True too where its bundle cannot be read,
     as nothing shows the data to be new.
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..policy import Policy
 from . import history
-from .deployment import Deployment
+from .deployment import DeploymentEntry
 from .file import RegistryFile, prompt_of
 from .history import SavedEntry
 
@@ -67,14 +67,14 @@ class RegistryRecord:
         }
         return {env: numbers[version] for env, version in tails.items() if version in numbers}
 
-    def history(self, name: str, env: str) -> list[Deployment]:
+    def history(self, name: str, env: str) -> list[DeploymentEntry]:
         """Every deployment of an environment, oldest first; empty if there was none.
 
         Raises UnknownPrompt, or RegistryCorrupt if the chain was edited.
         """
         return list(history.deployments(prompt_of(self._file.read(), name), name, env))
 
-    def serving(self, name: str, env: str, *, at: datetime | None = None) -> Deployment | None:
+    def serving(self, name: str, env: str, *, at: datetime | None = None) -> DeploymentEntry | None:
         """The deployment that serves an environment now, or served at a moment, or None."""
         links = self.history(name, env)
         if at is not None:

@@ -11,14 +11,14 @@ from ..errors import StatisticsError, StudyError
 from ..study.queries.label_answers import people_means
 
 if TYPE_CHECKING:
-    from ..analysis.compare import Comparison
+    from ..analysis.compare import ComparisonFacts
     from ..store import Store
 
 __all__ = ["corrected", "human_means"]
 
 
 def human_means(
-    comparison: Comparison, store: Store | None
+    comparison: ComparisonFacts, store: Store | None
 ) -> tuple[dict[str, float], dict[str, float]]:
     """What people gave each answer, 0 to 1.
 
@@ -42,7 +42,9 @@ def human_means(
     return found.get(arms[0], {}), found.get(arms[1], {})
 
 
-def corrected(comparison: Comparison, store: Store | None, name: str, level: float) -> Corrected:
+def corrected(
+    comparison: ComparisonFacts, store: Store | None, name: str, level: float
+) -> Corrected:
     """A judge's difference corrected by people's labels; see `lab.Comparison.corrected`."""
     b, a = human_means(comparison, store)
     pairs = comparison.pairs(name)

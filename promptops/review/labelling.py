@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis.agreement import Agreement, krippendorff_interval
 from ..errors import StudyError
 from ..run import new_id, utc
-from ..study.examples import Examples, Filter
+from ..study.examples import Filter, StudyExamples
 from ..study.queries.label_answers import labelled_places, labels_frame
 from .label_files import ANSWERS, label_row
 
@@ -73,7 +73,7 @@ class Labelling:
         kind: str = "pairwise",
         *,
         wanted: Filter | None = None,
-        examples: Examples | None = None,
+        examples: StudyExamples | None = None,
     ) -> None:
         if kind not in ANSWERS:
             raise StudyError(
@@ -82,7 +82,7 @@ class Labelling:
         if not rater.strip():
             raise StudyError("a label needs the name of who gave it; pass a rater.")
         self._study, self.rater, self.kind = study, rater.strip(), kind
-        self._examples = examples or Examples(study)
+        self._examples = examples or StudyExamples(study)
         if kind == "pairwise" and self._examples.baseline is None:
             raise StudyError(
                 f"{study.name} has one arm, so no pair can be labelled; use the kind 'rubric'."

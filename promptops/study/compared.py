@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..analysis.compare import Comparison as Facts
+from ..analysis.compare import ComparisonFacts
 from ..analysis.decide import decide
 from ..analysis.finalists import decide_many
 from ..analysis.verdict import Verdict
@@ -23,11 +23,11 @@ class Compared:
     against the same baseline; looked: counts what the split has served, given the verdict.
     """
 
-    facts: Facts
+    facts: ComparisonFacts
     policy: Policy
     peeking: bool = False
     early: str = ""
-    rivals: Callable[[], Sequence[Facts]] | None = None
+    rivals: Callable[[], Sequence[ComparisonFacts]] | None = None
     looked: Callable[[Verdict], None] | None = None
 
     def decide(

@@ -10,8 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..analysis.arms import Arm, part
-from ..analysis.compare import Comparison as Facts
-from ..analysis.compare import compare
+from ..analysis.compare import ComparisonFacts, compare
 from ..analysis.pooled_copies import collapse
 from ..errors import StudyError
 from ..store.sitting import sitting
@@ -38,7 +37,7 @@ from .stored_arms import Source, arms_of, latest_sources
 
 if TYPE_CHECKING:
     from ..analysis.comparison_context import ComparisonContext
-    from ..analysis.standings import Leaderboard
+    from ..analysis.standings import Ranking
     from .project import Project
     from .study_record import ArmRecord, ScorerRef
 
@@ -83,7 +82,7 @@ def compare_in(
 @sitting()
 def described_in(
     study: RecordedStudy, candidate: object, baseline: object, primary: str | None
-) -> Facts:
+) -> ComparisonFacts:
     """Two arms on this study's own examples and answers, whatever was judged before on them: facts
     to describe, and not to decide by. Arguments and errors are those of `compare_in`.
     """
@@ -143,7 +142,7 @@ def compare_across(
 
 
 @sitting()
-def leaderboard(study: RecordedStudy, primary: str | None) -> Leaderboard:
+def leaderboard(study: RecordedStudy, primary: str | None) -> Ranking:
     """All arms of a study, best first."""
     return _ranked(study, study.record.sources(), study.record.scorers, primary)
 
@@ -151,7 +150,7 @@ def leaderboard(study: RecordedStudy, primary: str | None) -> Leaderboard:
 @sitting()
 def leaderboard_across(
     project: Project, versions: Sequence[object], primary: str | None
-) -> Leaderboard:
+) -> Ranking:
     """Versions over their latest studies, best first. Raises StudyError for one never evaluated."""
     labels = {content.id: label for content, _, _, label in map(as_version, versions)}
     sources = latest_sources(project.store, labels)
@@ -164,7 +163,7 @@ def _ranked(
     sources: Sequence[Source],
     scorers: Sequence[ScorerRef],
     primary: str | None,
-) -> Leaderboard:
+) -> Ranking:
     from ..analysis.standings import leaderboard
 
     policy = study.project.registry.policy(study.prompt or None)
@@ -267,9 +266,9 @@ def _rivals(
     study: RecordedStudy,
     versions: Sequence[str],
     baseline: Arm,
-    found: Facts,
+    found: ComparisonFacts,
     chosen: set[str] | None,
-) -> list[Facts]:
+) -> list[ComparisonFacts]:
     """The other finalists against the same baseline.
 
     Raises:

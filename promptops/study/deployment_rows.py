@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..registry.deployment import Deployment
+    from ..registry.deployment import DeploymentEntry
     from ..registry.editor import Editor
 
 __all__ = ["COLUMNS", "deployment_rows", "rows_of"]
@@ -19,7 +19,7 @@ COLUMNS = (
 )
 
 
-def rows_of(entries: Iterable[Deployment], prompt: str) -> Iterator[dict[str, Any]]:
+def rows_of(entries: Iterable[DeploymentEntry], prompt: str) -> Iterator[dict[str, Any]]:
     """One row per deployment of a prompt, with the columns of `COLUMNS`."""
     for entry in entries:
         yield {

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KINDS",
-    "Examples",
+    "StudyExamples",
     "Filter",
     "RecordedScore",
     "Page",
@@ -55,7 +55,7 @@ class _Memo:
     found: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
 
 
-class Examples:
+class StudyExamples:
     """candidate, baseline: arms of the study (versions or labels), default those that
     `study.compare()` would take; None of a study with one arm.
     """

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version as release
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.compare import Comparison as Facts
+from ..analysis.compare import ComparisonFacts
 from ..analysis.first_deployment import decide_first
 from ..analysis.pooled_copies import collapse
 from ..analysis.recompute import make_evidence
@@ -37,7 +37,7 @@ from .split_wear import keep_verdict
 
 if TYPE_CHECKING:
     from ..analysis.arms import Arm
-    from ..registry.deployment import Deployment as Entry
+    from ..registry.deployment import DeploymentEntry
     from .project import Project
 
 __all__ = ["PromotionBasis", "Promoted", "ask", "evidence_of", "promote", "rollback"]
@@ -48,7 +48,7 @@ class Promoted:
     """What a step came to. entry: the link of the chain that serves; note: why nothing was written,
     where nothing was; verdict: of the evidence, where it was written."""
 
-    entry: Entry
+    entry: DeploymentEntry
     note: str = ""
     verdict: Verdict | None = None
 
@@ -164,7 +164,7 @@ class PromotionBasis:
         points = (self.fault, self.spent, self.refused_before, self.unshown)
         return tuple(point for point in points if point)
 
-    def keep_verdict(self, serving: Entry | None) -> None:
+    def keep_verdict(self, serving: DeploymentEntry | None) -> None:
         """Counted once for each judged pair of versions of a study."""
         if self.request.study is not None and self.verdict is not None:
             keep_verdict(
@@ -193,17 +193,15 @@ def ask(
         emergency door opens under fault.
     """
     saved = as_saved(version)
-    bare = PromotionRequest(
-        saved, env, study.id if study is not None else None, None, None, word, percent
-    )
+    named = study.id if study is not None else None
+    bare = PromotionRequest(saved, env, named, None, None, word, percent)
     try:
         serving = project.registry.serving(saved.prompt, env)
         grounds = _study(project, saved, env, study, serving, waits=not force)
-        evidence, verdict = (
-            _evidence(saved, grounds, serving, _withdrawn(project, saved, env, word))
-            if grounds is not None
-            else (None, None)
-        )
+        evidence, verdict = None, None
+        if grounds is not None:
+            withdrawn = _withdrawn(project, saved, env, word)
+            evidence, verdict = _evidence(saved, grounds, serving, withdrawn)
         request = replace(bare, study=grounds, evidence=evidence)
         moment = measured_at(project, request) if evidence is not None else None
         if evidence is not None and moment is not None:
@@ -270,7 +268,7 @@ def rollback(
     return Promoted(entry) if entry is not None else None
 
 
-def _unchanged(serving: Entry, why: str) -> Promoted:
+def _unchanged(serving: DeploymentEntry, why: str) -> Promoted:
     """What serves goes on serving, and who asked reads why."""
     warnings.warn(f"{serving.prompt} in {serving.env} is unchanged: {why}", stacklevel=outside())
     return Promoted(replace(serving, changed=False, note=why), note=why)
@@ -281,7 +279,7 @@ def _study(
     saved: Saved,
     env: str,
     study: RecordedStudy | None,
-    serving: Entry | None,
+    serving: DeploymentEntry | None,
     *,
     waits: bool,
 ) -> RecordedStudy | None:
@@ -311,7 +309,7 @@ def _withdrawn(project: Project, saved: Saved, env: str, word: str) -> set[str]:
 
 
 def _evidence(
-    saved: Saved, study: RecordedStudy, serving: Entry | None, withdrawn: set[str]
+    saved: Saved, study: RecordedStudy, serving: DeploymentEntry | None, withdrawn: set[str]
 ) -> tuple[Evidence, Verdict]:
     """What the study shows of this step, as a bundle, and the policy's verdict on it.
 
@@ -320,7 +318,7 @@ def _evidence(
     """
     project, record = study.project, study.record
     policy = project.registry.policy(saved.prompt)
-    subject: Facts | Arm
+    subject: ComparisonFacts | Arm
     if serving is None or record.find(serving.id) is None:
         source = (study.id, record.arm(saved).version, saved.label)
         [alone] = labelled_arms(project.store, [source], record.scorers, labels_in(study))
@@ -343,7 +341,9 @@ def _evidence(
     return evidence, verdict
 
 
-def _latest(project: Project, saved: Saved, serving: Entry | None) -> RecordedStudy | None:
+def _latest(
+    project: Project, saved: Saved, serving: DeploymentEntry | None
+) -> RecordedStudy | None:
     """The newest study that holds this version, and the incumbent where there is one."""
     wanted = [saved.id] + ([serving.id] if serving is not None else [])
     found = newest_holding(project.store, wanted)

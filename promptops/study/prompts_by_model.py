@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..analysis.interaction import ModelGrid, over_models
+from ..analysis.interaction import ModelGains, over_models
 from ..errors import StudyError
 from .comparing import compare_in
 from .design import as_version
@@ -21,7 +21,7 @@ _BETWEEN = " · "  # in the label of an arm that a study asked on several models
 
 def grid_of(
     study: RecordedStudy, candidate: object, baseline: object, primary: str | None
-) -> ModelGrid:
+) -> ModelGains:
     """The gain of one prompt over another on each model of a study, and its interaction.
 
     Args:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from ..lab.monitor import Monitor
-    from ..registry.deployment import Deployment
+    from ..registry.deployment import DeploymentEntry
     from ..study.project import Project
 
 __all__ = ["evidence_picture", "figure", "html", "monitor_parts", "monitors_html"]
@@ -178,12 +178,12 @@ def _deployed(project: Project, file: MonitorFile) -> list[tuple[str, str]]:
     if not file.days:
         return []
     known = file.declaration
-    links: Sequence[Deployment] = project.registry.history(known["prompt"], known["env"])
+    links: Sequence[DeploymentEntry] = project.registry.history(known["prompt"], known["env"])
     first, last = file.days[0], file.days[-1]
     return [(each.at[:10], _step(each)) for each in links if first <= each.at[:10] <= last]
 
 
-def _step(entry: Deployment) -> str:
+def _step(entry: DeploymentEntry) -> str:
     """What a deployment did; of a canary its own version and share."""
     if entry.kind == "canary" and entry.canary is not None:
         return f"canary v{entry.canary.number} at {entry.canary.percent:g} %"

@@ -12,13 +12,13 @@ from .theme import BAD, GOOD, UNSURE, in_text, page
 if TYPE_CHECKING:
     from ..dataset.correcting import Correction
     from ..study.example_rows import GridCell
-    from ..study.examples import ExampleRow, Examples, Page
+    from ..study.examples import ExampleRow, Page, StudyExamples
 
 __all__ = ["diff_html", "golden_text", "read_golden", "table_html"]
 _AROUND = 200  # characters of a changed line that are shown on either side of the change
 
 
-def table_html(found: Page, at: int, examples: Examples) -> str:
+def table_html(found: Page, at: int, examples: StudyExamples) -> str:
     """A page of examples by versions, the baseline first and the candidate last; the row at place
     `at` is selected.
     """

@@ -23,7 +23,7 @@ from .theme import page
 if TYPE_CHECKING:
     from ..dataset.correcting import Correction
     from ..lab.study import Study
-    from ..study.examples import ExampleRow, Examples
+    from ..study.examples import ExampleRow, StudyExamples
 
 __all__ = ["ExamplesView", "table_html"]
 
@@ -49,7 +49,7 @@ class ExamplesView(View):
     """
 
     def __init__(
-        self, study: Study, examples: Examples | None = None, *, writes: bool = True
+        self, study: Study, examples: StudyExamples | None = None, *, writes: bool = True
     ) -> None:
         import ipywidgets as widgets
 

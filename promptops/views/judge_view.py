@@ -25,7 +25,7 @@ _GRADES = {
 }
 
 
-class Figure(NamedTuple):
+class JudgeFigure(NamedTuple):
     """One thing that was measured of a judge. text: what it says; value: None if it was not
     measured; low, high: its 95 % interval, where it has one.
     """
@@ -38,7 +38,7 @@ class Figure(NamedTuple):
     text: str
 
 
-def rows(report: JudgeReport) -> list[Figure]:
+def rows(report: JudgeReport) -> list[JudgeFigure]:
     """Everything that was measured, and of what was not, why."""
     return [
         *_agreement(report),
@@ -50,11 +50,11 @@ def rows(report: JudgeReport) -> list[Figure]:
     ]
 
 
-def _agreement(report: JudgeReport) -> list[Figure]:
+def _agreement(report: JudgeReport) -> list[JudgeFigure]:
     kappa, alpha = report.kappa, report.alpha
     if kappa is None or alpha is None:
         return [
-            Figure(
+            JudgeFigure(
                 "agreement with people",
                 None,
                 None,
@@ -64,7 +64,7 @@ def _agreement(report: JudgeReport) -> list[Figure]:
             )
         ]
     return [
-        Figure(
+        JudgeFigure(
             "equal answers",
             kappa.observed,
             None,
@@ -72,7 +72,7 @@ def _agreement(report: JudgeReport) -> list[Figure]:
             kappa.n,
             f"{words.percent(kappa.expected)} would be equal by chance",
         ),
-        Figure(
+        JudgeFigure(
             "Cohen's kappa",
             kappa.value,
             kappa.low,
@@ -80,7 +80,7 @@ def _agreement(report: JudgeReport) -> list[Figure]:
             kappa.n,
             "agreement beyond chance, three answers",
         ),
-        Figure(
+        JudgeFigure(
             "Krippendorff's alpha",
             alpha.alpha,
             alpha.low,
@@ -91,7 +91,7 @@ def _agreement(report: JudgeReport) -> list[Figure]:
     ]
 
 
-def _spread(report: JudgeReport) -> list[Figure]:
+def _spread(report: JudgeReport) -> list[JudgeFigure]:
     found = report.variance
     one = (
         "one sample per answer: JudgeModel(samples=3) would tell"
@@ -104,20 +104,20 @@ def _spread(report: JudgeReport) -> list[Figure]:
         else "between answers of one version"
     )
     return [
-        Figure("variance: judge", found.judge, None, None, found.samples, one),
-        Figure("variance: generation", found.generation, None, None, found.repeats, many),
+        JudgeFigure("variance: judge", found.judge, None, None, found.samples, one),
+        JudgeFigure("variance: generation", found.generation, None, None, found.repeats, many),
     ]
 
 
-def _bias(report: JudgeReport) -> list[Figure]:
-    out: list[Figure] = []
+def _bias(report: JudgeReport) -> list[JudgeFigure]:
+    out: list[JudgeFigure] = []
     if report.position is not None:
         found = report.position
         text = f"{found.same} of {found.pairs} pairs judged alike in both orders; 0.5 is no bias"
         if not found.swapped:
             text = "one order only: position and merit cannot be distinguished"
         out.append(
-            Figure(
+            JudgeFigure(
                 "position: towards the first",
                 found.share,
                 found.low,
@@ -133,7 +133,7 @@ def _bias(report: JudgeReport) -> list[Figure]:
             if long.beyond
             else "with its score; without labels longer may be better"
         )
-        out.append(Figure("length", long.r, long.low, long.high, long.n, text))
+        out.append(JudgeFigure("length", long.r, long.low, long.high, long.n, text))
     if report.own is not None:
         own = report.own
         text = (
@@ -141,26 +141,26 @@ def _bias(report: JudgeReport) -> list[Figure]:
             " answers"
         )
         out.append(
-            Figure("self-preference", own.value, own.low, own.high, own.own + own.others, text)
+            JudgeFigure("self-preference", own.value, own.low, own.high, own.own + own.others, text)
         )
     return out
 
 
-def _injections(report: JudgeReport) -> list[Figure]:
+def _injections(report: JudgeReport) -> list[JudgeFigure]:
     found = report.planted
     if found is None:
         return []
     share = found.resisted / found.planted if found.planted else None
     text = f"{found.resisted}/{found.planted}, {found.unscored} of them unscored"
-    return [Figure("injections resisted", share, None, None, found.planted, text)]
+    return [JudgeFigure("injections resisted", share, None, None, found.planted, text)]
 
 
-def _differences(report: JudgeReport) -> list[Figure]:
+def _differences(report: JudgeReport) -> list[JudgeFigure]:
     """Between two versions: as the judge scored them, and corrected by the labels."""
     if report.difference is None or report.arms is None:
         return []
     new, base = report.arms
-    by_judge = Figure(
+    by_judge = JudgeFigure(
         "difference by the judge",
         report.difference,
         None,
@@ -178,13 +178,13 @@ def _differences(report: JudgeReport) -> list[Figure]:
     n = fixed.labelled + fixed.unlabelled
     return [
         by_judge,
-        Figure("difference, corrected", fixed.value, fixed.low, fixed.high, n, text),
+        JudgeFigure("difference, corrected", fixed.value, fixed.low, fixed.high, n, text),
     ]
 
 
-def _answers(report: JudgeReport) -> list[Figure]:
+def _answers(report: JudgeReport) -> list[JudgeFigure]:
     """What the judge left unscored, and what it was asked."""
-    unscored = Figure(
+    unscored = JudgeFigure(
         "answers unscored",
         float(report.unscored),
         None,
@@ -195,7 +195,7 @@ def _answers(report: JudgeReport) -> list[Figure]:
     if report.calls is None:
         return [unscored]
     text = f"apart from generation, {words.money(report.cost_usd)}"
-    calls = Figure("calls of the judge", float(report.calls), None, None, report.calls, text)
+    calls = JudgeFigure("calls of the judge", float(report.calls), None, None, report.calls, text)
     return [unscored, calls]
 
 
@@ -218,7 +218,7 @@ def html(report: JudgeReport) -> str:
     return page(f"{head}{_picture(report.name, figures)}{_confusion(report)}{table}")
 
 
-def _picture(name: str, figures: list[Figure]) -> str:
+def _picture(name: str, figures: list[JudgeFigure]) -> str:
     """The figures that have an interval, one bar each; "" if none has."""
     bars = [
         Bar(
@@ -238,7 +238,7 @@ def _picture(name: str, figures: list[Figure]) -> str:
     return strip(bars, title=f"{name} measured", axis=axis, low=-1.0, high=1.0)
 
 
-def _shown(figure: Figure) -> str:
+def _shown(figure: JudgeFigure) -> str:
     """A value, and its interval where it has one."""
     interval = (
         f"<span class='ci'>{_number(figure.low)} to {_number(figure.high)}</span>"

@@ -16,14 +16,14 @@ from .grid import GridColumn, breaking, grid, measures
 from .theme import BAD, GOOD, NEUTRAL, chip, in_text, label_colour, page
 
 if TYPE_CHECKING:
-    from ..analysis.standings import Leaderboard, Standing
+    from ..analysis.standings import Ranking, Standing
 
 __all__ = ["html"]
 
 _TINY = 0.001  # smaller p are reported as smaller than this
 
 
-def html(board: Leaderboard) -> str:
+def html(board: Ranking) -> str:
     """The cell's view."""
     tints = {
         standing.label: label_colour(standing.label, place)
@@ -57,7 +57,7 @@ def _beside(left: str, right: str) -> str:
     return f"<div class='po-cols'><div>{left}</div><div>{right}</div></div>"
 
 
-def _table(board: Leaderboard, tints: dict[str, str]) -> str:
+def _table(board: Ranking, tints: dict[str, str]) -> str:
     """The ranking with cost and latency; below it what the other scorers say of each."""
     columns: list[GridColumn | str] = [
         "version",
@@ -112,7 +112,7 @@ def _row(standing: Standing, tint: str) -> tuple[str, ...]:
     )
 
 
-def _duels(board: Leaderboard) -> str:
+def _duels(board: Ranking) -> str:
     if not board.duels:
         return ""
     rows = []
@@ -144,7 +144,7 @@ def _duels(board: Leaderboard) -> str:
     return f"<h3>Which differences are shown</h3>{grid(columns, rows, caption='pairs of versions')}"
 
 
-def _pareto(board: Leaderboard, tints: dict[str, str]) -> str:
+def _pareto(board: Ranking, tints: dict[str, str]) -> str:
     points = [
         svg.Point(
             s.label,

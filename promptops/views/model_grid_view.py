@@ -11,13 +11,13 @@ from .part_table import part_table
 from .theme import page
 
 if TYPE_CHECKING:
-    from ..analysis.interaction import ModelGrid
+    from ..analysis.interaction import ModelGains
     from ..lab.study import Study
 
 __all__ = ["body", "html", "of_study"]
 
 
-def html(face: ModelGrid) -> str:
+def html(face: ModelGains) -> str:
     """The cell's view of a grid."""
     return page(body(face))
 
@@ -32,7 +32,7 @@ def of_study(study: Study) -> str:
         return ""
 
 
-def body(face: ModelGrid) -> str:
+def body(face: ModelGains) -> str:
     """The sentence, then the table. Safe markup."""
     said = face.statement()
     return f"<p>{esc(said)}</p>" + part_table(

@@ -12,7 +12,7 @@ from .theme import BAD, GOOD, NEUTRAL, UNSURE, chip, colour, in_text, page
 
 if TYPE_CHECKING:
     from ..lab.deployments import Deployment, History
-    from ..registry.deployment import Deployment as Entry
+    from ..registry.deployment import DeploymentEntry
 
 __all__ = ["deployment_html", "history_html", "history_table"]
 
@@ -55,7 +55,7 @@ def deployment_html(deployment: Deployment) -> str:
     )
 
 
-def _share(entry: Entry) -> str:
+def _share(entry: DeploymentEntry) -> str:
     """Which version runs beside, and for how many; "" without a canary."""
     return f" v{entry.canary.number} {entry.canary.percent:g} %" if entry.canary else ""
 
@@ -75,7 +75,7 @@ def history_html(history: History) -> str:
     )
 
 
-def history_table(prompt: str, env: str, entries: Sequence[Entry]) -> str:
+def history_table(prompt: str, env: str, entries: Sequence[DeploymentEntry]) -> str:
     """The deployments of an environment; entries: newest first."""
     rows = []
     for index, entry in enumerate(entries):

@@ -17,7 +17,7 @@ from .site_lists import StudyRow, deployments, studies_table
 from .theme import BAD, GOOD, UNSURE, chip, colour, in_text
 
 if TYPE_CHECKING:
-    from ..registry.deployment import Deployment
+    from ..registry.deployment import DeploymentEntry
     from ..study.project import Project
 
 __all__ = ["index_html"]
@@ -76,7 +76,7 @@ def _alarms(project: Project) -> str:
     return "".join(parts)
 
 
-def _serving(project: Project, histories: dict[str, dict[str, list[Deployment]]]) -> str:
+def _serving(project: Project, histories: dict[str, dict[str, list[DeploymentEntry]]]) -> str:
     """A row per prompt; a column per environment while there are few."""
     if not histories:
         return "<p class='dim'>No prompt is saved yet.</p>"
@@ -96,7 +96,7 @@ def _serving(project: Project, histories: dict[str, dict[str, list[Deployment]]]
     return grid(columns, rows, caption="prompts and what serves where", wide=True)
 
 
-def _now(entry: Deployment) -> str:
+def _now(entry: DeploymentEntry) -> str:
     """What serves, and since which day."""
     share = ""
     if entry.canary is not None:
@@ -111,7 +111,7 @@ def _now(entry: Deployment) -> str:
     )
 
 
-def _steps(histories: dict[str, dict[str, list[Deployment]]]) -> str:
+def _steps(histories: dict[str, dict[str, list[DeploymentEntry]]]) -> str:
     entries = [entry for found in histories.values() for links in found.values() for entry in links]
     latest = sorted(entries, key=lambda entry: (entry.at, entry.prompt, entry.env), reverse=True)
     if not latest:

@@ -12,7 +12,7 @@ from .grid import grid, short
 from .site_frame import aside, link, moment, study_file
 
 if TYPE_CHECKING:
-    from ..registry.deployment import Deployment
+    from ..registry.deployment import DeploymentEntry
     from ..study.project import Project
 
 __all__ = ["StudyRow", "deployments", "evidence_of", "studies_table"]
@@ -48,7 +48,7 @@ def studies_table(studies: list[StudyRow], above: str = "", *, named: bool = Tru
     return grid(columns, rows, caption="studies, newest first")
 
 
-def deployments(project: Project, name: str) -> dict[str, list[Deployment]]:
+def deployments(project: Project, name: str) -> dict[str, list[DeploymentEntry]]:
     """Environment -> its deployments, oldest first; without those whose chain cannot be read."""
     found = {}
     for env in project.registry.environments(name):

@@ -22,7 +22,7 @@ from .time_axis import time_axis
 from .trend_page import trend_html
 
 if TYPE_CHECKING:
-    from ..registry.deployment import Deployment
+    from ..registry.deployment import DeploymentEntry
     from ..registry.history import SavedEntry
     from ..study.project import Project
 
@@ -59,7 +59,7 @@ def prompt_html(
     return site_page(f"{name}: {project.root.name}", "".join(parts), above=above, foot=foot)
 
 
-def _history(name: str, env: str, links: list[Deployment], newest: str) -> str:
+def _history(name: str, env: str, links: list[DeploymentEntry], newest: str) -> str:
     end = datetime.fromisoformat(newest).replace(tzinfo=UTC) if newest else None
     shown = links[-_SEGMENTS:]
     title = f"{words.count(len(links), 'deployment')} of {name} in {env}, oldest first"
@@ -67,7 +67,9 @@ def _history(name: str, env: str, links: list[Deployment], newest: str) -> str:
     return f"<h2>History in {esc(env)}</h2>{drawn}{history_table(name, env, links[::-1])}"
 
 
-def _evidence(project: Project, histories: dict[str, list[Deployment]], pages: list[str]) -> str:
+def _evidence(
+    project: Project, histories: dict[str, list[DeploymentEntry]], pages: list[str]
+) -> str:
     """A card per bundle that the deployments cite, newest first. pages: studies with a page."""
     cited = {
         entry.evidence: entry for links in histories.values() for entry in links if entry.evidence
@@ -79,7 +81,9 @@ def _evidence(project: Project, histories: dict[str, list[Deployment]], pages: l
     return f"<h2>Evidence</h2>{''.join(cards)}" if cards else ""
 
 
-def _card(found: Evidence | str | None, digest: str, entry: Deployment, pages: list[str]) -> str:
+def _card(
+    found: Evidence | str | None, digest: str, entry: DeploymentEntry, pages: list[str]
+) -> str:
     where = f"{entry.label} in {entry.env}, {entry.at[:16].replace('T', ' ')} UTC · {digest[:12]}"
     if not isinstance(found, Evidence):
         return f"<p class='po-alarm'>{esc(found)} <span class='dim'>{esc(where)}</span></p>"

@@ -13,7 +13,7 @@ from . import svg
 from .theme import colour, ink
 
 if TYPE_CHECKING:
-    from ..registry.deployment import Deployment
+    from ..registry.deployment import DeploymentEntry
 
 __all__ = ["time_axis"]
 
@@ -22,7 +22,7 @@ _TOP, _BAR = 6, 22
 _TICKS = 3
 
 
-def time_axis(entries: Sequence[Deployment], title: str, now: datetime | None = None) -> str:
+def time_axis(entries: Sequence[DeploymentEntry], title: str, now: datetime | None = None) -> str:
     """The deployments of one environment from the first to now; "" without two of them.
 
     Args:
@@ -54,7 +54,7 @@ def time_axis(entries: Sequence[Deployment], title: str, now: datetime | None = 
     return svg.wrap("".join(out), svg.WIDTH, _TOP + _BAR + 24, title)
 
 
-def _segment(entry: Deployment, at: float, width: float, start: datetime) -> str:
+def _segment(entry: DeploymentEntry, at: float, width: float, start: datetime) -> str:
     tint = colour(entry.number)
     text = f"{entry.label}, {entry.kind}, {start:%Y-%m-%d %H:%M} UTC"
     name = (

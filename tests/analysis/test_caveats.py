@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import pytest
 
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Comparison, ComparisonContext, compare
+from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.lab.compare_table import compare as compare_table
 
 UP_TO = {30: "9.5 %", 100: "3.0 %", 300: "1.0 %"}  # 1 - .05^(1/n)
 
 
-def of(gains: Sequence[float], base: float = 0.5, clusters: int = 0) -> Comparison:
+def of(gains: Sequence[float], base: float = 0.5, clusters: int = 0) -> ComparisonFacts:
     """A baseline of equal scores and a candidate with these gains; clusters: 0 for none."""
     arms = [
         Arm(
@@ -27,7 +27,7 @@ def of(gains: Sequence[float], base: float = 0.5, clusters: int = 0) -> Comparis
     return compare(arms[0], arms[1], grounds=ComparisonContext(clusters=groups))
 
 
-def said(comparison: Comparison) -> list[str]:
+def said(comparison: ComparisonFacts) -> list[str]:
     return [note for note in comparison.notes if "cannot be excluded" in note]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Comparison, ComparisonContext, compare
+from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.analysis.decide import decide
 from promptops.analysis.finalists import decide_many
 from promptops.analysis.first_deployment import decide_first
@@ -37,7 +37,7 @@ def versus(
     label: str = "v2",
     cost: tuple[Any, Any] | None = None,
     **others: Any,
-) -> Comparison:
+) -> ComparisonFacts:
     """others: scorer name -> (b, c), or two lists of scores."""
     arms = []
     for side in (0, 1):
@@ -51,7 +51,7 @@ def versus(
     return compare(arms[0], arms[1], grounds=ComparisonContext(planned=n))
 
 
-def zeros(n: int) -> Comparison:
+def zeros(n: int) -> ComparisonFacts:
     """Neither version is right on any of n examples."""
     arms = [
         Arm(f"p1-{label}", label, {"exact": numbers([0] * n)}, {"cost": numbers([cost] * n)})
@@ -253,7 +253,7 @@ def test_a_must_pass_example_passes_in_every_repeat() -> None:
 
 def with_gaps(
     missing_b: int, missing_a: int, n: int = 100, planned: int | None = 100
-) -> Comparison:
+) -> ComparisonFacts:
     b = {f"e{i}": [None if i < missing_b else 1.0] for i in range(n)}
     a = {f"e{i}": [None if i >= n - missing_a else float(i > 40)] for i in range(n)}
     arms = (

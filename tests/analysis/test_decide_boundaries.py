@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Comparison, ComparisonContext, compare
+from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.analysis.decide import decide
 from promptops.analysis.finalists import decide_many
 from promptops.analysis.first_deployment import decide_first
@@ -27,7 +27,9 @@ def arm(side: int, label: str, b: int, c: int, n: int, costs: tuple[Any, Any] | 
     return Arm(f"p1-{label}", label, scores, {"cost": Outcomes.of(spent)} if spent else {})
 
 
-def versus(b: int, c: int, n: int = 100, *, label: str = "v2", costs: Any = None) -> Comparison:
+def versus(
+    b: int, c: int, n: int = 100, *, label: str = "v2", costs: Any = None
+) -> ComparisonFacts:
     arms = arm(0, label, b, c, n, costs), arm(1, "v1", b, c, n, costs)
     return compare(*arms, grounds=ComparisonContext(planned=n))
 
@@ -230,7 +232,7 @@ def test_missing_outcomes_of_finalists_are_corrected_too() -> None:
     it does not (.065).
     """
 
-    def with_gap(label: str) -> Comparison:
+    def with_gap(label: str) -> ComparisonFacts:
         pairs = [(1.0, 0.0)] * 9 + [(0.0, 1.0)] + [(1.0, 1.0)] * 89 + [(None, 1.0)]
         arms = [
             Arm(

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Comparison, ComparisonContext, compare
+from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.analysis.decide import decide
 from promptops.analysis.evidence_content import comparison_of
 from promptops.analysis.finalists import decide_many
@@ -80,7 +80,7 @@ def made(
     gaps: float = 0.0,
     clusters: bool = False,
     kinds: tuple[str, ...] = KINDS,
-) -> Comparison:
+) -> ComparisonFacts:
     rng = np.random.default_rng(seed)
     names = [f"question-{i:04d}" for i in range(n)]
     grounds = ComparisonContext(
@@ -283,7 +283,7 @@ def test_how_it_was_asked_travels() -> None:
 def test_one_finalist_that_was_passed_over_recomputes() -> None:
     """Promotable, but another was preferred: inconclusive, and the bundle says so."""
 
-    def versus(b: int, label: str) -> Comparison:
+    def versus(b: int, label: str) -> ComparisonFacts:
         pairs = [(1, 0)] * b + [(1, 1)] * (100 - b)
         arms = [
             Outcomes.of({str(i): [pair[side]] for i, pair in enumerate(pairs)}) for side in (0, 1)

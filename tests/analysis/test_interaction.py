@@ -13,7 +13,7 @@ from statsmodels.stats.multivariate import test_mvmean as their_test
 
 from promptops.analysis import paired_tests
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Comparison, ComparisonContext, compare
+from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.analysis.interaction import hotelling, interaction, over_models
 from promptops.errors import StatisticsError
 
@@ -93,7 +93,7 @@ def test_its_level_holds_where_models_are_unequally_noisy() -> None:
     assert hits / 150 <= 0.09
 
 
-def by_model(rows: dict[str, tuple[list[int], list[int]]]) -> dict[str, Comparison]:
+def by_model(rows: dict[str, tuple[list[int], list[int]]]) -> dict[str, ComparisonFacts]:
     """Model -> what both prompts were on each example."""
     found = {}
     for model, (candidate, baseline) in rows.items():

@@ -13,7 +13,7 @@ import pytest
 
 from promptops.analysis import policy_checks, power
 from promptops.analysis.check import JUST, Check, DecisionRule
-from promptops.analysis.compare import Comparison
+from promptops.analysis.compare import ComparisonFacts
 from promptops.analysis.facts import Difference
 from promptops.analysis.next_n import could_see, next_margin, next_n
 from promptops.errors import StudyError
@@ -100,8 +100,8 @@ class Facts:
         return self.e
 
 
-def facts(found: Difference, **more: Any) -> Comparison:
-    return cast(Comparison, Facts([found], **more))
+def facts(found: Difference, **more: Any) -> ComparisonFacts:
+    return cast(ComparisonFacts, Facts([found], **more))
 
 
 def primary(
@@ -237,7 +237,7 @@ def test_the_bound_of_a_primary_is_at_its_share(
 ) -> None:
     found = Facts([figures()])
     policy = replace(POLICY, goal="not_worse", margin=0.02)
-    policy_checks.primary(cast(Comparison, found), policy, rule)
+    policy_checks.primary(cast(ComparisonFacts, found), policy, rule)
     [(alpha, anytime)] = found.asked
     assert (alpha, anytime) == (pytest.approx(asked[0]), asked[1])
 

@@ -13,7 +13,7 @@ import pytest
 from scipy.stats import binomtest, permutation_test
 
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Comparison, ComparisonContext, compare
+from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.analysis.decide import decide
 from promptops.analysis.repeats import at_k
 from promptops.analysis.slices import slices
@@ -52,7 +52,7 @@ def bbh() -> dict[str, dict[str, float]]:
     return found
 
 
-def study(bbh: dict[str, dict[str, float]], task: str | None = None) -> Comparison:
+def study(bbh: dict[str, dict[str, float]], task: str | None = None) -> ComparisonFacts:
     arms = [
         Arm(
             f"p1-{v}",

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Comparison, ComparisonContext, compare
+from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.analysis.decide import decide
 from promptops.analysis.recompute import make_evidence, recompute
 from promptops.errors import VersionError
@@ -17,7 +17,7 @@ from promptops.policy import Guardrail, Policy
 Counts = tuple[int, int, int]  # won, lost, unchanged
 
 
-def tagged(rules: int = 2, **parts: Counts) -> Comparison:
+def tagged(rules: int = 2, **parts: Counts) -> ComparisonFacts:
     """A comparison whose examples carry one tag each."""
     rows: list[tuple[str, float, float]] = []
     for tag, (won, lost, same) in parts.items():

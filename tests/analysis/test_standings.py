@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Comparison, ComparisonContext, compare
+from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.analysis.slices import moved, slices
 from promptops.analysis.standings import leaderboard
 from promptops.errors import StatisticsError, StudyError
@@ -175,7 +175,7 @@ def test_a_leaderboard_of_20_versions_is_quick(binary: bool, seconds: float) -> 
 # -- slices
 
 
-def tagged(rows: dict[str, tuple[float, float, str]], **more: Any) -> Comparison:
+def tagged(rows: dict[str, tuple[float, float, str]], **more: Any) -> ComparisonFacts:
     arms = [
         Arm(
             f"p{side}",

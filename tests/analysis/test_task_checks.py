@@ -15,7 +15,7 @@ from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Comparison, ComparisonContext, compare
+from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.analysis.decide import decide
 from promptops.analysis.finalists import decide_many
 from promptops.analysis.recompute import make_evidence, recompute
@@ -31,7 +31,7 @@ BBH = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "bbh"
 
 def tagged(
     parts: dict[str, tuple[int, int, int]], label: str = "v2", **grounds: object
-) -> Comparison:
+) -> ComparisonFacts:
     """Task -> examples won, lost, and right in both."""
     rows = [
         (tag, *pair)
@@ -87,7 +87,7 @@ def test_p_is_that_of_statsmodels_t_at_our_spread() -> None:
     assert found.bound(0.05) == pytest.approx(found.interval[0])
 
 
-def comparison_tasks(comparison: Comparison) -> list[tuple[float, float]]:
+def comparison_tasks(comparison: ComparisonFacts) -> list[tuple[float, float]]:
     from promptops.analysis.tasks import over_tags
 
     return [(row.gain, row.se**2) for row in over_tags(comparison).rows]

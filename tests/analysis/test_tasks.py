@@ -12,7 +12,7 @@ from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
 from promptops.analysis.arms import Arm, Outcomes
-from promptops.analysis.compare import Comparison, ComparisonContext, compare
+from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.analysis.random_effects import _paule_mandel, combine
 from promptops.analysis.tasks import over_tags, over_tasks
 from promptops.errors import StatisticsError
@@ -123,7 +123,7 @@ def test_intervals_cover_at_their_level() -> None:
     assert naive / 1500 < 0.6
 
 
-def tagged(parts: dict[str, tuple[int, int, int]]) -> Comparison:
+def tagged(parts: dict[str, tuple[int, int, int]]) -> ComparisonFacts:
     rows = [
         (tag, *pair)
         for tag, (won, lost, same) in parts.items()

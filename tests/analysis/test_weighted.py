@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from promptops.analysis.arms import Arm, Outcomes, Pairs, pair
-from promptops.analysis.compare import Comparison, ComparisonContext, compare
+from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.analysis.decide import decide
 from promptops.analysis.intervals import t_interval
 from promptops.analysis.recompute import make_evidence, recompute
@@ -36,7 +36,7 @@ def weights_of(values: Sequence[float]) -> dict[str, float]:
     return {f"e{i}": float(value) for i, value in enumerate(values)}
 
 
-def judged(won: int, lost: int, n: int, weights: Sequence[float] | None) -> Comparison:
+def judged(won: int, lost: int, n: int, weights: Sequence[float] | None) -> ComparisonFacts:
     """The first `won` examples are won, the next `lost` lost."""
     candidate = [1.0] * won + [0.0] * lost + [1.0] * (n - won - lost)
     baseline = [0.0] * won + [1.0] * lost + [1.0] * (n - won - lost)

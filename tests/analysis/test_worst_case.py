@@ -9,14 +9,16 @@ import pytest
 
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.clustered import clustered_mean
-from promptops.analysis.compare import Comparison, ComparisonContext, compare
+from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.analysis.decide import decide
 from promptops.analysis.first_deployment import decide_first
 from promptops.analysis.recompute import make_evidence, recompute
 from promptops.policy import Guardrail, Policy
 
 
-def versus(candidate: list[Any], baseline: list[Any], cost: Any = None, **more: Any) -> Comparison:
+def versus(
+    candidate: list[Any], baseline: list[Any], cost: Any = None, **more: Any
+) -> ComparisonFacts:
     """One row per example, None if it is missing; cost: two lists."""
     arms = []
     for place, (label, values) in enumerate((("v2", candidate), ("v1", baseline))):

@@ -17,7 +17,7 @@ from promptops.lab.imports import Import
 from promptops.markup import paragraph
 from promptops.monitor.live_score import LiveScoring
 from promptops.policy import Policy
-from promptops.registry.deployment import Deployment
+from promptops.registry.deployment import DeploymentEntry
 from promptops.registry.served_version import Served
 from promptops.store import Store
 from promptops.study.estimate import Estimate
@@ -25,7 +25,7 @@ from promptops.study.plan import Needs, Plan
 
 NOUNS = [
     Correction,
-    Deployment,
+    DeploymentEntry,
     Estimate,
     Import,
     LiveScoring,

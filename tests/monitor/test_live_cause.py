@@ -10,7 +10,7 @@ import pytest
 
 from promptops.analysis.live_quality import mix_shift
 from promptops.monitor.live_cause import cause_of_live
-from promptops.registry.deployment import Deployment
+from promptops.registry.deployment import DeploymentEntry
 from promptops.study.project import Project
 from promptops.version import PromptVersion
 
@@ -20,7 +20,7 @@ SINCE = "2026-12-06"
 
 
 @pytest.fixture
-def deployed(tmp_path: Path) -> Iterator[tuple[Deployment, ...]]:
+def deployed(tmp_path: Path) -> Iterator[tuple[DeploymentEntry, ...]]:
     """v1, then v2 on the day of the fall."""
     project = Project.open(tmp_path / "p")
     for number in (1, 2):
@@ -32,7 +32,7 @@ def deployed(tmp_path: Path) -> Iterator[tuple[Deployment, ...]]:
 
 
 def test_a_new_version_and_a_probe_that_holds_is_our_deployment_with_its_rollback(
-    deployed: tuple[Deployment, ...],
+    deployed: tuple[DeploymentEntry, ...],
 ) -> None:
     found = cause_of_live(SINCE, after(monitor(), range(1, 11)), deployed, None)
     assert found.kind == "deployment"
@@ -41,7 +41,7 @@ def test_a_new_version_and_a_probe_that_holds_is_our_deployment_with_its_rollbac
 
 
 def test_the_same_version_and_a_probe_that_holds_is_the_inputs_and_what_grew(
-    deployed: tuple[Deployment, ...],
+    deployed: tuple[DeploymentEntry, ...],
 ) -> None:
     before = {"en": [1.0] * 90, "fr": [0.0] * 5 + [1.0] * 5}
     since = {"en": [1.0] * 50, "fr": [0.0] * 25 + [1.0] * 25}
@@ -52,7 +52,7 @@ def test_the_same_version_and_a_probe_that_holds_is_the_inputs_and_what_grew(
     assert "20.0 points are other inputs and 0.0 worse answers within them" in found.sentence
 
 
-def test_a_probe_that_fell_too_has_the_cause_already(deployed: tuple[Deployment, ...]) -> None:
+def test_a_probe_that_fell_too_has_the_cause_already(deployed: tuple[DeploymentEntry, ...]) -> None:
     file = after(after(monitor(), range(1, 6)), range(6, 12), set(range(6)), who=("m-2", "fp_2"))
     found = cause_of_live(SINCE, file, deployed, None)
     assert found.kind == "provider_model"
@@ -60,7 +60,7 @@ def test_a_probe_that_fell_too_has_the_cause_already(deployed: tuple[Deployment,
 
 
 def test_without_a_probe_the_cause_is_unknown_whatever_else_is_known(
-    deployed: tuple[Deployment, ...],
+    deployed: tuple[DeploymentEntry, ...],
 ) -> None:
     for probe in (None, monitor(), after(monitor(), range(1, 4))):
         found = cause_of_live(SINCE, probe, deployed, None)
@@ -68,7 +68,9 @@ def test_without_a_probe_the_cause_is_unknown_whatever_else_is_known(
         assert "v2 serves since 2026-12-06" in found.sentence
 
 
-def test_a_deployment_of_another_week_is_not_the_cause(deployed: tuple[Deployment, ...]) -> None:
+def test_a_deployment_of_another_week_is_not_the_cause(
+    deployed: tuple[DeploymentEntry, ...],
+) -> None:
     old = (deployed[0], replace(deployed[1], at="2026-11-20T00:00:00Z"))
     assert cause_of_live(SINCE, after(monitor(), range(1, 11)), old, None).kind == "inputs"
 

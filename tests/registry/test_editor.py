@@ -24,7 +24,7 @@ from promptops import (
     UnknownPrompt,
 )
 from promptops.policy import Policy
-from promptops.registry.deployment import Deployment
+from promptops.registry.deployment import DeploymentEntry
 from promptops.registry.editor import Editor
 
 V = [PromptVersion(f"Version {number}: {{{{ticket}}}}") for number in range(1, 8)]
@@ -248,7 +248,7 @@ def test_a_race_on_one_environment_raises_conflict(
     other = Editor(editor.path, clock=Clock())
     append = editor.chains.append
 
-    def late(*args: object) -> Deployment:
+    def late(*args: object) -> DeploymentEntry:
         other.promote(NAME, 2, "dev", author="bob")
         other.promote(
             NAME, 2, "staging", author="bob", force=True, reason="another environment is not a race"

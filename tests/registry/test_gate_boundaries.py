@@ -12,7 +12,7 @@ import pytest
 from promptops import PromptVersion
 from promptops.evidence import Evidence
 from promptops.policy import Policy
-from promptops.registry.deployment import Deployment
+from promptops.registry.deployment import DeploymentEntry
 from promptops.registry.gate import GateRequest, Unmet, arm, terms, unmet
 from promptops.registry.needs import Need
 
@@ -44,7 +44,7 @@ def evidence(
 
 
 def request(policy: Policy, *, first: bool = False, **changed: Any) -> GateRequest:
-    served = Deployment("triage", "prod", 1, "promote", 1, OLD.id, "2026-01-01", "ann", "d1-0")
+    served = DeploymentEntry("triage", "prod", 1, "promote", 1, OLD.id, "2026-01-01", "ann", "d1-0")
     values: dict[str, Any] = {
         "prompt": "triage",
         "env": "prod",

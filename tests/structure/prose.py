@@ -114,11 +114,15 @@ def files() -> list[Path]:
     return [*found, *notebooks, *guide, *pages]
 
 
+def modules() -> list[Path]:
+    """Every Python file of the package."""
+    return sorted((ROOT / "promptops").rglob("*.py"))
+
+
 def classes(path: Path) -> list[str]:
-    """The public classes that a module defines."""
+    """The classes that a module defines, those inside others and inside functions included."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    found = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
-    return [name for name in found if not name.startswith("_")]
+    return [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
 
 
 def habits(place: Place) -> Iterator[tuple[str, str]]:

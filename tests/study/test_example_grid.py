@@ -10,14 +10,14 @@ import pytest
 from promptops.lab import Dataset, Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals
-from promptops.study.examples import Examples, Filter
+from promptops.study.examples import Filter, StudyExamples
 from promptops.views.examples_table import table_html
 
 ANSWERS = {"first": "yes", "second": "no", "third": "<b>no</b>"}
 
 
 @pytest.fixture(scope="module")
-def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
+def examples(tmp_path_factory: pytest.TempPathFactory) -> StudyExamples:
     """Three versions on two examples; the candidate is the one in the middle."""
     folder: Path = tmp_path_factory.mktemp("grid")
 
@@ -33,7 +33,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
 
 
 def test_a_row_has_every_version_with_the_baseline_first_and_the_candidate_last(
-    examples: Examples,
+    examples: StudyExamples,
 ) -> None:
     rows = {row.example_id: row for row in examples.page(Filter()).rows}
     assert [cell.version for cell in rows["a"].cells] == ["v3", "v1", "v2"]
@@ -45,7 +45,7 @@ def test_a_row_has_every_version_with_the_baseline_first_and_the_candidate_last(
     assert (rows["b"].old, rows["b"].new, rows["b"].gain) == (0.0, 1.0, 1.0)
 
 
-def test_the_table_shows_the_golden_answer_and_each_answer_as_text(examples: Examples) -> None:
+def test_the_table_shows_the_golden_answer_and_each_answer_as_text(examples: StudyExamples) -> None:
     page = examples.page(Filter())
     shown = table_html(page, 0, examples)
     heads = [shown.index(f">{head}<") for head in ("golden answer", "v3", "v1", "v2", "change")]

@@ -7,11 +7,11 @@ from typing import Any
 
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.classes import GoldenLabels
-from promptops.analysis.compare import Comparison, ComparisonContext, compare
+from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.views.class_view import classes_html
 
 
-def labelled(answers: dict[str, list[str]], golden: list[str]) -> Comparison:
+def labelled(answers: dict[str, list[str]], golden: list[str]) -> ComparisonFacts:
     """One arm per entry, its answers beside the golden labels; the last one is the baseline."""
     labels = {f"e{i:03}": (label,) for i, label in enumerate(golden)}
     arms = []

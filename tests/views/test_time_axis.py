@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from promptops.registry.deployment import Deployment
+from promptops.registry.deployment import DeploymentEntry
 from promptops.views.time_axis import time_axis
 
 NOW = datetime(2026, 12, 31, tzinfo=UTC)
@@ -16,7 +16,7 @@ NOW = datetime(2026, 12, 31, tzinfo=UTC)
 def widths(*starts: str) -> list[float]:
     """Widths of the segments of deployments that began then."""
     entries = [
-        Deployment("triage", "prod", place, "promote", place, f"v{place}", at, "Ada", "d")
+        DeploymentEntry("triage", "prod", place, "promote", place, f"v{place}", at, "Ada", "d")
         for place, at in enumerate(starts, 1)
     ]
     shown = time_axis(entries, "what served", NOW)
