@@ -18,7 +18,9 @@ except ImportError:  # a Python without it
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from typing import Any
+    from typing import Any, TypeVar
+
+    Json = TypeVar("Json")
 
 __all__ = [
     "MAX_DEPTH",
@@ -63,12 +65,14 @@ def json_copy(value: object, where: str = "$") -> Any:
     return _copied(value, where)
 
 
-def copied(value: Any) -> Any:
+def copied(value: Json) -> Json:
     """A copy of what `json_copy` gave, without checking it again."""
-    kind = value.__class__
-    if kind is dict:
-        return {name: copied(item) for name, item in value.items()}
-    return [copied(item) for item in value] if kind is list else value
+    held: Any = value
+    if held.__class__ is dict:
+        held = {name: copied(item) for name, item in held.items()}
+    elif held.__class__ is list:
+        held = [copied(item) for item in held]
+    return held  # type: ignore[no-any-return]
 
 
 def digest(value: object) -> str:

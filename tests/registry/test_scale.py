@@ -25,10 +25,11 @@ from promptops.registry import chain, document, entry
 from promptops.registry.editor import Editor
 from promptops.registry.read_view import SETTLE_S
 
-WORDS = (
+TEXT = (
     "the a ticket answer classify json key user order refund please never mention always short tone"
     " policy {{ticket}}"
-).split()
+)
+WORDS = TEXT.split()
 
 
 def text(dice: random.Random, lines: int = 8) -> str:
