@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import promptops
+from promptops.late_pattern import late_pattern
 
 PACKAGE = Path(promptops.__file__).parent
-_MADE = re.compile(r"\bre\.(?:search|match|fullmatch|finditer|findall|sub|subn|split|compile)\b")
+_MADE = re.compile(
+    r"\bre\.(?:search|match|fullmatch|finditer|findall|sub|subn|split|compile)\b|\blate_pattern\("
+)
+_LATE = type(late_pattern(""))
 USES = ("search", "match", "fullmatch", "finditer", "findall", "sub", "subn", "split")
 _UNKNOWN = (
     "search",
@@ -104,6 +108,8 @@ def _kept(path: Path, applied: Mapping[tuple[Path, str], set[str]]) -> Iterator[
 def _inside(value: Any) -> Iterator[re.Pattern[Any]]:
     if isinstance(value, re.Pattern):
         yield value
+    elif isinstance(value, _LATE):
+        yield re.compile(value.pattern, value.flags)
     elif isinstance(value, (tuple, list, set)):
         yield from (pattern for one in value for pattern in _inside(one))
     elif isinstance(value, dict):
@@ -153,22 +159,29 @@ def _taken(node: ast.AST) -> Iterator[tuple[str, str]]:
 def _of(
     path: Path, tree: ast.Module | None, applied: Mapping[tuple[Path, str], set[str]]
 ) -> Iterator[Site]:
-    if tree is None:
+    if tree is None or path.name == "late_pattern.py":  # it compiles what others name
         return
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     module: Any = None
     for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        if not isinstance(node, ast.Call):
             continue
-        if not (
-            isinstance(node.func.value, ast.Name)
-            and node.func.value.id == "re"
-            and node.func.attr in (*USES, "compile")
-        ):
+        made = _made(node)
+        if made not in (*USES, "compile", "late_pattern"):
             continue
         module = module or _module(path)
-        uses = (node.func.attr,) if node.func.attr in USES else _uses(node, parents, path, applied)
+        uses = (made,) if made in USES else _uses(node, parents, path, applied)
         yield Site(f"{path.relative_to(PACKAGE)}:{node.lineno}", _pattern(node, module), uses)
+
+
+def _made(call: ast.Call) -> str:
+    """The function that is called with a pattern; "" for any other call."""
+    function = call.func
+    if isinstance(function, ast.Name):
+        return function.id if function.id == "late_pattern" else ""
+    if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
+        return ""
+    return function.attr if function.value.id == "re" else ""
 
 
 def _uses(
@@ -200,6 +213,9 @@ def _uses(
 def _pattern(call: ast.Call, module: Any) -> re.Pattern[Any]:
     scope = _Scope(vars(module))
     arguments = {keyword.arg: keyword.value for keyword in call.keywords}
+    if _made(call) == "late_pattern":
+        ascii_only = "ascii_only" in arguments and _value(arguments["ascii_only"], scope)
+        return re.compile(_value(call.args[0], scope), re.ASCII if ascii_only else 0)
     compiling = isinstance(call.func, ast.Attribute) and call.func.attr == "compile"
     flags = arguments.get("flags") or (call.args[1] if compiling and len(call.args) > 1 else None)
     source, given = (
