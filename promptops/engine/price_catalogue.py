@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from importlib import metadata
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -155,6 +154,8 @@ def _linear(name: str, minute: int | None, *context: tuple[str, str]) -> _Rates 
 
 def dated() -> str:
     """Which list the prices are of, as in "genai-prices 0.2.3"; "" if it is not installed."""
+    from importlib import metadata
+
     try:
         return f"genai-prices {metadata.version('genai-prices')}"
     except metadata.PackageNotFoundError:

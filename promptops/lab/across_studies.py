@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..signatures import explained
-from .comparison import Comparison
-from .leaderboard import Leaderboard
 
 if TYPE_CHECKING:
     from ..study.project import OfProject
+    from .comparison import Comparison
+    from .leaderboard import Leaderboard
 
 __all__ = ["compare", "leaderboard"]
 
@@ -33,6 +33,7 @@ def compare(
         StudyError: if a version was never evaluated, or nothing serves in prod.
     """
     from ..study.comparing import compare_across
+    from .comparison import Comparison
 
     found = compare_across(self.project, candidate, baseline, primary)
     return Comparison.shown(found, self.project)
@@ -53,5 +54,6 @@ def leaderboard(
         StudyError: if a version was never evaluated.
     """
     from ..study.comparing import leaderboard_across
+    from .leaderboard import Leaderboard
 
     return Leaderboard.shown(leaderboard_across(self.project, versions, primary))

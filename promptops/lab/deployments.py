@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..study.deployment_rows import COLUMNS, rows_of
-from ..study.over_time import over_time
 from . import show
 
 if TYPE_CHECKING:
@@ -105,6 +104,8 @@ class History:
         """One row per study of a version that served here, oldest first: the mean with its 95 %
         interval, and the examples that changed since.
         """
+        from ..study.over_time import over_time
+
         deployed = {entry.id: f"v{entry.number}" for entry in self.deployments}
         return over_time(self.project, deployed, primary)
 

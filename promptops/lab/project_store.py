@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import StoreError, StudyError
-from ..monitor.ingest import take_folder
-from ..monitor.live_sources import known_sources, live_source
-from ..monitor.record_folder import cut_folder
 from ..store import Store
 from ..store.purges import Purged
 from ..store.recorder import say
@@ -99,6 +96,8 @@ class ProjectStore(Store):
 
         Raises StudyError if the study is not in this store, and what `Store.purge` raises.
         """
+        from ..monitor.ingest import take_folder
+
         for folder in self._recorded():
             take_folder(self, folder)  # what was not taken in yet could not be found
         named = self._id_of(study)
@@ -106,6 +105,9 @@ class ProjectStore(Store):
 
     def purge_copies(self, named: Named, doomed: Doomed) -> Purged:
         """Remove such rows from the folders that applications record to on this machine."""
+        from ..monitor.live_sources import known_sources
+        from ..monitor.record_folder import cut_folder
+
         both = [(named, doomed.runs)]
         owed = [line for folder in self._recorded() for line in cut_folder(folder, both)]
         files = [path for path in known_sources(self) if path.is_file()] if doomed.runs else []
@@ -117,6 +119,8 @@ class ProjectStore(Store):
 
     def _recorded(self) -> list[Path]:
         """Folders of live rows that are not this store's own."""
+        from ..monitor.live_sources import known_sources, live_source
+
         named = filter(None, [live_source()])
         found = {path.resolve() for path in (*named, *known_sources(self)) if path.is_dir()}
         return sorted(found - {self.folder.resolve()})

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Unpack
 
 from ..signatures import explained
 from .deployments import Deployment, History
-from .monitor import Monitor, WatchOptions, watched
 from .prompt import Prompt, checked_env, prompt_name
 from .study import Study
 
 if TYPE_CHECKING:
     from ..study.project import OfProject
     from .live_view import LiveView
+    from .monitor import Monitor, WatchOptions
 
 __all__ = ["history", "live", "promote", "rollback", "watch"]
 
@@ -127,6 +127,8 @@ def watch(
     Raises:
         StudyError: if nothing serves, or the anchor is incomplete.
     """
+    from .monitor import watched
+
     return watched(self.project, prompt, probe, scorers, options)
 
 

@@ -11,14 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..analysis.verdict import Verdict
 from ..markup import stem
 from ..signatures import explained
-from ..study import comparing, over_time
 from ..study.queries import outcomes
 from . import show
-from .comparison import Comparison
-from .leaderboard import Leaderboard
 from .prompt import SavedVersion, checked_env
 from .study_progress import StudyProgress
 from .study_review import StudyReview
@@ -27,8 +23,11 @@ from .workers import at_workers
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from ..analysis.verdict import Verdict
     from ..study.recorded_study import RecordedStudy
     from ..study.study_record import StudyRecord
+    from .comparison import Comparison
+    from .leaderboard import Leaderboard
 
 __all__ = ["Study"]
 
@@ -131,9 +130,10 @@ class Study:
         Raises:
             StudyError: if an arm is not in the study.
         """
-        found = comparing.compare_in(
-            self.wait().recorded, candidate, baseline, primary, weights=weights
-        )
+        from ..study.comparing import compare_in
+        from .comparison import Comparison
+
+        found = compare_in(self.wait().recorded, candidate, baseline, primary, weights=weights)
         shown = Comparison.shown(found, self.recorded.project)
         shown.study = self.recorded
         return shown
@@ -149,6 +149,9 @@ class Study:
         Raises:
             StudyError: if no earlier study has other answers of this version.
         """
+        from ..study import over_time
+        from .comparison import Comparison
+
         before = earlier.recorded if earlier is not None else None
         found = over_time.since(self.wait().recorded, before, version)
         return Comparison.shown(found, self.recorded.project)
@@ -166,11 +169,16 @@ class Study:
         Raises:
             StudyError: if the study has fewer than k repeats, or an outcome is not 0 or 1.
         """
-        return over_time.pass_at(self.wait().recorded, k, scorer)
+        from ..study.over_time import pass_at
+
+        return pass_at(self.wait().recorded, k, scorer)
 
     def leaderboard(self, primary: str | None = None) -> Leaderboard:
         """All arms, best first, with intervals and Holm-corrected verdicts on the primary."""
-        return Leaderboard.shown(comparing.leaderboard(self.wait().recorded, primary))
+        from ..study.comparing import leaderboard
+        from .leaderboard import Leaderboard
+
+        return Leaderboard.shown(leaderboard(self.wait().recorded, primary))
 
     @explained
     def gate(

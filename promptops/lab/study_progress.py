@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 from ..signatures import explained
 from ..store.recorder import outside
-from ..study import over_time
 from . import show
-from .comparison import Comparison
 
 if TYPE_CHECKING:
     from ..engine.progress import Progress
     from ..study.live_losses import Losses
     from ..study.recorded_study import RecordedStudy
     from ..study.score_study import Tally
+    from .comparison import Comparison
 
 __all__ = ["StudyProgress"]
 
@@ -68,6 +67,9 @@ class StudyProgress:
         Args:
             candidate, baseline: versions or labels, chosen as in `study.compare`.
         """
+        from ..study import over_time
+        from .comparison import Comparison
+
         found = over_time.peek(self.recorded, candidate, baseline)
         return Comparison.shown(found, self.recorded.project)
 

@@ -12,8 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import part
-from ..analysis.compare import ComparisonContext, compare
-from ..analysis.finalists import decide_many
 from ..analysis.tried import Tried
 from ..errors import PromptOpsError
 from ..policy import Policy
@@ -63,6 +61,10 @@ class EarlyStop:
         """
         self._seen += len(self.batches[self._looks])
         self._looks += 1
+        # most studies go to their end, and do without the statistics while they run
+        from ..analysis.compare import ComparisonContext, compare
+        from ..analysis.finalists import decide_many
+
         chosen = set(self._ids[: self._seen])
         sources = [(self._design.id, arm.id, arm.label) for arm in self._design.arms]
         scorers = [ScorerRef.of(scorer) for scorer in self._design.scorers]

@@ -19,8 +19,6 @@ from ..store.recorder import outside
 from .ask import Asker
 from .batch_records import StoredBatches, open_batches
 from .design import StudyDesign, as_dataset, design
-from .early_stopping import EarlyStop
-from .grounds import baseline_of, policy_for
 from .preflight import check_design, checked_scorers
 from .questions import with_identity
 from .recorded_study import RecordedStudy
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from ..dataset import Dataset
     from ..engine.executor import Executor
     from ..policy import Policy
+    from .early_stopping import EarlyStop
     from .project import Project
 
 __all__ = ["EvaluateOptions", "FollowedPlan", "batch_wait_s", "draw", "start"]
@@ -234,4 +233,7 @@ def _settling(
             'stop_when="settled" is the one way to end early, and needs two versions and a scorer '
             "to settle."
         )
+    from .early_stopping import EarlyStop
+    from .grounds import baseline_of, policy_for
+
     return EarlyStop(drawn, study.project.store, policy_for(study), baseline_of(study).version)
