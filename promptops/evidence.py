@@ -19,6 +19,7 @@ from typing import Any
 from .canonical import MAX_INTEGER, canonical, digest
 from .errors import RegistryCorrupt
 from .evidence_shape import evidence_fault
+from .plain_file import read_plain
 from .policy import by_former_names, renamed
 
 __all__ = ["FOLDER", "FORM", "Evidence"]
@@ -26,6 +27,7 @@ __all__ = ["FOLDER", "FORM", "Evidence"]
 FORM = "e2"
 _FORMS = ("e1", FORM)
 _FORMER = {"measures": "metrics"}  # name of a field in form e1 -> its name today
+_MOST = 256 << 20  # bytes of a bundle: one of a million examples has a third of it
 FOLDER = "promptops.evidence"  # beside the registry file
 
 
@@ -144,7 +146,7 @@ class Evidence:
         """
         path = registry.parent / FOLDER / f"{cited[:32]}.json"
         try:
-            document = json.loads(path.read_text(encoding="utf-8"), parse_int=_integer)
+            document = json.loads(read_plain(path, most=_MOST), parse_int=_integer)
             intact = digest(document) == cited
         except FileNotFoundError:
             raise RegistryCorrupt(

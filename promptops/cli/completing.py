@@ -104,11 +104,12 @@ def _studies(path: str, _context: click.Context) -> Iterator[tuple[str, str]]:
     from pathlib import Path
 
     from ..evidence import FOLDER
+    from ..plain_file import read_plain
 
     found: dict[str, tuple[str, str]] = {}
     for file in (Path(path).parent / FOLDER).glob("*.json"):
         try:
-            document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            document: dict[str, Any] = json.loads(read_plain(file))
             labels = document["labels"]
             arms = " -> ".join(labels[arm] for arm in ("baseline", "candidate") if arm in labels)
             text = f"{document['prompt']} {arms}, {document['made_at'][:10]}"

@@ -19,6 +19,7 @@ import click
 
 from ..errors import PromptOpsError, RegistryCorrupt, RegistryError, RegistryNotFound
 from ..evidence import FOLDER as EVIDENCE
+from ..plain_file import copy_plain
 from ..registry.locate import absolute, find
 from ..registry.needs import FOLDER as CONSUMERS
 
@@ -134,7 +135,7 @@ def rehearsed(path: str, rehearse: bool) -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory(prefix="promptops-") as folder:
         if os.path.exists(path):
-            shutil.copyfile(path, os.path.join(folder, os.path.basename(path)))
+            copy_plain(path, os.path.join(folder, os.path.basename(path)))
         for beside in (EVIDENCE, CONSUMERS):
             source = (
                 Path(os.path.realpath(path)).parent / beside
@@ -142,7 +143,12 @@ def rehearsed(path: str, rehearse: bool) -> Iterator[str]:
                 else Path(path).parent / beside
             )
             if source.is_dir():
-                shutil.copytree(source, Path(folder) / beside)
+                shutil.copytree(
+                    source,
+                    Path(folder) / beside,
+                    copy_function=copy_plain,
+                    ignore_dangling_symlinks=True,
+                )
         yield os.path.join(folder, os.path.basename(path))
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import RegistryError
+from ..plain_file import read_plain
 from ..registry.write_lock import locked
 
 __all__ = ["MARK", "write_folder"]
@@ -80,7 +81,7 @@ def _refuse_foreign(folder: Path) -> None:
 
 def _own(folder: Path) -> set[str]:
     try:
-        listed = json.loads((folder / MARK).read_text(encoding="utf-8"))
+        listed = json.loads(read_plain(folder / MARK))
     except (OSError, ValueError):
         return set()
     return {*map(str, listed), ".nojekyll", MARK} if isinstance(listed, list) else set()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .. import git
 from ..errors import Refused
 from ..evidence import FOLDER as EVIDENCE
+from ..plain_file import copy_plain, read_plain
 from ..registry.editor import Editor
 from ..registry.file import RegistryFile
 from ..registry.needs import FOLDER as CONSUMERS
@@ -114,7 +115,12 @@ def _promoted(
     shutil.copyfile(source, copy)
     for beside in (EVIDENCE, CONSUMERS):
         if (source.parent / beside).is_dir():
-            shutil.copytree(source.parent / beside, folder / beside)
+            shutil.copytree(
+                source.parent / beside,
+                folder / beside,
+                copy_function=copy_plain,
+                ignore_dangling_symlinks=True,
+            )
     link = Editor(copy).promote(
         prompt,
         number,
@@ -129,7 +135,7 @@ def _promoted(
             f"{env} of {prompt} would not change: {link.note} Next: propose another version."
         )
     written = [copy, *sorted((folder / EVIDENCE).glob("*.json"))]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in written}
+    return {path.relative_to(folder).as_posix(): read_plain(path) for path in written}
 
 
 def _check_committed(agent: Agent) -> None:

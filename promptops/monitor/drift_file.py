@@ -12,11 +12,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Conflict, StudyError
 from ..markup import portable
+from ..plain_file import read_plain
 from ..registry.write_lock import locked
 from ..registry.write_lock import replace as replace_file
 
@@ -191,7 +191,7 @@ class MonitorFile:
         """
         name = os.path.basename(path)
         try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
+            document = json.loads(read_plain(path))
             form = document["promptops_monitor"]
             if form != FORMAT:
                 raise StudyError(

@@ -11,6 +11,7 @@ import json
 import os
 
 from ..errors import Refused, RegistryCorrupt, RegistryError
+from ..plain_file import read_plain
 from .document import checked_name
 from .served_version import Served
 
@@ -147,8 +148,7 @@ def write(path: str, consumer: str, needs: Iterable[Need]) -> bool:
 
 def _read_one(path: str) -> list[Need]:
     try:
-        with open(path, "rb") as file:
-            document = json.loads(file.read())
+        document = json.loads(read_plain(path))
         if document["form"] != FORM:
             raise ValueError(f"its form is {_shown(document['form'])}")
         if not isinstance(document["consumer"], str):

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..errors import StoreError
+from ..plain_file import read_plain
 from .team_layout import is_name
 
 __all__ = ["Membership"]
@@ -36,7 +37,7 @@ class Membership:
         Raises StoreError if the file does not read.
         """
         try:
-            found = json.loads((folder / FILE).read_bytes())
+            found = json.loads(read_plain(folder / FILE))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, RecursionError):

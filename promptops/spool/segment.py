@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import StoreError
+from ..plain_file import open_plain
 from .ends import leave_end
 from .lines import SCHEMA, Scan, meta_line, scan
 from .locks import held, keep, stopped
-from .plain_file import open_plain
 
 __all__ = [
     "SEGMENTS",

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..plain_file import is_odd
 from ..spool.locks import turn
-from ..spool.plain_file import is_odd
 from ..spool.segment import Segment, read_pieces, segment_name
 from .arrow_rows import ArrowRows, Keep, named_today
 from .database import one_at_a_time

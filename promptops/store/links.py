@@ -8,7 +8,7 @@ import errno
 import os
 from pathlib import Path
 
-from ..spool.plain_file import NOT_A_FILE, is_odd
+from ..plain_file import NOT_A_FILE, is_odd
 
 __all__ = ["LINK", "fault_at", "link_faults", "moved_links", "own_folder"]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..spool.plain_file import open_plain
+from ..plain_file import open_plain
 from .schema import TABLES
 
 __all__ = [

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from ..engine.prices import check_prices
 from ..errors import SetupError
+from ..plain_file import read_plain
 from ..redact import redact_shapes
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class ProjectFile:
         """
         path = root / FILE
         try:
-            text = path.read_bytes().decode("utf-8-sig")
+            text = read_plain(path).decode("utf-8-sig")
         except FileNotFoundError:
             return cls()
         except (OSError, UnicodeDecodeError) as error:

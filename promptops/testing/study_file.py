@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as Xml
 
 from ..errors import StudyError
+from ..plain_file import read_plain
 from ..policy import Policy
 from ..scorers.grammar import FORM, scorer_from
 from .declared_shapes import check_shapes
@@ -46,7 +47,7 @@ def document_of(path: Path, command: str) -> dict[str, Any]:
         StudyError: it cannot be read, or is not TOML; `command` is the one whose help shows one.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_plain(path).decode().replace("\r\n", "\n"))
     except OSError as error:
         raise StudyError(
             f"{path} cannot be read ({error.strerror}); pass the path of a study file (TOML)."
