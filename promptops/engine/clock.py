@@ -5,10 +5,12 @@ none.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
+from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["SYSTEM", "Clock", "SystemClock"]
+__all__ = ["SYSTEM", "Clock", "SystemClock", "Timing"]
 
 
 class Clock(Protocol):
@@ -37,3 +39,11 @@ class SystemClock:
 
 
 SYSTEM: Clock = SystemClock()
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What waits depend on: the clock they are measured by, and the chance that spreads retries."""
+
+    clock: Clock = SYSTEM
+    rng: random.Random = field(default_factory=random.Random)

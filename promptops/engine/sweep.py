@@ -10,7 +10,6 @@ and at any moment, acts within a second and keeps everything that was done.
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +23,7 @@ from ..run import Attempt, Run
 from .adaptive_concurrency import Pace
 from .breaker import Breaker
 from .budget import Budget
-from .clock import SYSTEM, Clock
+from .clock import Timing
 from .lane import Lane
 from .prices import check_money
 from .progress import Ledger, Progress
@@ -63,14 +62,14 @@ class Sweep:
         on_runs: Callable[[Sequence[Run]], object] | None = None,
         limits: Limits | None = None,
         provenance: Provenance | Mapping[str, Any] | None = None,
-        clock: Clock = SYSTEM,
-        rng: random.Random | None = None,
+        timing: Timing | None = None,
         breakers: dict[str, Breaker] | None = None,
     ) -> None:
         self._breakers = {} if breakers is None else breakers
         self._questions = iter(questions)
         self._limits = limits or Limits()
-        self._clock, self._chance = clock, rng or random.Random()
+        timing = timing or Timing()
+        self._clock, self._chance = timing.clock, timing.rng
         where = (
             provenance if isinstance(provenance, Provenance) else Provenance(**(provenance or {}))
         )

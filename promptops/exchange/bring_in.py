@@ -12,7 +12,8 @@ from ..dataset import Dataset
 from ..errors import PromptOpsError
 from ..scorers import checks
 from ..scorers.case import Scorer
-from ..study.import_runs import import_runs, outputs_id
+from ..study.import_runs import import_runs
+from ..study.imported_rows import outputs_id
 from .imported import Imported, ImportedVersion
 from .recorded_scores import recorded_scorers
 

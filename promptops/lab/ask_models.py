@@ -91,6 +91,7 @@ def evaluate(
         plan=plan,
         stop_when=stop_when,
         batch=batch,
+        repeats=repeats,
         limits={
             "concurrency": concurrency,
             "budget_usd": budget_usd,
@@ -107,7 +108,6 @@ def evaluate(
         chosen,
         models=models,
         target=target,
-        repeats=repeats,
     )
     return _started(asking_at(self.project, workers, drawn), drawn, chosen)
 
@@ -139,9 +139,9 @@ def estimate(
     from ..study.estimate import estimate
 
     limits = {"concurrency": concurrency, "budget_usd": budget_usd}
-    chosen = evaluating.EvaluateOptions(plan=plan, limits=limits)
+    chosen = evaluating.EvaluateOptions(plan=plan, limits=limits, repeats=repeats)
     drawn: StudyDesign = evaluating.draw(
-        self.project, versions, dataset, scorers, chosen, models=models, repeats=repeats
+        self.project, versions, dataset, scorers, chosen, models=models
     )
     return estimate(self.project, drawn, concurrency, plan, batch=bool(batch))
 
@@ -174,17 +174,14 @@ def plan(
     Raises:
         StudyError: if nothing can be planned, such as for an empty split.
     """
-    from ..study.plan import freeze
+    from ..study.plan import PlanTerms, freeze
 
     return freeze(
         self.project,
         prompt_name(prompt),
         as_dataset(dataset, self.project.root),
         scorers,
-        policy=policy,
-        repeats=repeats,
-        split=split,
-        finalists=finalists,
+        PlanTerms(policy, repeats, split, finalists),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ from . import show
 from .comparison import Comparison
 
 if TYPE_CHECKING:
+    from ..dataset import Dataset
     from .lab import Lab
     from .study import Study
 
@@ -204,11 +206,21 @@ def compare(
     if expected is None and scores is None:
         notes += [sentence for sentence in held.dataset.notes if sentence.startswith("expected ")]
     notes += blanks(held)
-    data = held.dataset
-    read = golden_reads(ScorerRef.of(chosen[0]).needs if chosen else ())
+    grounds = _grounds(held.dataset, chosen, weights)
+    grounds = replace(grounds, noise=_noise(arms[b], arms[a], grounds.copies))
+    out = TableComparison.shown(Compared(facts_of(arms[b], arms[a], grounds=grounds), Policy()))
+    out.table_notes, out.table, out.scorers_used = tuple(notes), held, tuple(chosen)
+    return out
+
+
+def _grounds(data: Dataset, scorers: Sequence[Scorer], weights: str | None) -> ComparisonContext:
+    """What the table says of its examples: copies, groups, topics, weights, and golden labels
+    where answers are scored.
+    """
+    read = golden_reads(ScorerRef.of(scorers[0]).needs if scorers else ())
     column = weight_column(weights, {name for example in data for name in example.inputs})
     same = copies_of(data, [reads_of(None, column)], read).weighted(weights)
-    grounds = ComparisonContext(
+    return ComparisonContext(
         dataset=data.name,
         fingerprint=data.fingerprint,
         planned=same.distinct,
@@ -216,14 +228,10 @@ def compare(
         tags=data.tags,
         copies=same.copies,
         contradictory=same.contradictory,
-        labels=golden_labels(data) if scores is None else None,
+        labels=golden_labels(data) if scorers else None,
         weights=weights_of(data, column, same.copies) if column else None,
         weighed_by=column or "",
-        noise=_noise(arms[b], arms[a], same.copies),
     )
-    out = TableComparison.shown(Compared(facts_of(arms[b], arms[a], grounds=grounds), Policy()))
-    out.table_notes, out.table, out.scorers_used = tuple(notes), held, tuple(chosen)
-    return out
 
 
 def _noise(candidate: Arm, baseline: Arm, copies: Mapping[str, str]) -> NoiseFloor | None:

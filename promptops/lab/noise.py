@@ -19,8 +19,9 @@ def noise_of(
     version: SavedVersion, dataset: object, scorers: Sequence[object], name: str | None
 ) -> Comparison:
     """Compare the second answers of a version with its first ones; recorded answers are reused."""
-    options = evaluate.EvaluateOptions(name=name or f"{version.prompt}-{version.label}-noise")
-    drawn = evaluate.draw(version.project, [version], dataset, scorers, options, repeats=2)
+    name = name or f"{version.prompt}-{version.label}-noise"
+    options = evaluate.EvaluateOptions(name=name, repeats=2)
+    drawn = evaluate.draw(version.project, [version], dataset, scorers, options)
     study = evaluate.start(version.project, drawn, options)
     study.wait()
     return Comparison.shown(against_itself(study, version.id, version.label), version.project)

@@ -73,10 +73,14 @@ def probe(project: Project, asked: Probing, salt: str, repeats: int) -> Probe:
     """
     limits = {} if asked.budget_usd is None else {"budget_usd": asked.budget_usd}
     options = EvaluateOptions(
-        name=f"{asked.monitor} {salt}", salt=f"{asked.monitor} {salt}", role=ROLE, limits=limits
+        name=f"{asked.monitor} {salt}",
+        salt=f"{asked.monitor} {salt}",
+        role=ROLE,
+        limits=limits,
+        repeats=repeats,
     )
     saved = _Saved(asked.entry, asked.prompt)
-    drawn = draw(project, [saved], asked.dataset, list(asked.scorers), options, repeats=repeats)
+    drawn = draw(project, [saved], asked.dataset, list(asked.scorers), options)
     study = start(project, drawn, options)
     study.wait()
     running = study.running

@@ -25,7 +25,7 @@ from ..scorers.case import Scorer
 from ..study.ask import Asker
 from ..study.ask_cells import CellAsker
 from ..study.design import as_dataset, as_version
-from ..study.plan import Plan, freeze
+from ..study.plan import Plan, PlanTerms, freeze
 from ..study.preflight import checked_scorers
 from ..version import PromptVersion
 from .headroom import Headroom, look
@@ -259,9 +259,7 @@ def begin(project: Project, design: SearchDesign) -> Search:
         design.prompt,
         design.data,
         design.scorers,
-        policy=None,
-        repeats=1,
-        split="test",
+        PlanTerms(split="test"),
     )
     lineage = Lineage(project.store, id_, design.prompt, design.method.name)
     row = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..canonical import tagged
 from ..errors import StudyError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..store import Store
     from ..study.recorded_study import RecordedStudy
 
-__all__ = ["ANSWERS", "holds_labels", "import_labels", "label_row"]
+__all__ = ["ANSWERS", "Label", "holds_labels", "import_labels", "label_row"]
 
 
 # kind -> what may be answered, and its value: of the candidate in a pair, of the one output under a
@@ -60,21 +60,9 @@ def _read(store: Store, path: Path, study: RecordedStudy | None) -> Iterator[dic
         if not line.strip():
             continue
         where = f"{path.name}, line {number}"
-        try:
-            given = json.loads(line)
-            form, of, example = given["form"], given["study"], str(given["example_id"])
-            first, second, label, rater = (
-                str(given["first"]),
-                str(given["second"]),
-                str(given["label"]),
-                str(given["rater"]),
-            )
-        except (ValueError, TypeError, KeyError) as error:
-            raise StudyError(
-                f"{where} is not a label ({error}); expected a line of the file that a report"
-                " downloads."
-            ) from None
-        if form != _FORM or (study is not None and of != study.id):
+        given = _FileLabel.of(line, where)
+        of, example = given.study, given.example
+        if given.form != _FORM or (study is not None and of != study.id):
             raise StudyError(
                 f"{where} is a label of another study ({str(of)[:20]}); lab.store.import_(path)"
                 " takes labels of any."
@@ -82,33 +70,58 @@ def _read(store: Store, path: Path, study: RecordedStudy | None) -> Iterator[dic
         if str(of) not in answers:
             answers[str(of)] = _answers(store, str(of), where)
         runs = answers[str(of)]
-        if (
-            (first, example) not in runs
-            or (second, example) not in runs
-            or label not in ANSWERS["pairwise"]
-        ):
+        first, second = (given.first, example), (given.second, example)
+        if first not in runs or second not in runs or given.label not in ANSWERS["pairwise"]:
             raise StudyError(
-                f"{where} labels {example!r} as {label!r}, which is not in"
+                f"{where} labels {example!r} as {given.label!r}, which is not in"
                 f" {study.name if study else of}; label in a report of this study, or import the"
                 " file as it was."
             )
-        id_ = (
-            "l-"
-            + tagged(
-                "l1", [of, example, first, second, label, rater, str(given.get("labelled_at"))]
-            )[3:]
-        )
-        kind, note = f"pairwise:{runs[second, example]}", str(given.get("note") or "")
-        yield label_row(
-            id_,
-            runs[first, example],
-            example,
-            rater,
-            kind,
-            label,
-            note,
-            _moment(given.get("labelled_at")),
-        )
+        kind = f"pairwise:{runs[second]}"
+        label = Label(runs[first], example, given.rater, kind, given.label, given.note)
+        yield label_row(given.id, label, _moment(given.labelled_at))
+
+
+class _FileLabel(NamedTuple):
+    """One line of a file of labels; first, second: the versions of the two answers."""
+
+    form: object
+    study: object
+    example: str
+    first: str
+    second: str
+    label: str
+    rater: str
+    note: str
+    labelled_at: object
+
+    @classmethod
+    def of(cls, line: str, where: str) -> _FileLabel:
+        """Raises StudyError for a line that is not a label."""
+        try:
+            given = json.loads(line)
+            return cls(
+                given["form"],
+                given["study"],
+                str(given["example_id"]),
+                str(given["first"]),
+                str(given["second"]),
+                str(given["label"]),
+                str(given["rater"]),
+                str(given.get("note") or ""),
+                given.get("labelled_at"),
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            raise StudyError(
+                f"{where} is not a label ({error}); expected a line of the file that a report"
+                " downloads."
+            ) from None
+
+    @property
+    def id(self) -> str:
+        """Of the label's row: the same line is the same label."""
+        content = [self.study, self.example, self.first, self.second, self.label, self.rater]
+        return "l-" + tagged("l1", [*content, str(self.labelled_at)])[3:]
 
 
 def _answers(store: Store, study: str, where: str) -> Mapping[tuple[str, str], str]:
@@ -125,20 +138,30 @@ def _answers(store: Store, study: str, where: str) -> Mapping[tuple[str, str], s
     return found
 
 
-def label_row(
-    id: str, run: str, example: str, rater: str, kind: str, label: str, note: str, at: str
-) -> dict[str, object]:
+class Label(NamedTuple):
+    """What somebody says of a run. kind: which answers are allowed, "pairwise:RUN" against another
+    run.
+    """
+
+    run: str
+    example: str
+    rater: str
+    kind: str
+    label: str
+    note: str = ""
+
+
+def label_row(id: str, given: Label, at: str) -> dict[str, object]:
     """A row of the table `labels`."""
-    value = ANSWERS[kind.partition(":")[0]][label]
     return {
         "id": id,
-        "run_id": run,
-        "example_id": example,
-        "rater": rater,
-        "kind": kind,
-        "value": value,
-        "label": label,
-        "note": note,
+        "run_id": given.run,
+        "example_id": given.example,
+        "rater": given.rater,
+        "kind": given.kind,
+        "value": ANSWERS[given.kind.partition(":")[0]][given.label],
+        "label": given.label,
+        "note": given.note,
         "labelled_at": at,
     }
 

@@ -17,7 +17,7 @@ from ..errors import StudyError
 from ..run import new_id, utc
 from ..study.examples import Filter, StudyExamples
 from ..study.queries.label_answers import labelled_places, labels_frame
-from .label_files import ANSWERS, label_row
+from .label_files import ANSWERS, Label, label_row
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -145,14 +145,8 @@ class Labelling:
             label = {"first": "second", "second": "first"}.get(label, label)
         runs = task.runs[::-1] if task.swapped else task.runs
         kind = f"pairwise:{runs[1]}" if self.kind == "pairwise" else self.kind
-        _append(
-            self._study,
-            [
-                label_row(
-                    new_id("l"), runs[0], task.example_id, self.rater, kind, label, note, utc()
-                )
-            ],
-        )
+        given = Label(runs[0], task.example_id, self.rater, kind, label, note)
+        _append(self._study, [label_row(new_id("l"), given, utc())])
         self._given.append((self._at, self._queue[self._at]))
         self._done.add(self._queue[self._at])
         return self.skip()

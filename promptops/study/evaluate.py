@@ -65,7 +65,8 @@ class EvaluateOptions:
     concurrency, budget_usd, budget_tokens, timeout_s, deadline_s.
     salt: asks again, like `fresh`, what was not asked under the same salt before: the same probe on
     the same day is one study; batch: ask remote models by batches, for whose answers the study does
-    not wait (True), or so long ("2h"); role: "probe" keeps it out of the lists of studies.
+    not wait (True), or so long ("2h"); role: "probe" keeps it out of the lists of studies; repeats:
+    answers of each version to each example, the plan's if it follows one.
     """
 
     name: str | None = None
@@ -76,6 +77,7 @@ class EvaluateOptions:
     salt: str = ""
     role: str = ""
     batch: bool | str | float = False
+    repeats: int = 1
 
     @property
     def wait_s(self) -> float | None:
@@ -96,7 +98,6 @@ def draw(
     *,
     models: Sequence[str] | None = None,
     target: Callable[..., object] | None = None,
-    repeats: int = 1,
 ) -> StudyDesign:
     """The checked design of a study; warnings of the checks are warned.
 
@@ -116,7 +117,7 @@ def draw(
         raise StudyError(
             f"models is the text {models!r}; pass a list of names, as in models=[{models!r}]."
         )
-    data = as_dataset(dataset, project.root)
+    data, repeats = as_dataset(dataset, project.root), options.repeats
     if options.plan is not None:
         data, scorers, repeats = options.plan.follow(data, scorers, repeats)
     drawn = design(

@@ -7,7 +7,6 @@ unknown is invented.
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,18 +15,15 @@ from typing import TYPE_CHECKING, Any
 from ..canonical import tagged
 from ..engine.scorer_needs import check_needs
 from ..errors import StudyError
-from ..failure_classes import FAILURES
 from ..models.recorded import COLUMNS, columns_of, sample_numbers
 from ..run import utc
 from ..store.recorder import outside
-from ..version import PromptVersion
 from .answer_columns import answer_columns, as_judged
 from .design import as_version, split_of
 from .import_table import (
     by_model,
     checked_amounts,
     content_digest,
-    failure_of,
     odd_rows,
     of_examples,
     score_cells,
@@ -35,6 +31,7 @@ from .import_table import (
     score_scorers,
     with_answers,
 )
+from .imported_rows import ImportedArm, ImportedRows, outputs_id
 from .preflight import checked_scorers
 from .recorded_study import RecordedStudy, find_study
 from .records import keep_dataset, keep_study, keep_version, load_dataset
@@ -43,17 +40,11 @@ from .study_record import ArmRecord, DatasetRef, ScorerRef, StudyRecord
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
-    from ..store import Store
+    from ..scorers.case import Scorer
     from .plan import Plan
     from .project import Project
 
-__all__ = ["Columns", "import_runs", "outputs_id"]
-
-_CHUNK = 5_000  # rows written at a time
-_KEPT = (
-    *("model", "failure", "finish_reason", "tokens_in", "tokens_out", "cost_usd", "latency_ms"),
-    "started_at",
-)
+__all__ = ["Columns", "import_runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +67,6 @@ class Columns:
     name: str | None = None
     scores: Mapping[str, str] | Sequence[str] = ()
     plan: Plan | None = None
-
-
-def outputs_id(prompt: str, label: str) -> str:
-    """The id in the place of the version of imported outputs whose prompt is not known."""
-    return tagged("x1", [prompt, label])
-
-
-@dataclass(frozen=True, slots=True)
-class _Arm:
-    label: str
-    id: str
-    version: PromptVersion | None
-    number: int | None
 
 
 def import_runs(
@@ -114,44 +92,51 @@ def import_runs(
     lacking = check_needs(checked, as_judged(dataset, cells))
     for sentence in filter(None, (*odd_rows(cells), *lacking)):
         warnings.warn(sentence, stacklevel=outside())
-    content = {
-        "imported": content_digest(cells),
-        "dataset": dataset.fingerprint,
-        "scorers": [[s.name, s.version] for s in checked],
-        "prompt": where.prompt,
-        **({"plan": where.plan.id} if where.plan is not None else {}),  # another plan, other study
-    }
-    identity = tagged("s1", content)
-    repeats = max((place[1] for place in places), default=0) + 1
-    record = StudyRecord(
-        identity,
-        where.name or f"{where.prompt or 'imported'}-{identity[3:9]}",
-        where.prompt,
-        tuple(
-            ArmRecord(arm.id, arm.label, _model(arm), "imported", where.prompt, arm.number)
-            for arm in arms.values()
-        ),
-        DatasetRef(dataset.fingerprint, dataset.name, len({place[0] for place in places})),
-        tuple(ScorerRef.of(scorer) for scorer in checked),
-        repeats,
-        split_of(dataset),
-        where.plan.id if where.plan is not None else None,
-        imported=True,
-        created=utc(),
-        named=(where.plan.policy.primary or "") if where.plan is not None else "",
-    )
+    scored_alone = bool(given) and all(output is None for output in cells["output"])
+    imported = ImportedRows(cells, places, arms, where.prompt, failed=not scored_alone)
+    record = _record(imported, where, dataset, checked)
     store = project.store
     keep_dataset(store, dataset, project.root)
     if keep_study(store, record, project.author, None):
         for arm in arms.values():
             if arm.version is not None:
                 keep_version(store, arm.version, prompt=where.prompt, label=arm.label)
-        recorded = load_dataset(store, dataset.fingerprint, project.root)
-        scored_alone = bool(given) and all(output is None for output in cells["output"])
-        _write(store, record, cells, places, arms, recorded, failed=not scored_alone)
-    study = find_study(project, identity)
+        imported.write(store, record.id, load_dataset(store, dataset.fingerprint, project.root))
+    study = find_study(project, record.id)
     score_study(study, dataset, checked)
     return study
+
+
+def _record(
+    imported: ImportedRows, where: Columns, dataset: Dataset, scorers: Sequence[Scorer]
+) -> StudyRecord:
+    """What the study is; its id is made from what was imported, and how it is judged."""
+    content = {
+        "imported": content_digest(imported.cells),
+        "dataset": dataset.fingerprint,
+        "scorers": [[s.name, s.version] for s in scorers],
+        "prompt": where.prompt,
+        **({"plan": where.plan.id} if where.plan is not None else {}),  # another plan, other study
+    }
+    identity = tagged("s1", content)
+    places = imported.places
+    return StudyRecord(
+        identity,
+        where.name or f"{where.prompt or 'imported'}-{identity[3:9]}",
+        where.prompt,
+        tuple(
+            ArmRecord(arm.id, arm.label, arm.model, "imported", where.prompt, arm.number)
+            for arm in imported.arms.values()
+        ),
+        DatasetRef(dataset.fingerprint, dataset.name, len({place[0] for place in places})),
+        tuple(ScorerRef.of(scorer) for scorer in scorers),
+        max((place[1] for place in places), default=0) + 1,
+        split_of(dataset),
+        where.plan.id if where.plan is not None else None,
+        imported=True,
+        created=utc(),
+        named=(where.plan.policy.primary or "") if where.plan is not None else "",
+    )
 
 
 def _cells(rows: Any, where: Columns, dataset: Dataset) -> dict[str, list[Any]]:
@@ -196,19 +181,19 @@ def _need(names: Mapping[str, str], present: Sequence[str]) -> None:
             )
 
 
-def _arms(cells: Mapping[str, list[object]], where: Columns) -> dict[str, _Arm]:
+def _arms(cells: Mapping[str, list[object]], where: Columns) -> dict[str, ImportedArm]:
     """label -> arm, in order of appearance.
 
     A label without a known prompt gets an id of its own.
     """
     known = dict(where.versions or {})
-    arms: dict[str, _Arm] = {}
+    arms: dict[str, ImportedArm] = {}
     for label in dict.fromkeys(map(str, cells.get("version") or ["outputs"])):
         if label in known:
             version, _, number, _ = as_version(known[label])
-            arms[label] = _Arm(label, version.id, version, number)
+            arms[label] = ImportedArm(label, version.id, version, number)
         else:
-            arms[label] = _Arm(label, outputs_id(where.prompt, label), None, None)
+            arms[label] = ImportedArm(label, outputs_id(where.prompt, label), None, None)
     idle = sorted(set(known) - set(arms))
     if idle:
         raise StudyError(
@@ -219,7 +204,7 @@ def _arms(cells: Mapping[str, list[object]], where: Columns) -> dict[str, _Arm]:
 
 
 def _places(
-    cells: Mapping[str, list[object]], arms: Mapping[str, _Arm], dataset: Dataset
+    cells: Mapping[str, list[object]], arms: Mapping[str, ImportedArm], dataset: Dataset
 ) -> list[tuple[str, int, str]]:
     """(example id, repeat, label) of each row.
 
@@ -249,99 +234,3 @@ def _places(
         taken.add(place)
         places.append(place)
     return places
-
-
-def _write(
-    store: Store,
-    study: StudyRecord,
-    cells: Mapping[str, list[object]],
-    places: Sequence[tuple[str, int, str]],
-    arms: Mapping[str, _Arm],
-    dataset: Dataset,
-    *,
-    failed: bool = True,
-) -> None:
-    """failed: whether a missing output is a failure; a table of scores alone has none to keep."""
-    prints = {example.id: example.fingerprint for example in dataset}
-    began = utc()
-    for start in range(0, len(places), _CHUNK):
-        runs, links = [], []
-        for row in range(start, min(start + _CHUNK, len(places))):
-            example, repeat, label = places[row]
-            arm = arms[label]
-            run = _run(cells, row, example, repeat, arm, study.prompt, prints[example], began)
-            if not failed and run["failure"] == "internal":
-                run["failure"] = None
-            runs.append(run)
-            links.append(
-                {
-                    "study_id": study.id,
-                    "arm": label,
-                    "version_id": arm.id,
-                    "example_id": example,
-                    "example_fingerprint": prints[example],
-                    "repeat": repeat,
-                    "run_id": run["id"],
-                    "reused": False,
-                }
-            )
-        store.append("runs", runs)
-        store.append("study_runs", links)
-
-
-def _run(
-    cells: Mapping[str, list[object]],
-    row: int,
-    example: str,
-    repeat: int,
-    arm: _Arm,
-    prompt: str,
-    fingerprint: str,
-    began: str,
-) -> dict[str, object]:
-    def cell(name: str) -> Any:
-        column = cells.get(name)
-        return None if column is None else column[row]
-
-    output = cell("output")
-    text = None if output is None else str(output)
-    failure = cell("failure") or failure_of(text)
-    if failure is not None and failure not in FAILURES:
-        raise StudyError(
-            f"row {row} has the failure {failure!r}, which is not a failure class; the"
-            f" classes are {', '.join(FAILURES)}."
-        )
-    kept = [cell(name) for name in _KEPT]  # all that is kept: other figures are another run
-    columns = cell("columns") or ""
-    body = f"{arm.id}\0{example}\0{fingerprint}\0{repeat}\0{text}\0{kept!r}{columns}"
-    digest = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
-    return {
-        "id": f"r-i{digest[:31]}",
-        "key": f"i1:{digest[:32]}",
-        "prompt": prompt,
-        "version_id": arm.id,
-        "model": str(cell("model") or _model(arm) or ""),
-        "endpoint": "imported",
-        "role": "imported",
-        "example_id": example,
-        "example_fingerprint": fingerprint,
-        "repeat": repeat,
-        "request": columns or "{}",
-        "output": text,
-        "finish_reason": cell("finish_reason"),
-        "failure": failure,
-        "tokens_in": _whole(cell("tokens_in")),
-        "tokens_out": _whole(cell("tokens_out")),
-        "cost_usd": cell("cost_usd"),
-        "latency_ms": cell("latency_ms"),
-        "attempts": 0,
-        "started_at": cell("started_at") or began,
-    }
-
-
-def _model(arm: _Arm) -> str | None:
-    return arm.version.model if arm.version is not None else None
-
-
-def _whole(value: Any) -> int | None:
-    return None if value is None else int(value)

@@ -5,7 +5,7 @@ run is made.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -203,25 +203,30 @@ def _as_scorer(scorer: Any) -> Any:
     return as_scorer(scorer)
 
 
+@dataclass(frozen=True, slots=True)
+class PlanTerms:
+    """What a plan fixes beside its dataset and scorers. policy: the prompt's own if None; split:
+    the one to evaluate, all rows if None; finalists: the versions that may be promoted on it.
+    """
+
+    policy: Policy | Mapping[str, object] | None = None
+    repeats: int = 1
+    split: str | None = None
+    finalists: Sequence[object] = ()
+
+
 def freeze(
-    project: Project,
-    prompt: str,
-    dataset: Dataset,
-    scorers: Sequence[Any],
-    *,
-    policy: Any,
-    repeats: int,
-    split: str | None,
-    finalists: Sequence[Any] = (),
+    project: Project, prompt: str, dataset: Dataset, scorers: Sequence[Any], terms: PlanTerms
 ) -> Plan:
     """See Lab.plan. Freezing the same plan again is the same plan."""
     from .design import as_version, check_repeats
     from .preflight import checked_scorers
 
-    check_repeats(repeats)
+    check_repeats(terms.repeats)
     checked = checked_scorers(scorers)
     if not checked:
         raise StudyError("a plan fixes the primary scorer; name at least one.")
+    policy, split = terms.policy, terms.split
     chosen = Policy.of(policy) if policy is not None else project.registry.policy(prompt)
     rows = dataset.split(split) if split is not None else dataset
     if not len(rows):
@@ -229,7 +234,7 @@ def freeze(
             f"the split {split!r} of {dataset.name!r} is empty; plan on more examples, or pass"
             " split=None for all rows."
         )
-    document = {
+    document: dict[str, Any] = {
         "prompt": prompt,
         "name": dataset.name,
         "whole": dataset.fingerprint,
@@ -238,28 +243,23 @@ def freeze(
         "scorers": [scorer.name for scorer in checked],
         "editions": [scorer.version for scorer in checked],
         "policy": replace(chosen, primary=chosen.primary or checked[0].name).document(),
-        "repeats": repeats,
-        **(
-            {"finalists": [as_version(version)[0].id for version in finalists]} if finalists else {}
-        ),
+        "repeats": terms.repeats,
     }
-    # The form q1 has a policy by its names of format 1: the same plan keeps its id, and with it the
-    # id of the study that follows it.
-    policy_then = by_former_names(document["policy"])
-    id_ = tagged("q1", {**document, "policy": policy_then})
-    found = frozen_at(project.store, id_)
-    created = found or utc()
-    if not found:
+    if terms.finalists:
+        document["finalists"] = [as_version(version)[0].id for version in terms.finalists]
+    id_ = _plan_id(document)
+    created = frozen_at(project.store, id_)
+    if not created:
+        created = utc()
         keep_dataset(project.store, rows, project.root)
-        project.store.append(
-            "plans",
-            [
-                {
-                    "id": id_,
-                    "prompt": prompt,
-                    "document": json.dumps(document, ensure_ascii=False),
-                    "created_at": created,
-                }
-            ],
-        )
+        text = json.dumps(document, ensure_ascii=False)
+        row = {"id": id_, "prompt": prompt, "document": text, "created_at": created}
+        project.store.append("plans", [row])
     return Plan(project, id_, document, rows, checked, created)
+
+
+def _plan_id(document: Mapping[str, Any]) -> str:
+    """The form q1 has a policy by its names of format 1: the same plan keeps its id, and with it
+    the id of the study that follows it.
+    """
+    return tagged("q1", {**document, "policy": by_former_names(document["policy"])})

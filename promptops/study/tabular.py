@@ -57,6 +57,18 @@ class AnswerTable:
         return [example.beside(found.get(example.id, {})) for example in self.dataset]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is compared: the two arms, and the columns that hold what. version: None in a wide
+    table; columns: by their role (output, id, tags, cluster).
+    """
+
+    arms: tuple[str, str]
+    version: str | None
+    expected: str | None
+    columns: Mapping[str, str]
+
+
 def read_table(
     table: object,
     a: str,
@@ -83,9 +95,8 @@ def read_table(
     if version is None and not {a, b} <= set(names):
         version = _version_column(rows, names, a, b, notes)
     _need(names, version, expected, *columns.values())
-    return (_long if version is not None else _wide)(
-        rows, names, a, b, version, expected, columns, notes
-    )
+    wanted = _Wanted((a, b), version, expected, columns)
+    return _wide(rows, wanted) if version is None else _long(rows, names, wanted, notes)
 
 
 def _rows(table: Any) -> list[dict[str, Any]]:
@@ -131,44 +142,29 @@ def _version_column(
     return found
 
 
-def _wide(
-    rows: list[dict[str, object]],
-    names: Sequence[str],
-    a: str,
-    b: str,
-    version: str | None,
-    expected: str | None,
-    columns: Mapping[str, str],
-    notes: list[str],
-) -> AnswerTable:
-    kept = [{key: value for key, value in row.items() if key not in (a, b)} for row in rows]
-    data = _dataset(kept, expected, columns)
+def _wide(rows: list[dict[str, object]], wanted: _Wanted) -> AnswerTable:
+    kept = [{key: value for key, value in row.items() if key not in wanted.arms} for row in rows]
+    data = _dataset(kept, wanted.expected, wanted.columns)
     cells = {
         arm: {example.id: [row.get(arm)] for example, row in zip(data, rows, strict=True)}
-        for arm in (a, b)
+        for arm in wanted.arms
     }
     return AnswerTable(data, cells)
 
 
 def _long(
-    rows: list[dict[str, object]],
-    names: Sequence[str],
-    a: str,
-    b: str,
-    version: str | None,
-    expected: str | None,
-    columns: Mapping[str, str],
-    notes: list[str],
+    rows: list[dict[str, object]], names: Sequence[str], wanted: _Wanted, notes: list[str]
 ) -> AnswerTable:
+    version, expected, columns = wanted.version or "", wanted.expected, wanted.columns
     output = columns.get("output") or _guess(names, _OUTPUTS, "output", notes)
     example = columns.get("id") or _guess(names, _IDS, "id", notes)
-    cells: dict[str, dict[str, list[Any]]] = {a: {}, b: {}}
-    beside: dict[str, dict[str, list[Any]]] = {a: {}, b: {}}
+    cells: dict[str, dict[str, list[Any]]] = {arm: {} for arm in wanted.arms}
+    beside: dict[str, dict[str, list[Any]]] = {arm: {} for arm in wanted.arms}
     heads: dict[str, dict[str, Any]] = {}
     taken = (version, output, example, expected, *columns.values())
-    own = _own([row for row in rows if str(row.get(version or "")) in cells], example, taken)
+    own = _own([row for row in rows if str(row.get(version)) in cells], example, taken)
     for row in rows:
-        label = str(row.get(version or ""))
+        label = str(row.get(version))
         if label in cells:
             name = str(row.get(example))
             cells[label].setdefault(name, []).append(row.get(output))
@@ -180,7 +176,7 @@ def _long(
             heads.setdefault(name, head | {example: name})
     for label, found in cells.items():
         if not found:
-            seen = sorted({str(row.get(version or "")) for row in rows})
+            seen = sorted({str(row.get(version)) for row in rows})
             raise StudyError(
                 f"no row has {label!r} in the column {version!r}; it holds"
                 f" {', '.join(map(repr, seen[:8]))}."

@@ -276,7 +276,10 @@ def _histogram(
     base, most = _EACH * (place + 1) - 6, max(int(counts.max()), 1)
     lines = svg.folded(label, 40)
     shown = lines[0] + ("…" if len(lines) > 1 else "")
-    out = [f"<text x='{_LEFT}' y='{base - _TALL - 10:.1f}' font-weight='600'>{esc(shown)}</text>"]
+    out = [
+        f"<text x='{_LEFT}' y='{base - _TALL - 10:.1f}' font-weight='600'>{esc(shown)}</text>",
+        _tick(_W - _RIGHT, base - _TALL - 10, wording, "end"),
+    ]
     for at, count in enumerate(counts.tolist()):
         bar = count / most * _TALL
         out.append(

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from promptops.engine.clock import Timing
 from promptops.engine.sweep import Limits, Question, Sweep
 from promptops.failure_classes import FAILURES
 from promptops.models.endpoint import EndpointModel
@@ -163,8 +164,7 @@ def sweep_against(
             questions(model),
             record=record,
             limits=limits,
-            clock=JumpClock(),
-            rng=random.Random(1),
+            timing=Timing(JumpClock(), random.Random(1)),
         )
         await sweep.run()
         await model.aclose()
@@ -236,7 +236,7 @@ def test_retry_after_is_waited_for_in_every_form() -> None:
                 [Question(call, model, "k", "p", "v", "m")],
                 record=lambda runs, tried: None,
                 limits=Limits(deadline_s=None),
-                clock=clock,
+                timing=Timing(clock),
             )
             await sweep.run()
             await model.aclose()

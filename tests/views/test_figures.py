@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from promptops.analysis import power
+from promptops.analysis.arms import Arm, Outcomes
 from promptops.lab import Dataset, Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals, similar_to
@@ -78,3 +80,17 @@ def test_the_heatmap_says_the_difference_of_each_tag(comparison: Any) -> None:
     shown = heatmap(comparison)
     for row in comparison.slices().rows:
         assert f"{100 * abs(row.gain):.1f}" in shown
+
+
+def test_each_histogram_shows_its_own_median() -> None:
+    """The median stands beside each arm, and again in the text that stands for the picture."""
+    old, new = (
+        Arm(
+            label, label, {"score": Outcomes.of({f"e{i}": [i / 10] for i in range(n)}, kind="user")}
+        )
+        for label, n in (("old", 5), ("new", 11))
+    )
+    shown = figures.distributions(SimpleNamespace(baseline=old, candidate=new))  # type: ignore[arg-type]
+    for label, median in (("old", "0.200"), ("new", "0.500")):
+        assert f"median {median} with {label}" in shown
+        assert f">median {median}</text>" in shown
