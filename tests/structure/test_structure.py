@@ -54,8 +54,8 @@ CEILINGS = {
     "Any per 1,000 lines": 14.0,
     "lines past 100 characters": 0,
     "files past 350 lines": 0,
-    "functions past 50 lines of code": 25,
-    "functions past 7 parameters": 10,
+    "functions past 50 lines of code": 13,
+    "functions past 7 parameters": 3,
     "file names in more than one layer": 0,
 }
 
