@@ -171,7 +171,7 @@ def _number(value: int | float, where: str) -> str:
         raise VersionError(f"{where}: {error}") from None
 
 
-def _copied(value: Any, where: str) -> Any:
+def _copied(value: Any, where: str) -> object:
     if isinstance(value, str):
         return str.__str__(value)
     if value is None or value is True or value is False:

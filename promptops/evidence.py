@@ -63,7 +63,7 @@ class Evidence:
     scores: Mapping[str, Mapping[str, tuple[float | None, ...]]]
     counts: Mapping[str, Mapping[str, int]]
     scorers: Mapping[str, Mapping[str, Any]]
-    figures: Mapping[str, Any]
+    figures: Mapping[str, object]
     verdict: Mapping[str, Any]
     metrics: Mapping[str, Mapping[str, tuple[float | None, ...]]] = field(default_factory=dict)
     clusters: tuple[str, ...] | None = None
@@ -74,7 +74,7 @@ class Evidence:
     labels: Mapping[str, str] = field(default_factory=dict)
     plan: Mapping[str, Any] | None = None
     # golden labels and answers as places in "labels": see analysis/recompute.py; {} if none
-    classes: Mapping[str, Any] = field(default_factory=dict)
+    classes: Mapping[str, object] = field(default_factory=dict)
     # tag -> places of its examples, of the tags that a verdict may rest on; {} if none
     tags: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     # how often each example is asked, () if each counts once

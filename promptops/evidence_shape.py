@@ -84,11 +84,11 @@ def _map(inner: Callable[[Any], bool]) -> Callable[[object], bool]:
     return lambda value: isinstance(value, dict) and all(inner(item) for item in value.values())
 
 
-def _list(inner: Callable[[Any], bool]) -> Callable[[object], bool]:
+def _list(inner: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: isinstance(value, (list, tuple)) and all(inner(item) for item in value)
 
 
-def _or_none(inner: Callable[[Any], bool]) -> Callable[[object], bool]:
+def _or_none(inner: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: value is None or inner(value)
 
 

@@ -31,7 +31,7 @@ _FORMER = {
 _FORMER_GUARDRAIL = {"measure": "metric"}
 
 
-def renamed(document: object) -> Any:
+def renamed(document: object) -> object:
     """A policy as it was written, by the names of today.
 
     Raises VersionError if a field is there by both names.

@@ -18,7 +18,7 @@ __all__ = ["read_answers", "read_labels", "written_classes"]
 
 def written_classes(
     arms: Sequence[tuple[str, Arm]], examples: Sequence[str], labels: GoldenLabels | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The lists; {} if there are no golden labels, or the answers are not known as labels."""
     if labels is None or not all(arm.answers for _, arm in arms):
         return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -92,7 +92,7 @@ def _kept(found: Imported, prompt: str | None) -> str | None:
         project.close()
 
 
-def _document(found: Imported, study: str | None) -> dict[str, Any]:
+def _document(found: Imported, study: str | None) -> dict[str, object]:
     return {
         "form": found.form,
         "versions": [

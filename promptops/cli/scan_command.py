@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -70,7 +70,7 @@ def scan(
         raise SystemExit(1)
 
 
-def _document(prompt: FoundPrompt) -> dict[str, Any]:
+def _document(prompt: FoundPrompt) -> dict[str, object]:
     from ..exchange.scan.found_prompt import plain_text
 
     return {

@@ -74,7 +74,7 @@ def as_checks(value: object) -> tuple[str, ...]:
     return tuple(_sound(check.strip()) for check in checks if check.strip())
 
 
-def as_history(value: Any) -> tuple[Mapping[str, Any], ...]:
+def as_history(value: Any) -> tuple[Mapping[str, object], ...]:
     """Messages, as a list or as JSON text of one; checked as a version checks them before it
     splices them in.
     """

@@ -160,7 +160,7 @@ def _opened(path: Path, asked: RequestedRoles, root: Path) -> _DatasetFile:
     return _DatasetFile(real, data, asked, read(source, asked), overlay, beside, entries)
 
 
-def _value(expected: object, file: _DatasetFile, id: str) -> Any:
+def _value(expected: object, file: _DatasetFile, id: str) -> object:
     """The golden answer as a reader of the file will give it."""
     fault = fault_of(expected)
     if fault is not None:

@@ -36,7 +36,7 @@ class Example:
     split: str | None = None
     cluster: str | None = None
     tags: tuple[str, ...] = ()
-    history: tuple[Mapping[str, Any], ...] = ()
+    history: tuple[Mapping[str, object], ...] = ()
     checks: tuple[str, ...] = field(default=())
     _print: str = field(
         default="", init=False, repr=False, compare=False

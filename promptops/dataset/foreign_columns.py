@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ..canonical import MAX_INTEGER
 from .roles import RequestedRoles
@@ -154,7 +153,7 @@ def _long(rows: Sequence[Row], notes: list[str]) -> set[str]:
     return set(found)
 
 
-def _response(name: str, value: object) -> Any:
+def _response(name: str, value: object) -> object:
     """MLflow's `expectations` as the one response that it expects."""
     if name == "expectations" and isinstance(value, Mapping) and "expected_response" in value:
         return value["expected_response"]

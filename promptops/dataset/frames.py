@@ -257,7 +257,7 @@ def _no_workbook(path: Path, error: Exception) -> DatasetError:
     )
 
 
-def _cells(book: Any, path: Path) -> Iterator[tuple[Any, ...]]:
+def _cells(book: Any, path: Path) -> Iterator[tuple[object, ...]]:
     """The rows of the first sheet; the file is closed after the last."""
     rows = book.worksheets[0].iter_rows(values_only=True)
     try:
@@ -275,7 +275,7 @@ def _cells(book: Any, path: Path) -> Iterator[tuple[Any, ...]]:
 
 def _sheet(
     rows: Iterator[tuple[Any, ...]], at: Callable[[int], str], notes: list[str]
-) -> Iterator[tuple[int, dict[str, Any]]]:
+) -> Iterator[tuple[int, dict[str, object]]]:
     header: list[str] = []
     unnamed = False
     for number, cells in enumerate(rows, 1):

@@ -63,7 +63,7 @@ def open_text(file: Held) -> Source | None:
     return reader(file) if reader is not None else None
 
 
-def _listed(items: Iterable[object], plain: Callable[[Any, str, str], Any]) -> Iterator[Row]:
+def _listed(items: Iterable[object], plain: Callable[[Any, str, str], object]) -> Iterator[Row]:
     for index, value in enumerate(items):
         document = value.document() if hasattr(value, "document") else value
         if not isinstance(document, Mapping):

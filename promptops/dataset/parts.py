@@ -129,7 +129,7 @@ def _matches(value: object, wanted: object) -> bool:
     return bool(value == wanted) or any(value == one for one in wanted_any)
 
 
-def unsplit(example: Example) -> dict[str, Any]:
+def unsplit(example: Example) -> dict[str, object]:
     """The document of an example; a split that its hash gave is left out, so that another cluster
     gives another.
     """

@@ -108,7 +108,7 @@ def _decide(learner: Learner, found: Sequence[str], rng: Chance) -> _Decided:
     return _Decided(learner.labels[index], shares(scores, SHARP)[index])
 
 
-def _values(brief: Brief, decided: Mapping[str, _Decided], text: str) -> dict[str, Any]:
+def _values(brief: Brief, decided: Mapping[str, _Decided], text: str) -> dict[str, object]:
     """key -> value, in the order of the prompt."""
     sure = min((each.sure for each in decided.values()), default=0.5)
     found: dict[str, Any] = {}

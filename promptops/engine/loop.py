@@ -18,7 +18,7 @@ import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..models.foreign import turn
 
@@ -32,7 +32,7 @@ _GOODBYE_S = 2.0  # that the interpreter's end waits for the loop's
 class _Work(Future[T]):
     """Of a coroutine on a loop: a Future of the standard library is not cancelled once it runs."""
 
-    task: asyncio.Task[Any] | None = None
+    task: asyncio.Task[object] | None = None
 
     def cancel(self) -> bool:
         """Whether it was not done yet; its coroutine ends as soon as it can."""

@@ -119,7 +119,7 @@ def _fault_of_arguments(function: Mapping[str, object], parameters: object) -> s
     return _misfits(parameters, value, "the arguments")
 
 
-def _offered(request: Mapping[str, object]) -> tuple[dict[Any, Any], bool]:
+def _offered(request: Mapping[str, object]) -> tuple[dict[Any, object], bool]:
     """(name -> schema of its parameters or None, whether these are all that may be called)."""
     offered: dict[Any, object] = {}
     tools, closed = request.get("tools"), False

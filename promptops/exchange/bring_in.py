@@ -124,7 +124,7 @@ def _study(
     return study, scorers
 
 
-def _row(run: Any) -> dict[str, Any]:
+def _row(run: Any) -> dict[str, object]:
     return {
         "example_id": run.example,
         "version": run.version,

@@ -53,7 +53,7 @@ def model_of(provider: str) -> str:
 def settings_of(config: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
     """(settings of a request, what is about reaching the provider and was left out)."""
     kept: dict[str, Any] = {}
-    dropped: dict[str, Any] = {}
+    dropped: dict[str, object] = {}
     for name, value in config.items():
         target = dropped if _TRANSPORT.search(name) and name not in _SAME else kept
         target[_SAME.get(name, name)] = value

@@ -49,7 +49,7 @@ def read_log(value: Mapping[str, Any], path: Path) -> Imported:
     return _read_all(value, value.get("samples") or [], path)
 
 
-def _read(body: bytes, name: str) -> Any:
+def _read(body: bytes, name: str) -> object:
     return json_value(body.decode("utf-8", "replace"), name)
 
 

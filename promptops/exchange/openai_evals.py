@@ -83,7 +83,7 @@ def read_samples(rows: Rows, path: Path) -> Imported:
     return Imported("OpenAI Evals samples", path.stem, (), tuple(examples), notes=tuple(notes))
 
 
-def _asked(found: Any) -> tuple[tuple[Mapping[str, Any], ...], dict[str, Any]]:
+def _asked(found: Any) -> tuple[tuple[Mapping[str, object], ...], dict[str, Any]]:
     messages = messages_of(found)
     if messages is None:
         return (), {"input": found}
@@ -146,7 +146,7 @@ def read_log(rows: Rows, path: Path) -> Imported:
     label = f"{spec.get('eval_name', path.stem)} [{model}]"
     asked: dict[str, Any] = {}
     text: dict[str, str] = {}
-    golden: dict[str, Any] = {}
+    golden: dict[str, object] = {}
     scores: dict[str, dict[str, float | None]] = {}
     began: dict[str, str] = {}
     for _, row in rows:
@@ -191,7 +191,7 @@ def _first(sampled: object) -> str:
     return found if isinstance(found, str) else canonical(found)
 
 
-def golden_of(item: Mapping[str, object]) -> tuple[dict[str, Any], Any, str | None]:
+def golden_of(item: Mapping[str, object]) -> tuple[dict[str, object], object, str | None]:
     """(inputs, golden answer, its column) of a row whose columns are mixed."""
     column = next((name for name in GOLDEN if name in item), None)
     return {k: v for k, v in item.items() if k != column}, item.get(column or ""), column

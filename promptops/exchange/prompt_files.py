@@ -103,10 +103,10 @@ def _model(
     return (str(name) if name else None), settings
 
 
-def _inputs(facts: Mapping[str, object], gathered: FileImport) -> dict[str, dict[str, Any]]:
+def _inputs(facts: Mapping[str, object], gathered: FileImport) -> dict[str, dict[str, object]]:
     """Variable -> its declaration, of Prompty 2's list and Prompty 1's map."""
     given = facts.get("inputs")
-    pairs: list[tuple[str, Any]] = []
+    pairs: list[tuple[str, object]] = []
     if isinstance(given, dict):
         pairs = list(given.items())
     elif isinstance(given, list):
@@ -189,7 +189,7 @@ def read_dotprompt(front: Lined, body: str, begins: int, path: Path) -> Imported
     facts = _map(front.value)
     given = _map(facts.get("input"))
     defaults = _map(given.get("default"))
-    inputs: dict[str, dict[str, Any]] = {}
+    inputs: dict[str, dict[str, object]] = {}
     for key, kind in _map(given.get("schema")).items():
         name, plain = key.rstrip("?"), str(kind).partition(",")[0].strip()
         inputs[name] = {"type": _TYPES.get(plain, "string")}
@@ -282,7 +282,7 @@ def _dspy_messages(
     demos: list[dict[str, object]],
     asked: list[tuple[str, str, str]],
     wording: list[tuple[str, str, str]],
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     described = [
         f"{prefix}: {literal(text)}"
         for _, prefix, text in [*asked, *wording]

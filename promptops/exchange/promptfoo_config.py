@@ -124,7 +124,7 @@ class _Config:
     def _versions(self, name: str) -> Iterator[ImportedVersion]:
         providers = self._providers()
         listed = self.value.get("prompts")
-        entries: list[Any] = listed if isinstance(listed, list) else [listed]
+        entries: list[object] = listed if isinstance(listed, list) else [listed]
         prompts: list[PromptfooPrompt] = []
         self._bounded(len(entries))
         for index, entry in enumerate(entries):
@@ -146,7 +146,7 @@ class _Config:
 
     def _providers(self) -> list[tuple[str | None, dict[str, object]]]:
         key = "providers" if "providers" in self.value else "targets"
-        listed: Any = self.value.get(key) or []
+        listed: object = self.value.get(key) or []
         out: list[tuple[str | None, dict[str, Any]]] = []
         for index, entry in enumerate(listed if isinstance(listed, list) else [listed]):
             entry, config = provider_of(entry)

@@ -207,7 +207,7 @@ def csv_tests(text: str, name: str) -> Iterator[dict[str, object]]:
 
 def provider_of(entry: Any) -> tuple[object, dict[str, object]]:
     """(id, configuration) of a provider: a text, {"id", "config"}, or {id: {"config"}}."""
-    config: Any = {}
+    config: object = {}
     if isinstance(entry, dict) and "id" not in entry and len(entry) == 1:
         entry, config = next(iter(entry.items()))
         config = config.get("config", config) if isinstance(config, dict) else {}

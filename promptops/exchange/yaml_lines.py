@@ -107,7 +107,7 @@ class _ValueBuilder:
         self.name, self.coming = name, events
         self.lines: dict[Path, int] = {}
         self.count = 0
-        self.events: list[Any] = []
+        self.events: list[object] = []
         self.at = 0  # the next event, of those that came or will
         self.anchors: dict[str, int] = {}
         self.open: list[int] = []
@@ -170,7 +170,7 @@ class _ValueBuilder:
         text = str(event.value)
         return text if event.style or tag == "str" else _scalar(text)
 
-    def _again(self, path: Path, anchor: str, line: int) -> Any:
+    def _again(self, path: Path, anchor: str, line: int) -> object:
         if anchor not in self.anchors:
             raise DatasetError(
                 f"{self.name}:{line} is not YAML 1.2 (found undefined alias {anchor!r})."
@@ -214,7 +214,7 @@ class _ValueBuilder:
         return {**under, **out}
 
 
-def _scalar(text: str) -> Any:
+def _scalar(text: str) -> object:
     if text in _WORDS:
         return _WORDS[text]
     if _INT.fullmatch(text) and len(text) < 400:

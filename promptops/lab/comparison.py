@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from ..analysis import paper
 from ..analysis.arms import Arm
@@ -194,7 +194,7 @@ class Comparison(ComparisonFacts):
         """Markdown for a pull request: verdict, statement, a table, notes."""
         return show.markdown(self)
 
-    def figure(self) -> Any:
+    def figure(self) -> object:
         """The forest plot of gains with intervals and margins, as a plotly figure."""
         return show.figure(self)
 

@@ -130,7 +130,7 @@ class Monitor:
 
         return pd.DataFrame(day_rows(self.file))
 
-    def figure(self) -> Any:
+    def figure(self) -> object:
         """The evidence over the days against its threshold, with deployments marked (plotly)."""
         return show.evidence_figure(self)
 

@@ -50,7 +50,7 @@ class OptimizeOptions(TypedDict, total=False):
     seed: int
     concurrency: int | None
     context_tokens: int | None
-    workers: Any
+    workers: object
 
 
 _BUDGETS = {"budget_calls": "calls", "budget_tokens": "tokens"} | {

@@ -98,7 +98,7 @@ class SavedVersion:
         )
         return Answer(run, label=self.label, reused=reused)
 
-    def messages(self, **values: object) -> list[dict[str, Any]]:
+    def messages(self, **values: object) -> list[dict[str, object]]:
         """The rendered messages."""
         return self.version.render(values)
 

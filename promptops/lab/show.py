@@ -89,14 +89,14 @@ def evidence_figure(monitor: Any) -> Any:
     return faces.evidence_figure(monitor)
 
 
-def judge_rows(report: Any) -> list[Any]:
+def judge_rows(report: Any) -> list[object]:
     """A judge's figures as rows: figure, value, low, high, n, says."""
     from ..views import faces
 
     return faces.judge_rows(report)
 
 
-def live_figure(live: Any) -> Any:
+def live_figure(live: Any) -> object:
     """Live calls by hour and version, as a plotly figure."""
     from ..views import faces
 

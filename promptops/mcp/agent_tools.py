@@ -193,7 +193,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def call(agent: Agent, name: str, arguments: Mapping[str, Any]) -> ToolResult:
+def call(agent: Agent, name: str, arguments: Mapping[str, object]) -> ToolResult:
     """What a call of a tool comes to; a refusal is an answer too, and names the next step."""
 
     def clean(text: str) -> str:

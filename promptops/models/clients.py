@@ -262,9 +262,9 @@ def _plain(openai: Any, client: Any) -> bool:
     )
 
 
-def _twin(openai: Any, client: Any, http: object) -> Any:
+def _twin(openai: Any, client: Any, http: object) -> object:
     """The async client with the options of a plain sync one."""
-    options: dict[str, Any] = {
+    options: dict[str, object] = {
         "api_key": client.api_key,
         "organization": client.organization,
         "project": client.project,
@@ -291,7 +291,7 @@ def is_loopback(base_url: str) -> bool:
         return False
 
 
-def secrets_of(client: Any, base_url: str, key: str | None) -> frozenset[str]:
+def secrets_of(client: object, base_url: str, key: str | None) -> frozenset[str]:
     """Keys and credentials of a client and its address."""
     found: set[Any] = {key, *address_secrets(base_url)}
     if client is not None:

@@ -116,7 +116,7 @@ def _filtered(body: Mapping[str, object]) -> bool:
     return '"filtered": true' in wording
 
 
-def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
+def _counts(usage: Mapping[str, Any]) -> dict[str, object]:
     """Tokens and cost by the names of a Reply; what is not reported is unknown."""
     tokens_in = count(usage.get("prompt_tokens", usage.get("input_tokens")))
     tokens_out = count(usage.get("completion_tokens", usage.get("output_tokens")))
@@ -142,7 +142,7 @@ def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tool_calls(message: Mapping[str, object]) -> tuple[Mapping[str, Any], ...]:
+def _tool_calls(message: Mapping[str, object]) -> tuple[Mapping[str, object], ...]:
     calls = message.get("tool_calls")
     found = (
         tuple(call for call in calls if isinstance(call, dict)) if isinstance(calls, list) else ()

@@ -43,7 +43,7 @@ class Wire:
         self, times: object, transport: Any, response: Callable[[int, _Pairs, bytes], object]
     ) -> None:
         self._transport, self._response = transport, response
-        self._options: dict[str, Any] = {
+        self._options: dict[str, object] = {
             "allow_redirects": False,
             "auto_decompress": False,
             "compress": False,
@@ -77,7 +77,7 @@ class Wire:
             ),
         )
 
-    async def post(self, url: str, headers: Any, content: bytes) -> Any:
+    async def post(self, url: str, headers: Any, content: bytes) -> object:
         """The response, read; None for a redirect. Raises what aiohttp raises."""
         session = self._transport.client
         if session is None or callable(
@@ -103,7 +103,7 @@ class Wire:
         headers: Any,
         raw: _Pairs,
         content: bytes,
-    ) -> Any:
+    ) -> object:
         """The response as its readers know it; None for a redirect, which the client follows."""
         if 300 <= status < 400:
             return None

@@ -24,7 +24,7 @@ class Raised:
     error: BaseException
 
 
-def tried(function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
+def tried(function: Callable[..., object], /, *args: object, **kwargs: object) -> Any:
     """What the function gives, or Raised.
 
     An interrupt that may be the user's own Ctrl-C (in the main thread) is raised.
@@ -51,7 +51,7 @@ async def awaited(awaitable: Awaitable[object]) -> object:
         return Raised(error)
 
 
-async def _kept(awaitable: Awaitable[object]) -> Any:
+async def _kept(awaitable: Awaitable[object]) -> object:
     try:
         return await awaitable
     except asyncio.CancelledError:

@@ -139,7 +139,7 @@ def _state(batch: Any) -> str:
 _RPC = {3: 400, 4: 408, 5: 404, 7: 403, 8: 429, 13: 500, 14: 503, 16: 401}
 
 
-def _error(error: Any) -> dict[str, Any]:
+def _error(error: Any) -> dict[str, object]:
     """A job's error with an HTTP status as its code."""
     code = error.code
     return {"code": _RPC.get(code, code), "message": error.message or "the request failed."}

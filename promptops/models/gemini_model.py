@@ -197,7 +197,7 @@ def _address(client: object) -> str:
     return found if isinstance(found, str) and found else GOOGLE
 
 
-def _body(answer: Any) -> Any:
+def _body(answer: Any) -> object:
     """A reply by the names of the REST interface."""
     body = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {name: value for name, value in body.items() if name not in _OMITTED}

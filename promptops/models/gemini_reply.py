@@ -78,7 +78,7 @@ def _is_call(part: Mapping[str, object]) -> bool:
     return isinstance(part.get("functionCall"), dict)
 
 
-def _call(call: Mapping[str, object]) -> Mapping[str, Any]:
+def _call(call: Mapping[str, object]) -> Mapping[str, object]:
     """A function call in the shape of chat completions."""
     arguments = json.dumps(call.get("args") or {}, ensure_ascii=False)
     function = {"name": call.get("name"), "arguments": arguments}
@@ -144,7 +144,7 @@ class GeminiAssembly:
     """A stream's replies, put together into one."""
 
     def __init__(self) -> None:
-        self._body: dict[str, Any] = {}
+        self._body: dict[str, object] = {}
         self._parts: list[dict[str, Any]] = []
         self._finish: Any = None
         self._index: object = None  # of the answer, where several were asked for

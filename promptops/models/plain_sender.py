@@ -83,7 +83,7 @@ class PlainSender:
 
     async def stream(
         self, path: str, body: Mapping[str, object], options: Mapping[str, object]
-    ) -> AsyncGenerator[tuple[Any, Any], None]:
+    ) -> AsyncGenerator[tuple[object, Any], None]:
         """(HTTP response, chunk) as chunks come."""
         stream = self._through_library().stream(path, body, options)
         try:

@@ -214,7 +214,7 @@ def columns_of(table: object) -> dict[str, list[Any]]:
     return columns
 
 
-def _plain(column: Any) -> list[Any]:
+def _plain(column: Any) -> list[object]:
     values = column.tolist() if hasattr(column, "tolist") else column.to_list()
     return [plain_cell(value) for value in values]
 

@@ -86,7 +86,7 @@ def _tool_uses(items: list[dict[str, object]]) -> dict[str, int]:
     )
 
 
-def _counts(usage: object) -> dict[str, Any]:
+def _counts(usage: object) -> dict[str, object]:
     usage = usage if isinstance(usage, dict) else {}
     tokens_in = count(usage.get("input_tokens"))
     asked = usage.get("input_tokens_details")
@@ -107,7 +107,7 @@ class ResponsesAssembly:
     """A stream's events; the last one holds the whole response, or all but its output."""
 
     def __init__(self) -> None:
-        self._whole: dict[str, Any] | None = None
+        self._whole: dict[str, object] | None = None
         self._items: list[object] = []
 
     def add(self, chunk: object) -> str:
@@ -129,7 +129,7 @@ class ResponsesAssembly:
         delta = chunk.get("delta")
         return delta if kind == "response.output_text.delta" and isinstance(delta, str) else ""
 
-    def finished(self) -> dict[str, Any]:
+    def finished(self) -> dict[str, object]:
         """The whole body.
 
         Raises CallError of class connection if the stream broke off before the answer's end.

@@ -153,7 +153,7 @@ class ScriptedModel:
         )
 
 
-def _wants_call(function: Callable[..., Any]) -> bool:
+def _wants_call(function: Callable[..., object]) -> bool:
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # a builtin without a signature

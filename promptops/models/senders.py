@@ -26,7 +26,7 @@ class Sender(Protocol):
 
     def stream(
         self, path: str, body: Mapping[str, object], options: Mapping[str, object]
-    ) -> AsyncGenerator[tuple[Any, Any], None]:
+    ) -> AsyncGenerator[tuple[Any, object], None]:
         """(HTTP response, chunk) as chunks come; of a reply that is not a stream its whole body, as
         bytes, once.
         """
@@ -43,7 +43,7 @@ class AsyncSender:
         self._response = response_type(openai)
         self._stream = openai.AsyncStream[object]
 
-    async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    async def post(self, path: str, body: Mapping[str, object], options: Mapping[str, Any]) -> Any:
         """The HTTP response, read."""
         return await self._client.post(path, body=body, cast_to=self._response, options=options)
 
@@ -89,7 +89,7 @@ class DirectSender(AsyncSender):
         self._extensions = {"timeout": http.timeout.as_dict()}
         self._wire = Wire.under(http, self._url, self._response)
 
-    async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> object:
         """The HTTP response, read, whatever its status."""
         if options or self._query:
             return await super().post(path, body, options)

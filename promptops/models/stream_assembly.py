@@ -23,7 +23,7 @@ class Assembly:
         self._calls: list[dict[str, object]] = []
         self._last: dict[object, dict[str, object]] = {}  # index -> the call that it names now
         self._index: object = None  # of the answer, where several were asked for
-        self._finish: Any = None
+        self._finish: object = None
         self._begun = False
 
     def add(self, chunk: object) -> str:

@@ -67,7 +67,7 @@ class Surroundings:
             for use in reads.of(name):
                 yield from self._taken(value, use)
 
-    def imported(self, reads: CodeReads) -> Iterator[tuple[str, str, Any]]:
+    def imported(self, reads: CodeReads) -> Iterator[tuple[str, str, object]]:
         """(name, text, value) of what the code imports while it runs."""
         for each in reads.imported:
             module = self._module(each.module, each.level)

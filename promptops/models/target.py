@@ -82,7 +82,7 @@ class TargetModel:
             'target(function, identity="...") to reuse them.'
         )
 
-    def bind(self, values: Mapping[str, object]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bind(self, values: Mapping[str, object]) -> tuple[tuple[object, ...], dict[str, Any]]:
         """Positional and keyword arguments for an example's values.
 
         Raises SetupError, which names the parameters and the values, if a required parameter has
@@ -146,7 +146,7 @@ class TargetModel:
             call.on_token(reply.text)
         return reply
 
-    async def _answer(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
+    async def _answer(self, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
         """What the function gave, or Raised."""
         if self._is_async:
             answer = tried(self._fn, *args, **kwargs)

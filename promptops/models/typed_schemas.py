@@ -41,7 +41,7 @@ def tools_of(value: object) -> Any:
     return [_tool(item) if is_typed(item) else item for item in value]
 
 
-def schema_of(value: Any, *, strict: bool = False) -> dict[str, Any]:
+def schema_of(value: Any, *, strict: bool = False) -> dict[str, object]:
     """The JSON Schema of a class, or of a function's arguments. strict: as OpenAI's strict mode
     wants it: every property required, and no other allowed.
 
@@ -51,7 +51,7 @@ def schema_of(value: Any, *, strict: bool = False) -> dict[str, Any]:
 
     try:
         if inspect.isclass(value) and issubclass(value, pydantic.BaseModel):
-            schema: dict[str, Any] = value.model_json_schema()
+            schema: dict[str, object] = value.model_json_schema()
         else:
             schema = pydantic.TypeAdapter(value).json_schema()
     except Exception as error:  # pydantic's own errors have several roots
@@ -75,7 +75,7 @@ def _tool(value: Any) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _strict(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+def _strict(schema: dict[str, Any], root: dict[str, object]) -> dict[str, object]:
     """The schema as strict mode wants it, changed in place, in the order of openai's helper."""
     for group in ("$defs", "definitions"):
         for inner in (schema.get(group) or {}).values():

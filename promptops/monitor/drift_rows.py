@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["alarm_counts", "alarm_rows", "alarm_state", "day_rows", "monitor_rows", "watched_lines"]
 
 
-def monitor_rows(project: Project) -> list[dict[str, Any]]:
+def monitor_rows(project: Project) -> list[dict[str, object]]:
     """One row per monitored scorer: its last day, mean, evidence, threshold and open alarms."""
     threshold = thresholds(project)
     rows: list[dict[str, Any]] = []
@@ -155,7 +155,7 @@ def _quiet(file: MonitorFile) -> str:
     return f"quiet: {file.name} on {file.days[-1]}: {', '.join(parts)}"
 
 
-def _row(monitor: str, **known: object) -> dict[str, Any]:
+def _row(monitor: str, **known: object) -> dict[str, object]:
     names = (
         *("scorer", "version", "anchor", "last_day", "mean", "evidence", "threshold"),
         *("days", "alarms"),

@@ -171,7 +171,7 @@ def _append(
     store.append_all(marks)
 
 
-def _known(table: str, row: Row) -> dict[str, Any]:
+def _known(table: str, row: Row) -> dict[str, object]:
     """The columns of this release: a newer one may write more."""
     names = TABLES[table].names
     return {name: value for name, value in row.items() if name in names}

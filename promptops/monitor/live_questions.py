@@ -33,7 +33,7 @@ def by_version(
     whose tokens and price are known, `priced` of them; null if none is.
     """
     rows = by_version_and_arm(store, asked)
-    costs: dict[tuple[Any, Any], tuple[float, int]] = {}
+    costs: dict[tuple[object, object], tuple[float, int]] = {}
     if rows:
         for version, arm, model, known, _, _, given, got, cached in tokens(store, asked):
             cost = cost_of(price_of(model or "", prices), given, got, cached) if known else None

@@ -220,7 +220,7 @@ def attributes_of(listed: Any) -> dict[str, object]:
     return {each["key"]: _value(each.get("value", {})) for each in listed if "key" in each}
 
 
-def _value(value: Mapping[str, Any]) -> Any:
+def _value(value: Mapping[str, Any]) -> object:
     if "intValue" in value:
         return _number(value["intValue"])
     if "arrayValue" in value:
@@ -237,7 +237,7 @@ def _number(value: Any) -> int | None:
         return None
 
 
-def _first(value: object) -> Any:
+def _first(value: object) -> object:
     listed = _json(value) if isinstance(value, str) and value.startswith("[") else value
     return listed[0] if isinstance(listed, list) and listed else value
 

@@ -166,7 +166,7 @@ async def _awaited(
     return observer.quietly(lambda: _seen(answer, call, request), answer)
 
 
-def _seen(answer: object, call: LiveCall, request: Mapping[str, object]) -> Any:
+def _seen(answer: object, call: LiveCall, request: Mapping[str, object]) -> object:
     """The answer as the application gets it."""
     headers = request.get("extra_headers")
     raw = _raw_mode(headers) if headers else None
@@ -238,7 +238,7 @@ def _raw(response: Any, call: LiveCall, *, unread: bool) -> object:
             raise
         return parsed(found)
 
-    def closed(*args: object, **kwargs: object) -> Any:
+    def closed(*args: object, **kwargs: object) -> object:
         call.answered(None)
         return close(*args, **kwargs) if close is not None else None
 
@@ -252,7 +252,7 @@ def _raw(response: Any, call: LiveCall, *, unread: bool) -> object:
 def _managed(original: Method, observer: Observer) -> Method:
     """A door whose answer is a context manager of a stream."""
 
-    def stream(*args: object, **kwargs: object) -> Any:
+    def stream(*args: object, **kwargs: object) -> object:
         call = None if INSIDE.get() else _begun(observer, kwargs)
         if call is None:
             return original(*args, **kwargs)

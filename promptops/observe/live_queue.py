@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..run import new_id, utc
 
@@ -35,7 +35,7 @@ CHARS = 8_000_000  # characters of kept content that wait, up to 4 bytes each
 BATCH = 500
 RETRY_S = 0.5
 EXIT_S = 1.5
-Row = dict[str, Any]
+Row = dict[str, object]
 # table, row or what makes it in the writing thread, characters of its kept content
 Item = tuple[str, "Row | Callable[[], Row]", int]
 

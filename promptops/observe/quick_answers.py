@@ -31,7 +31,7 @@ class ReplyFields:
     tokens_out: int | None = None
     tokens_cached: int | None = None
     text: str | None = None
-    tool_calls: list[dict[str, Any]] | None = None
+    tool_calls: list[dict[str, object]] | None = None
     failure: str | None = None
 
 

@@ -88,7 +88,7 @@ class RowWriter:
         if self._redact is None:
             return
         try:
-            changed: dict[str, Any] = {
+            changed: dict[str, object] = {
                 name: str(self._redact(self._clean(row[name])))
                 for name in CONTENT
                 if row.get(name) is not None
@@ -103,7 +103,7 @@ class RowWriter:
             return self._clean(_well_formed(value))
         return value
 
-    def _plain(self, value: object, depth: int = 0) -> Any:
+    def _plain(self, value: object, depth: int = 0) -> object:
         """JSON of whatever the application gave, cleaned text by text: a secret with a quote in it
         would not be found in the document.
         """

@@ -24,10 +24,10 @@ class _Manager:
         self._promptops_call = call
         self._promptops_stream: Any = None
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._promptops_manager, name)
 
-    def _opened(self, stream: Any, proxy: type[Any]) -> Any:
+    def _opened(self, stream: Any, proxy: type[Any]) -> object:
         self._promptops_stream = stream
         with contextlib.suppress(Exception):
             beneath = getattr(stream, _BENEATH, None)

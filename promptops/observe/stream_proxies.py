@@ -24,14 +24,14 @@ class _Proxy:
         self._promptops_reading = call.streams()
         weakref.finalize(self, call.stream_ended, early=True)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._promptops_stream, name)
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:  # isinstance() of the application goes on holding
         return type(self._promptops_stream)
 
-    def _feed(self, chunk: Any) -> Any:
+    def _feed(self, chunk: Any) -> object:
         with contextlib.suppress(Exception):
             self._promptops_reading.feed(chunk)
         return chunk
@@ -102,13 +102,13 @@ class AsyncStreamProxy(_Proxy):
             self._promptops_call.failed(error)
             raise
 
-    async def __aenter__(self) -> Any:
+    async def __aenter__(self) -> object:
         enter = getattr(self._promptops_stream, "__aenter__", None)
         if enter is not None:
             await enter()
         return self
 
-    async def __aexit__(self, *error: Any) -> Any:
+    async def __aexit__(self, *error: Any) -> object:
         self._promptops_call.stream_ended(early=True)
         leave = getattr(self._promptops_stream, "__aexit__", None)
         return await leave(*error) if leave is not None else None
@@ -118,7 +118,7 @@ class AsyncStreamProxy(_Proxy):
         self._promptops_call.stream_ended(early=True)
         return await self._promptops_stream.close()
 
-    async def aclose(self) -> Any:
+    async def aclose(self) -> object:
         """Close a stream whose client calls it `aclose`; recorded as for `close`."""
         self._promptops_call.stream_ended(early=True)
         return await self._promptops_stream.aclose()

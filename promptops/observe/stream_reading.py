@@ -159,7 +159,7 @@ _PIECE = {
 }
 
 
-def _gemini_call(call: object) -> dict[str, Any]:
+def _gemini_call(call: object) -> dict[str, object]:
     """A call or a piece of one as a part of the interface's own JSON."""
     own = {
         "id": field(call, "id"),

@@ -12,7 +12,7 @@ __all__ = ["by_example"]
 
 def by_example(
     dataset: Any, *, split: str | None = None, prompt: str | None = None, **columns: Any
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """A decorator: the test runs once per example, which it takes as `example`.
 
     Args:

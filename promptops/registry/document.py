@@ -58,7 +58,7 @@ def checked_name(name: object, what: str = "prompt") -> str:
     return name
 
 
-def parse(data: bytes, where: str, keep: Callable[[str, Any], object] | None = None) -> Document:
+def parse(data: bytes, where: str, keep: Callable[[str, object], object] | None = None) -> Document:
     """The document of a file's bytes; `where` names it in errors.
 
     Checks the frame (form, fields of the top, prompts are objects); prompts, chains and versions

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    Entry = dict[str, Any]
+    Entry = dict[str, object]
 
 __all__ = ["faults", "to_entry", "to_version"]
 
@@ -159,7 +159,7 @@ def _to_lines(message: dict[str, Any]) -> dict[str, object]:
     return {**message, "content": lines}
 
 
-def _from_lines(message: dict[str, object]) -> dict[str, Any]:
+def _from_lines(message: dict[str, object]) -> dict[str, object]:
     content = message.get("content")
     if content is None:
         return message

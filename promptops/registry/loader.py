@@ -134,7 +134,7 @@ class Loader:
         found: Served = served if key is None else served.for_key(key)
         return found
 
-    def health(self) -> dict[str, Any]:
+    def health(self) -> dict[str, object]:
         """The state for a health check, ready for JSON; checks the file first.
 
         Returns:
@@ -262,7 +262,7 @@ class Loader:
 
     # -- the first get of a pair after a change
 
-    def _first(self, view: RegistryView, name: str, env: str, default: object) -> Any:
+    def _first(self, view: RegistryView, name: str, env: str, default: object) -> object:
         pair = (name, env)
         before = self._good.get(pair)
         try:

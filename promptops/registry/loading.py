@@ -54,7 +54,7 @@ def load(
 
 
 _LOADERS: dict[
-    Any, Any
+    object, Any
 ] = {}  # the process's loaders by what named them; a file is read once however often it is asked
 
 

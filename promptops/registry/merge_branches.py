@@ -126,7 +126,7 @@ def _prompt(
 
 def _chain(
     name: str, env: str, sides: list[Any], prompts: tuple[Document, Document], conflicts: list[str]
-) -> Any:
+) -> object:
     base, ours, theirs = sides
     if theirs is None or ours == theirs or theirs == base:
         return ours if ours is not None else theirs
@@ -163,7 +163,7 @@ def _said(environment: Mapping[str, Any], prompt: Document) -> str:
 
 def _versions(
     name: str, base: list[Any], ours: list[Any], theirs: list[Any], notes: list[str]
-) -> list[Any]:
+) -> list[object]:
     """The union by content id: a version that one side discarded is back.
 
     What the base holds keeps its number; the rest follow by (number, id).

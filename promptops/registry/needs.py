@@ -182,11 +182,11 @@ def _typed(variables: object) -> dict[str, str | None]:
     return dict(variables)
 
 
-def _schema(output: dict[str, object]) -> dict[str, Any]:
+def _schema(output: dict[str, object]) -> dict[str, object]:
     """A schema that `_lacks` can read to its end. Raises RegistryError if it cannot."""
     level: list[Any] = [output]
     for _ in range(_DEPTH):
-        inner: list[Any] = []
+        inner: list[object] = []
         for schema in level:
             if not isinstance(schema, dict):
                 raise RegistryError(

@@ -32,7 +32,7 @@ _LATE_S = 2.0  # for answers of a batch that are still on their way when it has 
 class _Batch:
     """What one worker is at. Shares: of the limits."""
 
-    future: Any  # dask's
+    future: object  # dask's
     task: asyncio.Task[BatchResult]
     keys: list[str]
     began: float

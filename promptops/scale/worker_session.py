@@ -41,7 +41,7 @@ class WorkerSession(WorkerPlugin):  # type: ignore[misc]  # dask's, which has no
         self.session = session
         self.name = session.topic
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return WorkerSession, (self.session,)
 
     def setup(self, worker: Any) -> None:

@@ -53,7 +53,7 @@ class Case:
             object.__setattr__(self, "example", self.example.beside(columns))
 
     @property
-    def expected(self) -> Any:
+    def expected(self) -> object:
         return self.example.expected
 
 

@@ -130,7 +130,7 @@ class FunctionScorer:
             return score
         return replace(score, passed=score.value >= self.threshold)
 
-    def __call__(self, *args: object, **kwargs: object) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> object:
         return self.function(*args, **kwargs)
 
     def __str__(self) -> str:
@@ -328,7 +328,7 @@ def _arguments(
 
 
 def identity_of(
-    function: Callable[..., Any],
+    function: Callable[..., object],
     at_least: float | None = None,
     labels: Mapping[str, float] | None = None,
 ) -> str:

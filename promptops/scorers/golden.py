@@ -80,7 +80,7 @@ def golden(rule: str, text: object, column: str, called: str = "text") -> Golden
     )
 
 
-def alternatives(value: object) -> list[Any]:
+def alternatives(value: object) -> list[object]:
     """The members of a golden list, any of which will do; else the value alone. Members that are
     None are not answers, so that [] means that the row has no golden answer.
     """

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
@@ -39,7 +38,7 @@ _LANGUAGE = frozenset(
     source="IFEval, arXiv:2311.07911",
 )
 @explained
-def instruction(kind: str, *, loose: bool = False, **arguments: Any) -> Rule:
+def instruction(kind: str, *, loose: bool = False, **arguments: object) -> Rule:
     """The answer follows one instruction, as in `instruction("keywords:existence",
     keywords=["refund"])`. 0 or 1.
 

@@ -74,7 +74,7 @@ def prepared(kind: str, arguments: Mapping[str, object]) -> Check:
     return known.build(given)
 
 
-def _checked(kind: str, name: str, wanted: str, value: object) -> Any:
+def _checked(kind: str, name: str, wanted: str, value: object) -> object:
     if isinstance(value, float) and value.is_integer():  # as columnar files give whole numbers
         value = int(value)
     ok = {

@@ -152,7 +152,7 @@ class _Child:
         )
 
 
-def _packed(function: Callable[..., Any], name: str) -> bytes:
+def _packed(function: Callable[..., object], name: str) -> bytes:
     try:
         import cloudpickle as pickler
     except ImportError:

@@ -47,7 +47,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     first = read_frame(requests)
     if first is None:
         return
-    function: Callable[..., Any] | None = None
+    function: Callable[..., object] | None = None
     broken = b""
     try:
         limit, packed = pickle.loads(first)
@@ -86,7 +86,7 @@ def limited(growth_mb: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (used + (growth_mb << 20), most))
 
 
-async def _awaited(result: Any) -> Any:
+async def _awaited(result: Any) -> object:
     return await result
 
 

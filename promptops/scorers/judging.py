@@ -183,11 +183,11 @@ async def consult(
     case: Case,
     prompt: PromptVersion,
     parts: Mapping[str, str],
-    check: Callable[[Mapping[str, Any]], str],
+    check: Callable[[Mapping[str, object]], str],
     *,
     judge: JudgeModel,
     sample: int = 0,
-) -> Mapping[str, Any] | Unread:
+) -> Mapping[str, object] | Unread:
     """A verdict on the parts, or why every try failed. check: a verdict -> "" or what
     is wrong with it.
     """
@@ -220,7 +220,7 @@ async def consult(
     return Unread(f"judge_error: {judge.tries} replies without a verdict, the last: {why}")
 
 
-def read_verdict(reply: str, mark: str, quoted: Sequence[str]) -> Mapping[str, Any] | Unread:
+def read_verdict(reply: str, mark: str, quoted: Sequence[str]) -> Mapping[str, object] | Unread:
     """The one object of a reply that is not an echo of the judged texts; its `case` is the mark.
 
     Thinking before the answer is left out, and a comma too many, a line break within a text or the
@@ -235,7 +235,7 @@ def read_verdict(reply: str, mark: str, quoted: Sequence[str]) -> Mapping[str, A
     return own[0]
 
 
-def _own(reply: str, quoted: Sequence[str]) -> list[dict[str, Any]]:
+def _own(reply: str, quoted: Sequence[str]) -> list[dict[str, object]]:
     """The objects of a reply that are not quoted from the judged texts."""
     echoes = {_spelled(value) for text in quoted for _, value in _objects(text)}
     own = {

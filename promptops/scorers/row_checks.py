@@ -113,7 +113,7 @@ class RowCheck:
     text: str
     argument: object
     golden: bool
-    build: Callable[[Any], Rule]
+    build: Callable[[object], Rule]
     fixed: Rule | None  # built once, where the argument is the same for every row
 
     def ask(self, case: Case) -> Score:

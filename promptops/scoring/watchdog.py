@@ -58,7 +58,7 @@ class Watchdog:
         """What the function gives for each item, or the exception that it raised or was cut off
         with; in order.
         """
-        results: list[Any] = []
+        results: list[object] = []
         async with self._permits:
             while len(results) < len(items):
                 if self._hung[name] >= HUNG_IN_A_ROW:
@@ -84,7 +84,7 @@ class Watchdog:
         return result
 
     async def wait_for(
-        self, name: str, awaitable: Awaitable[Any], again: Callable[[], Awaitable[Any]]
+        self, name: str, awaitable: Awaitable[object], again: Callable[[], Awaitable[Any]]
     ) -> Any:
         """The awaitable's result; raises what it raises, or TimeoutError.
 
@@ -292,7 +292,7 @@ class _Worker:
             return
 
 
-def _result(found: Any) -> Any:
+def _result(found: Any) -> object:
     """What was given; raises what was raised."""
     if isinstance(found, Raised):
         raise found.error

@@ -173,7 +173,7 @@ class Access:
             archive_sealed(self.folder, self.main.covered)
         return new
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> dict[str, object]:
         """As `Store.stats`."""
         with self.reading("") as con:
             rows = {

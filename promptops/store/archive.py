@@ -49,7 +49,7 @@ ARCHIVE = "archive"
 _WRITING = ".writing-"
 _ROWS = 20_000  # rows that are read at a time
 
-Rest = Callable[[str, Any], Any]  # (table, pyarrow table) -> the rows that are kept
+Rest = Callable[[str, object], Any]  # (table, pyarrow table) -> the rows that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ class _Files:
 
 def _parts(
     sealed: Sequence[Segment], keep: Keep | None, files: _Files
-) -> Iterator[tuple[str, Any]]:
+) -> Iterator[tuple[str, object]]:
     for segment in sealed:
         for piece in read_pieces(segment, 0):
             files.dropped += len(piece.scan.damage)

@@ -243,7 +243,7 @@ def named_today(table: str, rows: Any) -> object:
     return pa.table(columns, schema=schema)
 
 
-def _first_known(columns: Sequence[object]) -> Any:
+def _first_known(columns: Sequence[object]) -> object:
     """One column of several: of each row the first value that is not null."""
     if len(columns) == 1:
         return columns[0]

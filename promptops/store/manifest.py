@@ -12,7 +12,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..plain_file import open_plain
 from .schema import TABLES
@@ -65,7 +64,7 @@ def checksum_of(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def read_json(path: Path, most: int = _MOST) -> Any:
+def read_json(path: Path, most: int = _MOST) -> object:
     """The value of a small JSON file of our own.
 
     Raises Unreadable, or FileNotFoundError.

@@ -12,7 +12,6 @@ so an old name is never given to another column.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ..spool.lines import SCHEMA
 from .columns import Table, table_of
@@ -303,7 +302,7 @@ FORMER: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def renamed(table: str, row: Mapping[str, object]) -> dict[str, Any]:
+def renamed(table: str, row: Mapping[str, object]) -> dict[str, object]:
     """A row or columns as written, by the names of today."""
     former = FORMER.get(table, {})
     return {former.get(name, name): value for name, value in row.items()}

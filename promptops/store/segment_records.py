@@ -101,9 +101,11 @@ def encode_columns(table: str, columns: Mapping[str, Any], clean: Clean) -> byte
     )
 
 
-def _packs(table: str, columns: Mapping[str, list[object]], count: int) -> Iterator[dict[str, Any]]:
+def _packs(
+    table: str, columns: Mapping[str, list[object]], count: int
+) -> Iterator[dict[str, object]]:
     for start in range(0, count, TOGETHER):
-        shown: dict[str, Any] = {}
+        shown: dict[str, object] = {}
         for name, column in columns.items():
             part = column[start : start + TOGETHER] if len(column) == count else column
             shared = part.count(part[0]) == len(part)
@@ -162,7 +164,7 @@ class _Field(NamedTuple):
     """
 
     name: str
-    check: Callable[[Any], Any]
+    check: Callable[[Any], object]
     sure: frozenset[type]
     cap: int
     required: bool
@@ -179,7 +181,7 @@ class _Field(NamedTuple):
         )
 
 
-_CHECKS: Mapping[Kind, Callable[[Any], Any]] = {
+_CHECKS: Mapping[Kind, Callable[[object], Any]] = {
     "text": _text,
     "json": _text,
     "int": _int,
@@ -195,7 +197,7 @@ _SURE: Mapping[Kind, frozenset[type]] = {
     "bool": frozenset((bool, NoneType)),
     "time": frozenset(),
 }
-_EXPECTED: Mapping[Callable[[Any], Any], str] = {
+_EXPECTED: Mapping[Callable[[Any], object], str] = {
     _text: "text",
     _int: "a whole number",
     _float: "a number",
@@ -234,7 +236,7 @@ def _stored(table: str, field: _Field, value: Any) -> Any:
     return _checked(table, field, value)
 
 
-def _checked(table: str, field: _Field, value: object) -> Any:
+def _checked(table: str, field: _Field, value: object) -> object:
     try:
         return field.check(value)
     except (ValueError, TypeError, OverflowError):
@@ -245,7 +247,7 @@ def _checked(table: str, field: _Field, value: object) -> Any:
         ) from None
 
 
-def _column(table: str, field: _Field, values: list[Any], clean: Clean) -> list[Any]:
+def _column(table: str, field: _Field, values: list[Any], clean: Clean) -> list[object]:
     """The values as they are stored: looked at one by one only if their types leave a doubt."""
     sure = field.sure.issuperset(map(type, values))
     if not sure or (field.check is _float and not all(map(math.isfinite, filter(None, values)))):

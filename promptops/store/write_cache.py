@@ -9,7 +9,6 @@ too, or rows were purged, the database is asked.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from .merge_segments import Sources
 from .schema import TABLES
@@ -25,7 +24,7 @@ class WriteCache:
     """
 
     def __init__(self) -> None:
-        self._rows: set[tuple[Any, ...]] = set()
+        self._rows: set[tuple[object, ...]] = set()
         self._tables: set[str] = set()
 
     def add(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:

@@ -174,7 +174,7 @@ def _key(value: object) -> Any:
     return canonical(_plain(value))
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

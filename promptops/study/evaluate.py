@@ -9,7 +9,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..engine.batch_pass import Batches
 from ..engine.hand_over import BatchPace
@@ -51,7 +51,7 @@ class FollowedPlan(Protocol):
 
     def follow(
         self, dataset: Dataset, scorers: Sequence[object], repeats: int
-    ) -> tuple[Dataset, Sequence[Any], int]:
+    ) -> tuple[Dataset, Sequence[object], int]:
         """The planned rows, scorers and repeats. Raises StudyError for anything else."""
 
 
@@ -73,7 +73,7 @@ class EvaluateOptions:
     fresh: bool = False
     plan: FollowedPlan | None = None
     stop_when: Literal["settled"] | None = None
-    limits: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, object] = field(default_factory=dict)
     salt: str = ""
     role: str = ""
     batch: bool | str | float = False

@@ -119,7 +119,7 @@ class ModelResolver:
         return self._default
 
 
-def _named(models: object) -> dict[str, Any]:
+def _named(models: object) -> dict[str, object]:
     """name -> what was handed in.
 
     Raises SetupError, before anything runs, if that is not a map or one of them can never

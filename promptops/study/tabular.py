@@ -42,7 +42,7 @@ class AnswerTable:
     cells: Cells
     columns: Cells = field(default_factory=dict)
 
-    def columns_of(self, arm: str, example: str, repeat: int) -> dict[str, Any]:
+    def columns_of(self, arm: str, example: str, repeat: int) -> dict[str, object]:
         """What the table holds beside one answer."""
         rows = self.columns.get(arm, {}).get(example, ())
         return dict(rows[repeat]) if rows else {}
@@ -99,7 +99,7 @@ def read_table(
     return _wide(rows, wanted) if version is None else _long(rows, names, wanted, notes)
 
 
-def _rows(table: Any) -> list[dict[str, Any]]:
+def _rows(table: Any) -> list[dict[str, object]]:
     """The table's rows, read like a dataset; a blank cell of a text file is None, for there a blank
     is all there is.
     """
@@ -160,7 +160,7 @@ def _long(
     example = columns.get("id") or _guess(names, _IDS, "id", notes)
     cells: dict[str, dict[str, list[Any]]] = {arm: {} for arm in wanted.arms}
     beside: dict[str, dict[str, list[Any]]] = {arm: {} for arm in wanted.arms}
-    heads: dict[str, dict[str, Any]] = {}
+    heads: dict[str, dict[str, object]] = {}
     taken = (version, output, example, expected, *columns.values())
     own = _own([row for row in rows if str(row.get(version)) in cells], example, taken)
     for row in rows:

@@ -32,7 +32,7 @@ def by_example(dataset: object, *, split: str | None = None, **columns: Any) -> 
     return [pytest.param(example, id=example.id) for example in chosen]
 
 
-def changed(comparison: Comparison, name: str | None = None) -> list[Any]:
+def changed(comparison: Comparison, name: str | None = None) -> list[object]:
     """A `pytest.param` for each example that changed, biggest loss first: the gain of the candidate
     on it, from -1 to 1.
     """

@@ -106,7 +106,7 @@ class DeclaredSearch:
         budget = ", ".join(f"{k} = {v}" for k, v in self.search.items() if k.startswith("budget"))
         return found, f"The search asks train and val alone, at most {budget or 'nothing'}."
 
-    def _parts(self, lab: Lab) -> tuple[Any, Any, list[Any]]:
+    def _parts(self, lab: Lab) -> tuple[Any, Any, list[object]]:
         from ..lab import Dataset
 
         path = Path(self.dataset)

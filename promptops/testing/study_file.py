@@ -79,7 +79,7 @@ class Declared:
     columns: Mapping[str, Any] = field(default_factory=dict)
     policy: Mapping[str, Any] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    optimize: Mapping[str, Any] = field(default_factory=dict)
+    optimize: Mapping[str, object] = field(default_factory=dict)
     format: int = 1
 
     @classmethod

@@ -105,7 +105,7 @@ def _messages(messages: list[dict[str, object]]) -> tuple[Any, list[dict[str, An
     """(the system prompt, the turns)."""
     system: list[dict[str, Any]] = []
     out: list[dict[str, Any]] = []
-    plain: list[Any] = []
+    plain: list[object] = []
     for message in messages:
         role = message["role"]
         if "name" in message:
@@ -165,7 +165,7 @@ def _content(content: Any) -> Any:
     return [_part(part) for part in content]
 
 
-def _part(part: dict[str, Any]) -> dict[str, Any]:
+def _part(part: dict[str, Any]) -> dict[str, object]:
     kind = part.get("type")
     cached = {"cache_control": part["cache_control"]} if "cache_control" in part else {}
     if kind == "image_url":
@@ -180,7 +180,7 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
     return part
 
 
-def _source(url: str) -> dict[str, Any]:
+def _source(url: str) -> dict[str, object]:
     data = data_of(url)
     if data is None:
         return {"type": "url", "url": url}
@@ -213,7 +213,7 @@ def _tool(tool: dict[str, object], index: int) -> dict[str, Any]:
     return out
 
 
-def _choice(value: object) -> dict[str, Any]:
+def _choice(value: object) -> dict[str, object]:
     if isinstance(value, str) and value in _CHOICES:
         return {"type": _CHOICES[value]}
     function = value.get("function") if isinstance(value, dict) else None

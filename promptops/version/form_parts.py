@@ -84,7 +84,7 @@ def arguments_of(call: dict[str, object], api: str) -> tuple[object, str, dict[s
     return call.get("id"), str(name), value
 
 
-def function_of(tool: dict[str, object], index: int, api: str) -> dict[str, Any] | None:
+def function_of(tool: dict[str, object], index: int, api: str) -> dict[str, object] | None:
     """The function that a chat tool describes; None for a tool of the form's own."""
     if tool.get("type") != "function":
         if tool.get("type") == "custom":
@@ -96,7 +96,7 @@ def function_of(tool: dict[str, object], index: int, api: str) -> dict[str, Any]
     return function
 
 
-def schema_of(value: dict[str, object], api: str) -> Any:
+def schema_of(value: dict[str, object], api: str) -> object:
     """The JSON Schema of a chat response format; None for plain text, and True for any JSON."""
     kind = value.get("type")
     inner = value.get("json_schema")

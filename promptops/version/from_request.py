@@ -65,7 +65,7 @@ def from_request(request: Mapping[str, object], variables: Mapping[str, str]) ->
     }
 
 
-def _marked(message: Any, order: list[str], texts: Mapping[str, str], seen: set[str]) -> Any:
+def _marked(message: Any, order: list[str], texts: Mapping[str, str], seen: set[str]) -> object:
     if hasattr(
         message, "model_dump"
     ):  # an answer of the openai client, appended to the conversation as it came

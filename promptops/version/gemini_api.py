@@ -95,7 +95,7 @@ def _camel(name: str) -> str:
 
 def _contents(messages: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]]:
     """(the system instruction or None, the turns)."""
-    system: Any = None
+    system: object = None
     out: list[dict[str, Any]] = []
     called: dict[object, str] = {}
     for message in messages:
@@ -128,7 +128,7 @@ def _contents(messages: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]
     return system, out
 
 
-def _response(message: dict[str, object], called: dict[object, str]) -> dict[str, Any]:
+def _response(message: dict[str, object], called: dict[object, str]) -> dict[str, object]:
     identity = message.get("tool_call_id")
     if identity not in called:
         raise no_place(
@@ -145,7 +145,7 @@ def _response(message: dict[str, object], called: dict[object, str]) -> dict[str
     return {"functionResponse": {"id": identity, "name": called[identity], "response": response}}
 
 
-def _part(part: dict[str, Any]) -> dict[str, Any]:
+def _part(part: dict[str, Any]) -> dict[str, object]:
     kind = part.get("type")
     if kind == "text":
         if "cache_control" in part:
@@ -171,7 +171,7 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
     raise no_place(f"a part of the type {kind!r}", _API, "write it as text, image_url or file")
 
 
-def _media(url: str) -> dict[str, Any]:
+def _media(url: str) -> dict[str, object]:
     data = data_of(url)
     if data is None:
         return {"fileData": {"fileUri": url}}
@@ -196,7 +196,7 @@ def _tools(tools: list[dict[str, object]]) -> list[dict[str, Any]]:
     return [*([{"functionDeclarations": declared}] if declared else []), *own]
 
 
-def _choice(value: object) -> dict[str, Any]:
+def _choice(value: object) -> dict[str, object]:
     if isinstance(value, str) and value in _MODES:
         return {"mode": _MODES[value]}
     function = value.get("function") if isinstance(value, dict) else None

@@ -61,7 +61,7 @@ def _in_pieces(call: Mapping[str, object] | None) -> bool:
 
 def _continued(
     call: Mapping[str, Any], going: dict[str, Any] | None, parts: _Parts
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     """The call that a piece continues; None if it begins one. Calls that come side by side differ
     by their ids.
     """
@@ -130,7 +130,7 @@ def _steps(path: object) -> list[str | int]:
     return steps
 
 
-def _at(into: Any, step: str | int, path: object) -> Any:
+def _at(into: object, step: str | int, path: object) -> object:
     """What is at a step so far, None if nothing is; a list is made long enough for it."""
     if isinstance(step, str) and isinstance(into, dict):
         return into.get(step)

@@ -42,7 +42,7 @@ def to_chat(request: Mapping[str, object]) -> tuple[str, dict[str, Any]]:
     return ("anthropic", _of_anthropic(body)) if _is_anthropic(body) else ("chat", body)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> object:
     """A value with objects of a client (an answer that was appended as it came) as JSON."""
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -205,7 +205,7 @@ def _block(block: dict[str, object]) -> dict[str, Any]:
     return {"type": "file", "file": file}
 
 
-def _anthropic_tool(tool: dict[str, object]) -> dict[str, Any]:
+def _anthropic_tool(tool: dict[str, object]) -> dict[str, object]:
     if "input_schema" not in tool:
         return tool
     out = function_of(tool.get("name"), tool, tool["input_schema"])
@@ -253,7 +253,7 @@ def _gemini_setting(name: str, value: Any, config: Mapping[str, object]) -> dict
     return {renamed or re.sub(r"([A-Z])", lambda found: f"_{found[1].lower()}", name): value}
 
 
-def _gemini_tools(tool: dict[str, Any]) -> list[dict[str, Any]]:
+def _gemini_tools(tool: dict[str, Any]) -> list[dict[str, object]]:
     declared = tool.get("functionDeclarations") or tool.get("function_declarations")
     if declared is None:
         return [tool]

@@ -45,6 +45,6 @@ def whole(parts: list[dict[str, object]]) -> Any:
     return parts[0]["text"] if plain else parts or None
 
 
-def chosen_tool(name: object) -> dict[str, Any]:
+def chosen_tool(name: object) -> dict[str, object]:
     """The choice of one tool by its name."""
     return {"type": "function", "function": {"name": name}}

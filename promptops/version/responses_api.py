@@ -112,7 +112,7 @@ def _choice(value: Any) -> Any:
     )
 
 
-def _items(message: dict[str, Any]) -> list[dict[str, Any]]:
+def _items(message: dict[str, Any]) -> list[dict[str, object]]:
     role, content = message["role"], message.get("content")
     if "name" in message:
         raise RenderError(
@@ -133,7 +133,7 @@ def _items(message: dict[str, Any]) -> list[dict[str, Any]]:
     return calls if content is None else [{"role": role, "content": content}, *calls]
 
 
-def _call(call: dict[str, object]) -> dict[str, Any]:
+def _call(call: dict[str, object]) -> dict[str, object]:
     function = call.get("function")
     if not isinstance(function, dict):
         raise RenderError(
@@ -148,7 +148,7 @@ def _call(call: dict[str, object]) -> dict[str, Any]:
     }
 
 
-def _part(part: dict[str, Any], role: str) -> dict[str, Any]:
+def _part(part: dict[str, Any], role: str) -> dict[str, object]:
     if part.get("type") == "text":
         return {
             "type": "output_text" if role == "assistant" else "input_text",

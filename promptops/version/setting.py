@@ -163,7 +163,7 @@ def checked_tools(tools: object) -> list[dict[str, object]]:
     """
     if not isinstance(tools, (list, tuple)):
         raise VersionError(f"tools is a {type(tools).__name__}; expected a list of tools.")
-    checked: list[dict[str, Any]] = json_copy(tools, "tools")
+    checked: list[dict[str, object]] = json_copy(tools, "tools")
     for index, tool in enumerate(checked):
         if not isinstance(tool, dict):
             raise VersionError(

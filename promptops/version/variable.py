@@ -90,7 +90,7 @@ class Variable:
         raise AttributeError("a variable is fixed once made; make a new version instead.")
 
     @property
-    def default(self) -> Any:
+    def default(self) -> object:
         """What is filled in where nothing is given, a copy; None if the variable is required."""
         return json_copy(self._default)
 

@@ -71,7 +71,7 @@ class PromptVersion:
     _messages: list[Message]
     _response_format: dict[str, Any] | None
     _settings: dict[str, object]
-    _tools: list[dict[str, Any]]
+    _tools: list[dict[str, object]]
     api: str
     model: str | None
     variables: tuple[Variable, ...]
@@ -147,12 +147,12 @@ class PromptVersion:
         return copied(self._messages)
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The model settings; a copy."""
         return copied(self._settings)
 
     @property
-    def tools(self) -> list[dict[str, Any]]:
+    def tools(self) -> list[dict[str, object]]:
         """The tools that the model may call, in the format of chat completions; a copy."""
         return copied(self._tools)
 
@@ -170,7 +170,7 @@ class PromptVersion:
         """The content that the id hashes: six fields, and `api` unless it is "chat"; a copy."""
         return copied(self._content())
 
-    def _content(self) -> dict[str, Any]:
+    def _content(self) -> dict[str, object]:
         return {
             "messages": self._messages,
             "model": self.model,

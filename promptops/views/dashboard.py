@@ -163,7 +163,7 @@ class Dashboard(View):
             tab.follow()
         return tab
 
-    def _try(self, build: Callable[[], Any]) -> object:
+    def _try(self, build: Callable[[], object]) -> object:
         try:
             return build()
         except PromptOpsError as error:

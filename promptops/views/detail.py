@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..markup import esc, shorten, without_data
@@ -65,7 +65,7 @@ def _answers(detail: SideBySide) -> list[tuple[Side, str]]:
     return [(old, _marked(pieces, "added", right)), (new, _marked(pieces, "removed", right))]
 
 
-def _inputs(detail: SideBySide, study: Study) -> list[tuple[str, Any]]:
+def _inputs(detail: SideBySide, study: Study) -> list[tuple[str, object]]:
     """The inputs that went into a prompt; all of them where no version is known."""
     if detail.example is None:
         return []

@@ -111,7 +111,7 @@ def fitting(parts: Iterable[str]) -> str:
     return "".join(kept) + wording
 
 
-def put(bundle: dict[str, object], **options: Any) -> Any:
+def put(bundle: dict[str, object], **options: Any) -> object:
     """IPython's display of a bundle of forms."""
     from IPython import display
 

@@ -104,14 +104,14 @@ def figure(comparison: Comparison) -> Any:
     return forest(comparison)
 
 
-def evidence_figure(monitor: Monitor) -> Any:
+def evidence_figure(monitor: Monitor) -> object:
     """The evidence of a drift monitor over its days, as a plotly figure."""
     from .drift_view import figure
 
     return figure(monitor)
 
 
-def judge_rows(report: JudgeReport) -> list[Any]:
+def judge_rows(report: JudgeReport) -> list[object]:
     """A judge's figures as rows: figure, value, low, high, n, says."""
     from .judge_view import rows
 

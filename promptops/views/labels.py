@@ -7,7 +7,7 @@ Which version wrote what is not in the page, not even hidden: it is known to Pyt
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..errors import PromptOpsError
@@ -193,7 +193,7 @@ def task_html(task: LabellingTask | None, kind: str, *, done: int, total: int) -
     )
 
 
-def _asked(task: LabellingTask) -> list[tuple[str, Any]]:
+def _asked(task: LabellingTask) -> list[tuple[str, object]]:
     """The inputs, without those that hold a part of the golden answer."""
     parts = task.expected if isinstance(task.expected, dict) else {}
     return [(name, value) for name, value in task.inputs.items() if name not in parts]

@@ -7,7 +7,7 @@ none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..markup import UNTYPESET, esc
 
@@ -238,7 +238,7 @@ def style_figure(
     transparent ground.
     """
     ink, grid = ("#d7dbe0", "#3b424b") if dark else ("#1f2328", "#e3e7eb")
-    axis: dict[str, Any] = {
+    axis: dict[str, object] = {
         "gridcolor": grid,
         "zerolinecolor": ink,
         "zerolinewidth": 1,

@@ -22,7 +22,7 @@ def _name_of(node: Any) -> str:
     return source_of(name or node.child_by_field_name("key")).strip("'\"")
 
 
-def texts_with_names(root: Any) -> Iterator[tuple[str, Any]]:
+def texts_with_names(root: object) -> Iterator[tuple[str, Any]]:
     """(name, expression) of each declared or named text, functions that give one included."""
     for node in walk(root):
         if node.type in ("function_declaration", "method_definition"):
@@ -134,7 +134,7 @@ class Fields:
                 pieces.add(value.id)
         return pieces - whole
 
-    def _made(self, value: Any) -> Any:
+    def _made(self, value: Any) -> object:
         """The object or class that a value is made of."""
         while value is not None and value.type in _TYPED:
             value = value.named_children[0]
