@@ -57,7 +57,7 @@ class Evidence:
     baseline: str | None
     dataset: Mapping[str, Any]  # {"name", "fingerprint", "split"}
     study: str
-    policy: Mapping[str, Any]
+    policy: Mapping[str, object]
     primary: str
     examples: tuple[str, ...]
     scores: Mapping[str, Mapping[str, tuple[float | None, ...]]]
@@ -68,11 +68,11 @@ class Evidence:
     metrics: Mapping[str, Mapping[str, tuple[float | None, ...]]] = field(default_factory=dict)
     clusters: tuple[str, ...] | None = None
     repeats: Mapping[str, int] = field(default_factory=dict)
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    asked: Mapping[str, object] = field(default_factory=dict)
     tallies: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     rule: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    plan: Mapping[str, Any] | None = None
+    plan: Mapping[str, object] | None = None
     # golden labels and answers as places in "labels": see analysis/recompute.py; {} if none
     classes: Mapping[str, object] = field(default_factory=dict)
     # tag -> places of its examples, of the tags that a verdict may rest on; {} if none

@@ -80,7 +80,7 @@ def _any(value: object) -> bool:
     return True
 
 
-def _map(inner: Callable[[Any], bool]) -> Callable[[object], bool]:
+def _map(inner: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: isinstance(value, dict) and all(inner(item) for item in value.values())
 
 

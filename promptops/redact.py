@@ -214,7 +214,7 @@ class Redactor:
     def __init__(
         self,
         environ: Mapping[str, str] | None = None,
-        compile: Callable[[bytes], Any] = re.compile,
+        compile: Callable[[bytes], object] = re.compile,
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self._compile = compile

@@ -103,7 +103,7 @@ def _stated(target: str, consumer: str) -> list[Need]:
     return [Need(need.prompt, need.variables, need.output, consumer) for need in stated]
 
 
-def _rows(editor: Editor, need: Need, env: str | None) -> Iterator[dict[str, Any]]:
+def _rows(editor: Editor, need: Need, env: str | None) -> Iterator[dict[str, object]]:
     """One row per environment that serves the prompt, on either arm; one with no environment where
     none does.
     """

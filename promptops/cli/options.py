@@ -42,7 +42,7 @@ EXITS = (
 )
 
 
-def explained(run: Callable[..., Any]) -> Callable[..., Any]:
+def explained(run: Callable[..., Any]) -> Callable[..., object]:
     """The command, with one sentence in place of a traceback where a file cannot be read or
     written, or the registry is malformed.
     """
@@ -69,7 +69,7 @@ def explained(run: Callable[..., Any]) -> Callable[..., Any]:
     return explaining
 
 
-def registry(run: Callable[..., Any]) -> Callable[..., Any]:
+def registry(run: Callable[..., object]) -> Callable[..., object]:
     """The option --registry, passed as `path`: an existing file, absolute."""
     option = click.option(
         "--registry",

@@ -28,11 +28,11 @@ def list_(path: str, as_json: bool) -> None:
 
     editor = Editor(path)
     found = {name: _serving(editor, name) for name in editor.names()}
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     environments = sorted({env for serving in found.values() for env in serving})
     for name, serving in found.items():
         versions = editor.versions(name)
-        row: dict[str, Any] = {
+        row: dict[str, object] = {
             "prompt": name,
             "versions": len(versions),
             "latest": f"v{versions[-1].number}" if versions else None,

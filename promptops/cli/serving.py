@@ -14,7 +14,6 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 __all__ = ["apart", "base_of", "closed", "jupyterlab", "policy"]
 
@@ -69,7 +68,7 @@ def base_of(url: str) -> tuple[str, str, str]:
     return scheme or "", host or "", f"{path.rstrip('/')}/"
 
 
-def closed(folder: Path, ip: str, port: int, base_url: str = "/") -> Any:
+def closed(folder: Path, ip: str, port: int, base_url: str = "/") -> object:
     """Voilà's settings for a page that loads from this server alone and tells nothing of what went
     wrong inside.
 

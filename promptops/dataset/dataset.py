@@ -259,7 +259,7 @@ class Dataset:
 
     # -- what a version takes from it
 
-    def values_for(self, version: values.Renders, example: Example) -> dict[str, Any]:
+    def values_for(self, version: values.Renders, example: Example) -> dict[str, object]:
         """The values that a version takes from an example: the inputs that it has variables for,
         and the history if the version takes one.
 

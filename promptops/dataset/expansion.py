@@ -5,7 +5,6 @@ are counted as they come and the reading ends where no honest file would go.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from ..errors import DatasetError
 
@@ -22,7 +21,9 @@ def most_of(packed: int) -> int:
     return min(_MOST, max(_LEAST, _RATIO * packed))
 
 
-def within(rows: Iterable[dict[str, object]], packed: int, name: str) -> Iterator[dict[str, Any]]:
+def within(
+    rows: Iterable[dict[str, object]], packed: int, name: str
+) -> Iterator[dict[str, object]]:
     """The rows, as long as they stay within what the file may hold. Raises DatasetError."""
     most, size = most_of(packed), 0
     for row in rows:

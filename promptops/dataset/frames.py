@@ -40,7 +40,7 @@ class Plain:
         self._said = notes
         self._told: set[tuple[str, str]] = set()
 
-    def __call__(self, value: Any, column: str, where: str, depth: int = 0) -> Any:
+    def __call__(self, value: Any, column: str, where: str, depth: int = 0) -> object:
         kind = type(value)
         if value is None or kind is str or kind is int or kind is float or kind is bool:
             return value

@@ -10,7 +10,6 @@ import difflib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from ..errors import DatasetError
 from ..markup import shorten
@@ -63,7 +62,7 @@ def open_text(file: Held) -> Source | None:
     return reader(file) if reader is not None else None
 
 
-def _listed(items: Iterable[object], plain: Callable[[Any, str, str], object]) -> Iterator[Row]:
+def _listed(items: Iterable[object], plain: Callable[[object, str, str], object]) -> Iterator[Row]:
     for index, value in enumerate(items):
         document = value.document() if hasattr(value, "document") else value
         if not isinstance(document, Mapping):

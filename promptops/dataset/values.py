@@ -34,7 +34,7 @@ def content(version: Renders) -> PromptVersion:
     return held
 
 
-def values_for(version: PromptVersion, example: Example) -> dict[str, Any]:
+def values_for(version: PromptVersion, example: Example) -> dict[str, object]:
     """The inputs that the version has variables for, and the history where it takes one.
 
     Text is read as JSON for a variable that is a number, boolean, object or list, where it reads as

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import SetupError
 from ..models.protocol import Call, Model
@@ -44,7 +43,7 @@ class Limits:
     deadline_s: float | None = 600.0
     timeout_s: float = 120.0
     max_attempts: int = 8
-    prices: Mapping[str, Any] | None = None
+    prices: Mapping[str, object] | None = None
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "max_attempts", "timeout_s", "deadline_s"):

@@ -121,7 +121,7 @@ def _fault_of_arguments(function: Mapping[str, object], parameters: object) -> s
 
 def _offered(request: Mapping[str, object]) -> tuple[dict[Any, object], bool]:
     """(name -> schema of its parameters or None, whether these are all that may be called)."""
-    offered: dict[Any, object] = {}
+    offered: dict[object, object] = {}
     tools, closed = request.get("tools"), False
     for tool in tools if isinstance(tools, (list, tuple)) else ():
         kind = tool.get("type", "function") if isinstance(tool, Mapping) else None

@@ -40,7 +40,7 @@ class SideCall:
 
     def __init__(self, name: str, awaitable: Awaitable[object]) -> None:
         self.name = name
-        self.future: Future[Any]
+        self.future: Future[object]
         self._awaitable = awaitable
 
     async def run(self) -> Any:

@@ -31,7 +31,7 @@ def is_log(value: object) -> bool:
 
 def read_eval(path: Path) -> Imported:
     """The runs of a `.eval` file. Raises DatasetError for an archive that is not one of Inspect."""
-    header: Any = None
+    header: object = None
     samples = []
     for member in members(path, ""):
         if member.name in ("header.json", "_journal/start.json"):

@@ -83,7 +83,7 @@ def read_samples(rows: Rows, path: Path) -> Imported:
     return Imported("OpenAI Evals samples", path.stem, (), tuple(examples), notes=tuple(notes))
 
 
-def _asked(found: Any) -> tuple[tuple[Mapping[str, object], ...], dict[str, Any]]:
+def _asked(found: Any) -> tuple[tuple[Mapping[str, object], ...], dict[str, object]]:
     messages = messages_of(found)
     if messages is None:
         return (), {"input": found}

@@ -85,7 +85,7 @@ def _map(value: object) -> dict[str, Any]:
 
 def _model(
     facts: Mapping[str, object], gathered: FileImport, front: Lined
-) -> tuple[str | None, dict[str, Any]]:
+) -> tuple[str | None, dict[str, object]]:
     given = facts.get("model")
     if isinstance(given, str):
         return model_of(given), {}

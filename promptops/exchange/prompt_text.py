@@ -75,7 +75,7 @@ def _refuse_logic(body: str, name: str) -> None:
         )
 
 
-def _messages(body: str, name: str) -> list[dict[str, Any]]:
+def _messages(body: str, name: str) -> list[dict[str, object]]:
     pieces = _HEADING.split(body)
     out: list[dict[str, Any]] = []
     if pieces[0].strip():

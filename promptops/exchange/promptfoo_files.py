@@ -186,7 +186,7 @@ def csv_tests(text: str, name: str) -> Iterator[dict[str, object]]:
             rows = list(csv.DictReader(io.StringIO(text)))
         for row in rows:
             cells = {key: value for key, value in row.items() if key and value is not None}
-            test: dict[str, Any] = {
+            test: dict[str, object] = {
                 "vars": {key: value for key, value in cells.items() if not key.startswith("__")}
             }
             wanted = [
@@ -205,22 +205,22 @@ def csv_tests(text: str, name: str) -> Iterator[dict[str, object]]:
         raise DatasetError(f"{name} is not CSV ({error}).") from None
 
 
-def provider_of(entry: Any) -> tuple[object, dict[str, object]]:
+def provider_of(entry: object) -> tuple[object, dict[str, object]]:
     """(id, configuration) of a provider: a text, {"id", "config"}, or {id: {"config"}}."""
-    config: object = {}
+    identity, config = entry, {}
     if isinstance(entry, dict) and "id" not in entry and len(entry) == 1:
-        entry, config = next(iter(entry.items()))
+        identity, config = next(iter(entry.items()))
         config = config.get("config", config) if isinstance(config, dict) else {}
     elif isinstance(entry, dict):
-        entry, config = entry.get("id"), entry.get("config")
-    return entry, config if isinstance(config, dict) else {}
+        identity, config = entry.get("id"), entry.get("config")
+    return identity, config if isinstance(config, dict) else {}
 
 
-def over(default: Mapping[str, object], test: Mapping[str, object]) -> dict[str, Any]:
+def over(default: Mapping[str, object], test: Mapping[str, object]) -> dict[str, object]:
     """A test with what `defaultTest` or a scenario adds to it; the test's own values win."""
     out = {**default, **test}
     for name in ("vars", "options", "metadata"):
-        below: Any = default.get(name)
+        below: object = default.get(name)
         above: object = test.get(name)
         if isinstance(below, dict):
             out[name] = {**below, **(above if isinstance(above, dict) else {})}

@@ -41,7 +41,7 @@ def live(
     return LiveView(project, {"prompt": name, "env": env, "since": since}, live_source(source))
 
 
-def live_prompts(project: Project, source: Any = None) -> list[tuple[str, str | None]]:
+def live_prompts(project: Project, source: object = None) -> list[tuple[str, str | None]]:
     """(prompt, environment) of the live calls that are known, the newest called first."""
     taken_in(project.store, live_source(source))
     return live_listing.prompts(project.store)
@@ -203,7 +203,7 @@ class LiveView:
         note = f"{lost:,} live rows could not be recorded and are in no figure." if lost else ""
         return (*filter(None, [note]), *self._added)
 
-    def figure(self) -> Any:
+    def figure(self) -> object:
         """Calls and p95 latency by hour and version, with deployments, as a plotly figure."""
         return show.live_figure(self)
 

@@ -64,7 +64,7 @@ class SavedVersion:
         return self.version.model
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         return self.version.settings
 
     @property

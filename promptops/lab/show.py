@@ -75,14 +75,14 @@ def markdown(comparison: Any) -> str:
     return faces.markdown(comparison)
 
 
-def figure(comparison: Any) -> Any:
+def figure(comparison: Any) -> object:
     """The forest plot of a comparison, as a plotly figure."""
     from ..views import faces
 
     return faces.figure(comparison)
 
 
-def evidence_figure(monitor: Any) -> Any:
+def evidence_figure(monitor: Any) -> object:
     """The evidence of a drift monitor over its days, as a plotly figure."""
     from ..views import faces
 

@@ -35,7 +35,7 @@ class Tool:
 
     name: str
     about: str
-    run: Callable[..., Any]
+    run: Callable[..., object]
     takes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     writes: bool = False

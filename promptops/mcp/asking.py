@@ -25,7 +25,7 @@ def evaluate(
     dataset: str,
     scorers: list[Any],
     **options: Any,
-) -> Any:
+) -> object:
     """Two versions on the examples of a data file."""
     from ..testing.study_file import version_named
 

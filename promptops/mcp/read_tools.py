@@ -175,7 +175,7 @@ def _relative(file: str, root: Any) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else path.name
 
 
-def _cut(value: Any) -> Any:
+def _cut(value: Any) -> object:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     if len(text) <= _LONGEST:
         return value

@@ -51,7 +51,7 @@ def reply_of_message(
     )
 
 
-def _call(block: Mapping[str, object]) -> Mapping[str, Any]:
+def _call(block: Mapping[str, object]) -> Mapping[str, object]:
     """A tool_use block in the shape of chat completions."""
     arguments = json.dumps(block.get("input") or {}, ensure_ascii=False)
     function = {"name": block.get("name"), "arguments": arguments}
@@ -64,7 +64,7 @@ def _tier(usage: Mapping[str, object]) -> str | None:
     return "fast" if speed == "fast" else name(usage.get("service_tier"))
 
 
-def _counts(usage: Mapping[str, object]) -> dict[str, Any]:
+def _counts(usage: Mapping[str, object]) -> dict[str, object]:
     fresh = count(usage.get("input_tokens"))
     cached = count(usage.get("cache_read_input_tokens"))
     written = count(usage.get("cache_creation_input_tokens"))

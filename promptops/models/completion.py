@@ -92,7 +92,7 @@ def reply_of(
     )
 
 
-def _choice(body: Any, headers: Mapping[str, str]) -> dict[str, Any] | None:
+def _choice(body: Any, headers: Mapping[str, str]) -> dict[str, object] | None:
     """The first choice; None if the prompt was filtered before there was one.
 
     Raises CallError if it is missing for another reason.

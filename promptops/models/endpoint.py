@@ -256,7 +256,7 @@ def _events(content: bytes, headers: Mapping[str, str]) -> Iterator[object]:
             yield read_body(event, headers)
 
 
-def _body_or_text(response: Any) -> Any:
+def _body_or_text(response: Any) -> object:
     try:
         return json.loads(response.content)
     except (ValueError, RecursionError):

@@ -49,7 +49,7 @@ class FunctionIdentity:
     opaque: tuple[str, ...] = ()
 
 
-def identify(function: Callable[..., Any], *, programs: bool = True) -> FunctionIdentity:
+def identify(function: Callable[..., object], *, programs: bool = True) -> FunctionIdentity:
     """What this function is at this moment. Runs nothing of it, but imports the user's own modules
     that it would import.
 
@@ -108,7 +108,7 @@ class _FunctionWalk:
                     return describe(self, value, where, depth + 1)
         return self.instance(value, where, depth + 1)
 
-    def values(self, values: Iterator[Any] | Any, where: str, depth: int) -> str:
+    def values(self, values: Iterator[object] | Any, where: str, depth: int) -> str:
         return f"[{','.join(self.value(each, where, depth) for each in values)}]"
 
     def mapping(self, values: Mapping[Any, Any], where: str, depth: int) -> str:
@@ -318,7 +318,7 @@ def _settings(client: object) -> list[str]:
     )
 
 
-def _state(value: object) -> dict[str, Any] | None:
+def _state(value: object) -> dict[str, object] | None:
     """The attributes of an object; None if it keeps its state where Python cannot look."""
     state = dict(getattr(value, "__dict__", None) or {})
     for kind in type(value).__mro__:

@@ -145,8 +145,8 @@ class GeminiAssembly:
 
     def __init__(self) -> None:
         self._body: dict[str, object] = {}
-        self._parts: list[dict[str, Any]] = []
-        self._finish: Any = None
+        self._parts: list[dict[str, object]] = []
+        self._finish: object = None
         self._index: object = None  # of the answer, where several were asked for
 
     def add(self, chunk: object) -> str:

@@ -16,7 +16,7 @@ import re
 import zlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from importlib.util import find_spec
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from .fast_transport import RawHeaders, RawResponse, Wire
 from .request_body import as_json
@@ -83,7 +83,7 @@ class PlainSender:
 
     async def stream(
         self, path: str, body: Mapping[str, object], options: Mapping[str, object]
-    ) -> AsyncGenerator[tuple[object, Any], None]:
+    ) -> AsyncGenerator[tuple[object, object], None]:
         """(HTTP response, chunk) as chunks come."""
         stream = self._through_library().stream(path, body, options)
         try:

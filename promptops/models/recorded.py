@@ -184,7 +184,7 @@ class RecordedModel:
         )
 
 
-def columns_of(table: object) -> dict[str, list[Any]]:
+def columns_of(table: object) -> dict[str, list[object]]:
     """The known columns as lists of plain values, missing cells None."""
     if hasattr(table, "columns") and hasattr(table, "__getitem__"):
         present = [str(name) for name in table.columns]

@@ -119,7 +119,7 @@ class ScriptedModel:
             self.unanswered.append(str(error))
             raise
 
-    def _answer(self, call: Call, number: int) -> Any:
+    def _answer(self, call: Call, number: int) -> object:
         if isinstance(self._answers, Mapping):
             question = _question(call.chat)
             if question not in self._answers:

@@ -43,7 +43,9 @@ class AsyncSender:
         self._response = response_type(openai)
         self._stream = openai.AsyncStream[object]
 
-    async def post(self, path: str, body: Mapping[str, object], options: Mapping[str, Any]) -> Any:
+    async def post(
+        self, path: str, body: Mapping[str, object], options: Mapping[str, object]
+    ) -> object:
         """The HTTP response, read."""
         return await self._client.post(path, body=body, cast_to=self._response, options=options)
 
@@ -80,7 +82,7 @@ class DirectSender(AsyncSender):
         module = sys.modules[self._response.__module__.partition(".")[0]]
         self._url = module.URL(str(client.base_url).rstrip("/"))
         self._query = dict(client.default_query)
-        self._urls: dict[str, Any] = {}
+        self._urls: dict[str, object] = {}
         self._headers = module.Headers({**http.headers, **_sent(client)}).raw
         self._plain_headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers
@@ -89,7 +91,9 @@ class DirectSender(AsyncSender):
         self._extensions = {"timeout": http.timeout.as_dict()}
         self._wire = Wire.under(http, self._url, self._response)
 
-    async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> object:
+    async def post(
+        self, path: str, body: Mapping[str, object], options: Mapping[str, object]
+    ) -> object:
         """The HTTP response, read, whatever its status."""
         if options or self._query:
             return await super().post(path, body, options)
@@ -131,7 +135,9 @@ class ThreadSender:
         self._stream = openai.Stream[object]
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="promptops-endpoint")
 
-    async def post(self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    async def post(
+        self, path: str, body: Mapping[str, Any], options: Mapping[str, object]
+    ) -> object:
         """The HTTP response, read."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
@@ -186,7 +192,7 @@ def _is_whole(response: Any) -> bool:
     return kind in ("text/html", "application/xhtml+xml", "application/json")
 
 
-def response_type(openai: Any) -> Any:
+def response_type(openai: Any) -> object:
     """The response class of the HTTP library that this release of openai is built on."""
     for base in openai.DefaultAsyncHttpxClient.__mro__:
         module = sys.modules.get(base.__module__.partition(".")[0])

@@ -46,7 +46,7 @@ class Assembly:
         delta = choice.get("delta")
         return self._add_delta(delta) if isinstance(delta, dict) else ""
 
-    def finished(self) -> dict[str, Any]:
+    def finished(self) -> dict[str, object]:
         """The whole body.
 
         Raises CallError of class connection if the stream broke off before the answer's end.
@@ -55,7 +55,7 @@ class Assembly:
             raise CallError(
                 "the stream ended before the answer did.", failure="connection", code="200 cut"
             )
-        message: dict[str, Any] = {
+        message: dict[str, object] = {
             name: "".join(parts) if parts else None for name, parts in self._texts.items()
         }
         if self._calls:

@@ -42,7 +42,7 @@ _PROGRAMS = (os.system, os.popen, runpy.run_path, runpy.run_module)
 _BY_NAME = (builtins.globals, builtins.__import__, importlib.import_module)
 _LARGE = 64_000_000  # bytes above which a file is known by its size and time
 _WRITING = re.compile("[wax][bt+]*")
-Found = tuple[str, Any]  # a text, and a value to describe or MISSING
+Found = tuple[str, object]  # a text, and a value to describe or MISSING
 
 
 class Surroundings:

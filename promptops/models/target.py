@@ -82,7 +82,7 @@ class TargetModel:
             'target(function, identity="...") to reuse them.'
         )
 
-    def bind(self, values: Mapping[str, object]) -> tuple[tuple[object, ...], dict[str, Any]]:
+    def bind(self, values: Mapping[str, object]) -> tuple[tuple[object, ...], dict[str, object]]:
         """Positional and keyword arguments for an example's values.
 
         Raises SetupError, which names the parameters and the values, if a required parameter has

@@ -63,7 +63,7 @@ def schema_of(value: Any, *, strict: bool = False) -> dict[str, object]:
     return _strict(schema, schema) if strict else schema
 
 
-def _tool(value: Any) -> dict[str, Any]:
+def _tool(value: Any) -> dict[str, object]:
     described = inspect.getdoc(value) if not inspect.isclass(value) else value.__doc__
     function: dict[str, Any] = {
         "name": value.__name__,

@@ -46,7 +46,7 @@ def cause_of_live(
         sentence = f"the probe fell too (alarm {fell['id']}): {cause['sentence']}"
         return Cause(cause["kind"], sentence, cause["facts"], cause["command"])
     changed = _deployed(since, deployments)
-    facts: dict[str, Any] = {"mix": None if mix is None else _mix_document(mix)}
+    facts: dict[str, object] = {"mix": None if mix is None else _mix_document(mix)}
     if probe is None or not probe.days or probe.days[-1] < since:
         known = f" {_grew(mix)}" if mix is not None else ""
         also = f" {changed.label} serves since {changed.at[:10]}." if changed is not None else ""

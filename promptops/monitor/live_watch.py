@@ -206,7 +206,7 @@ def _scores(project: Project, judge: Scorer, calls: Sequence[str]) -> dict[str, 
 
 def _referred(
     project: Project,
-    declaration: Mapping[str, Any],
+    declaration: Mapping[str, object],
     judges: Sequence[Scorer],
     today: str,
     history: tuple[Any, ...],

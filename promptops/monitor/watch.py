@@ -212,7 +212,7 @@ def thresholds(project: Project) -> float:
 
 
 def _asked(
-    project: Project, path: str, day: str, scorers: Sequence[Any] | None, dataset: Any
+    project: Project, path: str, day: str, scorers: Sequence[object] | None, dataset: object
 ) -> MonitorFile:
     file = MonitorFile.read(path)
     if day in file.days:

@@ -35,7 +35,7 @@ def flush(timeout_s: float = 2.0) -> bool:
 class _Door(ModuleType):
     """A module that is called as its function."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> object:
+    def __call__(self, *args: object, **kwargs: Any) -> object:
         return observe(*args, **kwargs)
 
 

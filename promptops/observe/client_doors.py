@@ -154,7 +154,7 @@ def _begun(observer: Observer, request: Mapping[str, object]) -> LiveCall | None
 
 async def _awaited(
     waiting: Awaitable[object], call: LiveCall, request: Mapping[str, object], observer: Observer
-) -> Any:
+) -> object:
     token = INSIDE.set(True)
     try:
         answer = await waiting
@@ -217,7 +217,7 @@ def _raw(response: Any, call: LiveCall, *, unread: bool) -> object:
             call.answered(read_answer(found))
             return response
 
-    def parse(*args: object, **kwargs: object) -> Any:
+    def parse(*args: object, **kwargs: object) -> object:
         try:
             found = original(*args, **kwargs)
         except BaseException as error:

@@ -187,10 +187,10 @@ class LiveCall:
             self._detail = f"{self._detail}: {error}"[:2_000]
         return (self._chars_in or 0) + len(reading.text or "") + 200
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> dict[str, object]:
         """The row of the call, once it has ended; made by the writing thread."""
         observer, reading = self._observer, self._reading
-        row: dict[str, Any] = {
+        row: dict[str, object] = {
             "id": self.id,
             "response_id": text(reading.response_id),
             "attribution": self.attribution,

@@ -70,7 +70,7 @@ def span_of(table: str, row: dict[str, Any]) -> dict[str, object]:
     """A row as a span of OTLP/JSON."""
     at = _nanoseconds(row.get("started_at") or row.get("at"))
     end = at + int(float(row.get("latency_ms") or 0) * 1e6)
-    span: dict[str, Any] = {
+    span: dict[str, object] = {
         "traceId": row.get("trace_id") or _hex(row["id"], 32),
         "spanId": _hex(row["id"][-16:], 16),
         "name": f"chat {row.get('model') or 'model'}",

@@ -51,7 +51,7 @@ class StreamProxy(_Proxy):
         finally:
             self._promptops_call.stream_ended(early=True)
 
-    def __next__(self) -> Any:
+    def __next__(self) -> object:
         try:
             return self._feed(next(self._promptops_stream))
         except StopIteration:
@@ -61,18 +61,18 @@ class StreamProxy(_Proxy):
             self._promptops_call.failed(error)
             raise
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> object:
         enter = getattr(self._promptops_stream, "__enter__", None)
         if enter is not None:
             enter()
         return self
 
-    def __exit__(self, *error: Any) -> Any:
+    def __exit__(self, *error: Any) -> object:
         self._promptops_call.stream_ended(early=True)
         leave = getattr(self._promptops_stream, "__exit__", None)
         return leave(*error) if leave is not None else None
 
-    def close(self) -> Any:
+    def close(self) -> object:
         """Close the stream; the call is recorded with what was read."""
         self._promptops_call.stream_ended(early=True)
         return self._promptops_stream.close()
@@ -92,7 +92,7 @@ class AsyncStreamProxy(_Proxy):
         finally:
             self._promptops_call.stream_ended(early=True)
 
-    async def __anext__(self) -> Any:
+    async def __anext__(self) -> object:
         try:
             return self._feed(await self._promptops_stream.__anext__())
         except StopAsyncIteration:
@@ -113,7 +113,7 @@ class AsyncStreamProxy(_Proxy):
         leave = getattr(self._promptops_stream, "__aexit__", None)
         return await leave(*error) if leave is not None else None
 
-    async def close(self) -> Any:
+    async def close(self) -> object:
         """Close the stream; the call is recorded with what was read."""
         self._promptops_call.stream_ended(early=True)
         return await self._promptops_stream.close()

@@ -105,7 +105,7 @@ class StreamReading:
             seen.failure = found.failure
         self._usage(field(chunk, "usage_metadata"))
 
-    def _whole_calls(self) -> list[dict[str, Any]]:
+    def _whole_calls(self) -> list[dict[str, object]]:
         """Gemini's calls, those that came in pieces put together. If a piece cannot be placed, the
         names are left.
         """

@@ -125,7 +125,7 @@ def _keep(lab: Lab, test: str, endpoint: str, cases: Sequence[TestedExample]) ->
     project.store.append("study_events", [event])
 
 
-def _score(case: TestedExample, scorer: str, version: str, run_id: str) -> dict[str, Any]:
+def _score(case: TestedExample, scorer: str, version: str, run_id: str) -> dict[str, object]:
     from ..run import utc
 
     return {

@@ -144,7 +144,7 @@ def _to_lines(message: dict[str, Any]) -> dict[str, object]:
         return dict(message)
     content = message["content"]
     if isinstance(content, str):
-        lines: Any = content.split("\n")
+        lines: object = content.split("\n")
     elif content is None:
         lines = None
     else:

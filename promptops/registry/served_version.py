@@ -145,7 +145,7 @@ class Served:
         """
         return 0.0 if self._since is None else max(time.monotonic() - self._since, 0.0)
 
-    def messages(self, **values: Any) -> list[dict[str, Any]]:
+    def messages(self, **values: Any) -> list[dict[str, object]]:
         """The rendered messages. Raises RenderError, naming what is missing, extra or mistyped."""
         return identified(self.version.render(values), self._identity(values))
 

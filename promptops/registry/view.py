@@ -126,7 +126,7 @@ class Found:
     __slots__ = ("built", "copy", "missed", "refused")
 
     def __init__(self) -> None:
-        self.built: dict[Pair, Any] = {}
+        self.built: dict[Pair, object] = {}
         self.refused: dict[Pair, str] = {}
         self.missed: dict[Pair, tuple[type[UnknownPrompt] | type[NotDeployed], str]] = {}
         self.copy: tuple[RegistryView | None] | None = None

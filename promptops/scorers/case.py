@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from ..dataset.example import Example
 from ..run import Run
@@ -62,7 +62,7 @@ def request_of_columns(columns: Mapping[str, object]) -> str:
     return json.dumps({_COLUMNS: columns}, ensure_ascii=False, default=str) if columns else "{}"
 
 
-def columns_of_answer(request: str) -> dict[str, Any]:
+def columns_of_answer(request: str) -> dict[str, object]:
     """The columns that `request_of_columns` wrote; {} for any other request."""
     if not request.startswith(f'{{"{_COLUMNS}": '):
         return {}

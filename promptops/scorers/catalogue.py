@@ -11,7 +11,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import get_args
 
 from . import (
     assertion,
@@ -62,7 +62,7 @@ class Entry:
     value: float | None
     range: str
     source: str
-    given: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, object] = field(default_factory=dict)
     direction: str = "higher is better"
     rule: str = ""
 

@@ -39,7 +39,7 @@ class FunctionScorer:
     It may wait, so the score phase gives it a watchdog.
     """
 
-    function: Callable[..., Any] = field(compare=False, repr=False)  # its address says nothing
+    function: Callable[..., object] = field(compare=False, repr=False)  # its address says nothing
     name: str
     version: str
     arguments: tuple[str, ...]
@@ -227,7 +227,7 @@ def scorer(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
 
 
 @explained
-def as_scorer(obj: Any) -> Scorer:
+def as_scorer(obj: object) -> Scorer:
     """A scorer unchanged, or a function as a scorer, bound by its argument names.
 
     Raises ScorerError for anything else; the message lists what is accepted.
@@ -236,13 +236,13 @@ def as_scorer(obj: Any) -> Scorer:
         raise ScorerError(f"{obj.__name__} is a class, not a scorer; pass an instance of it.")
     if isinstance(obj, Scorer):
         return obj
+    if inspect.isfunction(obj) and obj.__module__.rpartition(".")[0] == __package__:
+        name = obj.__name__
+        raise ScorerError(f"{name} is a scorer factory: call it, e.g. {name}(...).")
     if not callable(obj):
         raise ScorerError(
             f"{obj!r} is not a scorer; pass a scorer or a function of output, expected, ..."
         )
-    if inspect.isfunction(obj) and obj.__module__.rpartition(".")[0] == __package__:
-        name = obj.__name__
-        raise ScorerError(f"{name} is a scorer factory: call it, e.g. {name}(...).")
     return _build(obj)
 
 

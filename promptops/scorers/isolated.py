@@ -51,7 +51,7 @@ class IsolatedFunction:
     def __reduce__(self) -> tuple[object, ...]:
         return IsolatedFunction, (self.function, self.name)
 
-    def __call__(self, /, *values: object, **arguments: object) -> Any:
+    def __call__(self, /, *values: object, **arguments: object) -> object:
         request = pickle.dumps((values, arguments))
         child = self._child()
         try:

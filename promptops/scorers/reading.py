@@ -73,7 +73,7 @@ def bare(text: str) -> str:
 
 
 @_remembered
-def read_json(text: str) -> Any:
+def read_json(text: str) -> object:
     """The value of a JSON text (RFC 8259, white space around it allowed), or NotJSON.
 
     Stricter than Python's reader: NaN and Infinity, a key given twice, lone surrogates, integers of

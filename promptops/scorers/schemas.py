@@ -14,7 +14,7 @@ __all__ = ["compiled", "misfits"]
 _SAID = 3  # faults that are named
 
 
-def compiled(schema: Mapping[str, object] | bool) -> Any:
+def compiled(schema: Mapping[str, object] | bool) -> object:
     """A validator of the schema. Raises ScorerError for one that is invalid, refers to another
     document, or has a pattern that needs backtracking.
     """

@@ -25,7 +25,7 @@ class Block:
     cases: list[Case]
     scores: list[Score]
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> dict[str, object]:
         """As rows of the table `scores`, column by column."""
         scores = self.scores
         return {

@@ -85,7 +85,7 @@ class Watchdog:
 
     async def wait_for(
         self, name: str, awaitable: Awaitable[object], again: Callable[[], Awaitable[Any]]
-    ) -> Any:
+    ) -> object:
         """The awaitable's result; raises what it raises, or TimeoutError.
 
         again: gives the awaitable again, or a result, where its loop was lost through a call of
@@ -238,9 +238,9 @@ class _Chunk:
     thread still does.
     """
 
-    def __init__(self, name: str, function: Callable[[Any], Any], items: Sequence[Any]) -> None:
+    def __init__(self, name: str, function: Callable[[Any], Any], items: Sequence[object]) -> None:
         self.name = name
-        self.results: list[Any] = []
+        self.results: list[object] = []
         self.finished: Future[None] = Future()
         self.index = 0
         self.started = time.monotonic()

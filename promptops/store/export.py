@@ -92,7 +92,7 @@ def new_file(path: Path) -> Iterator[Path]:
         raise
 
 
-def _rows(con: Connection, table: str, study: str | None) -> Iterator[list[dict[str, Any]]]:
+def _rows(con: Connection, table: str, study: str | None) -> Iterator[list[dict[str, object]]]:
     if study is not None and table not in _OF_STUDY:
         return  # its rows belong to no study
     names = TABLES[table].names

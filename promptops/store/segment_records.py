@@ -181,7 +181,7 @@ class _Field(NamedTuple):
         )
 
 
-_CHECKS: Mapping[Kind, Callable[[object], Any]] = {
+_CHECKS: Mapping[Kind, Callable[[object], object]] = {
     "text": _text,
     "json": _text,
     "int": _int,
@@ -197,7 +197,7 @@ _SURE: Mapping[Kind, frozenset[type]] = {
     "bool": frozenset((bool, NoneType)),
     "time": frozenset(),
 }
-_EXPECTED: Mapping[Callable[[Any], object], str] = {
+_EXPECTED: Mapping[Callable[[object], object], str] = {
     _text: "text",
     _int: "a whole number",
     _float: "a number",
@@ -227,7 +227,7 @@ def _refuse(table: str, unknown: set[Any]) -> None:
     )
 
 
-def _stored(table: str, field: _Field, value: Any) -> Any:
+def _stored(table: str, field: _Field, value: Any) -> object:
     """`_checked`, by the shortest way for the numbers that a run has."""
     if value.__class__ is int and field.check is _int and -_INT64 <= value < _INT64:
         return value

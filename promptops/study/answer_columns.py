@@ -58,7 +58,7 @@ def answer_columns(
     return {"columns": [request_of_columns(row) for row in rows]}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> object:
     return value.tolist() if hasattr(value, "tolist") else plain_cell(value)
 
 

@@ -119,8 +119,8 @@ def copies_of(examples: Iterable[Example], arms: Sequence[Reads], golden: Reads)
         golden: what the primary scorer reads of it.
     """
     first: dict[Any, str] = {}
-    asked: dict[Any, set[Any]] = {}
-    near: dict[Any, str] = {}
+    asked: dict[object, set[object]] = {}
+    near: dict[object, str] = {}
     copies: dict[str, str] = {}
     parents: dict[str, str] = {}
     declared: dict[str, str] = {}
@@ -182,7 +182,7 @@ def _plain(value: object) -> object:
     return value
 
 
-def _folded(value: object) -> Any:
+def _folded(value: object) -> object:
     """The same for two requests that differ only in how they are typed: each text by itself, so
     that what surrounds it in JSON does not hide its beginning and its end.
     """

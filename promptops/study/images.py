@@ -99,7 +99,7 @@ def _url(part: object) -> str | None:
 
 
 def _with(messages: _Messages, urls: Mapping[str, str]) -> _Messages:
-    def part_of(part: Any) -> Any:
+    def part_of(part: Any) -> object:
         url = _url(part)
         return (
             {**part, "image_url": {**part["image_url"], "url": urls[url]}}

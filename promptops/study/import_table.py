@@ -34,7 +34,7 @@ _AMOUNTS = ("cost_usd", "latency_ms", "tokens_in", "tokens_out")
 
 
 def by_model(
-    cells: dict[str, list[Any]], versions: Mapping[str, Any] | None
+    cells: dict[str, list[object]], versions: Mapping[str, Any] | None
 ) -> tuple[dict[str, list[object]], dict[str, object] | None]:
     """The table with a label for each (version, model), where one label has several models; and the
     versions by those labels.
@@ -54,7 +54,7 @@ def by_model(
     several = {label for label, found in met.items() if len(found) > 1}
     if not several:
         return cells, known
-    named = []
+    named: list[object] = []
     for label, model in zip(labels, models, strict=True):
         if label not in several:
             named.append(label)

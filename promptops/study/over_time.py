@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..analysis.arms import Arm, part, why_unscored
 from ..analysis.compare import compare
@@ -71,7 +71,7 @@ def over_time(
 
 def _row(
     study: RecordedStudy, arm: Arm, name: str, created: object, earlier: Arm | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     outcomes = arm.scores[name]
     known = outcomes.mean[outcomes.scored > 0]
     low, high = mean_interval(known, outcomes.binary and outcomes.repeats <= 1) or (None, None)

@@ -94,7 +94,7 @@ class Plan:
 
     def follow(
         self, dataset: Dataset, scorers: Sequence[Any], repeats: int
-    ) -> tuple[Dataset, Sequence[Any], int]:
+    ) -> tuple[Dataset, Sequence[object], int]:
         """The planned rows, scorers and repeats.
 
         Raises StudyError if the study asks for something else.

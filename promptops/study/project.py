@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..engine.executor import Executor, InProcess
 from ..engine.loop import Background
@@ -102,7 +102,7 @@ class Project:
     store: Store
     models: ModelResolver
     loop: Background
-    prices: Mapping[str, Any] | None = None
+    prices: Mapping[str, object] | None = None
     running: dict[str, RunningStudy] = field(default_factory=dict)
     searches: dict[str, object] = field(default_factory=dict)
     corrected: dict[tuple[str, str], object] = field(default_factory=dict)

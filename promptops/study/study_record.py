@@ -105,7 +105,7 @@ class StudyRecord:
 
     @classmethod
     def from_row(
-        cls, id: str, name: str, prompt: str, design: str | Mapping[str, Any], created: Any = ""
+        cls, id: str, name: str, prompt: str, design: str | Mapping[str, Any], created: object = ""
     ) -> StudyRecord:
         """A row of the table `studies`.
 

@@ -158,8 +158,8 @@ def _long(
     version, expected, columns = wanted.version or "", wanted.expected, wanted.columns
     output = columns.get("output") or _guess(names, _OUTPUTS, "output", notes)
     example = columns.get("id") or _guess(names, _IDS, "id", notes)
-    cells: dict[str, dict[str, list[Any]]] = {arm: {} for arm in wanted.arms}
-    beside: dict[str, dict[str, list[Any]]] = {arm: {} for arm in wanted.arms}
+    cells: dict[str, dict[str, list[object]]] = {arm: {} for arm in wanted.arms}
+    beside: dict[str, dict[str, list[object]]] = {arm: {} for arm in wanted.arms}
     heads: dict[str, dict[str, object]] = {}
     taken = (version, output, example, expected, *columns.values())
     own = _own([row for row in rows if str(row.get(version)) in cells], example, taken)

@@ -21,7 +21,7 @@ from ..lab.comparison import Comparison
 __all__ = ["by_example", "changed"]
 
 
-def by_example(dataset: object, *, split: str | None = None, **columns: Any) -> list[Any]:
+def by_example(dataset: object, *, split: str | None = None, **columns: Any) -> list[object]:
     """A `pytest.param` an example, its id as the parameter's id. dataset, columns: as
     `Dataset.read` takes them.
     """

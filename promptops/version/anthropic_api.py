@@ -101,7 +101,7 @@ def _set(out: dict[str, Any], name: str, value: Any) -> None:
         out[name] = value
 
 
-def _messages(messages: list[dict[str, object]]) -> tuple[Any, list[dict[str, Any]]]:
+def _messages(messages: list[dict[str, object]]) -> tuple[object, list[dict[str, object]]]:
     """(the system prompt, the turns)."""
     system: list[dict[str, Any]] = []
     out: list[dict[str, Any]] = []

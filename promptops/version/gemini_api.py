@@ -93,7 +93,7 @@ def _camel(name: str) -> str:
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
 
 
-def _contents(messages: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]]:
+def _contents(messages: list[dict[str, Any]]) -> tuple[Any, list[dict[str, object]]]:
     """(the system instruction or None, the turns)."""
     system: object = None
     out: list[dict[str, Any]] = []

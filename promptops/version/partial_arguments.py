@@ -32,7 +32,7 @@ def whole_calls(parts: _Parts) -> _Parts:
     if not any(_in_pieces(_call(part)) for part in parts):
         return parts
     out: list[dict[str, Any]] = []
-    going: dict[str, Any] | None = None  # the call that the next piece continues
+    going: dict[str, object] | None = None  # the call that the next piece continues
     for part in parts:
         call = _call(part)
         if call is None:
@@ -60,7 +60,7 @@ def _in_pieces(call: Mapping[str, object] | None) -> bool:
 
 
 def _continued(
-    call: Mapping[str, Any], going: dict[str, Any] | None, parts: _Parts
+    call: Mapping[str, object], going: dict[str, object] | None, parts: _Parts
 ) -> dict[str, object] | None:
     """The call that a piece continues; None if it begins one. Calls that come side by side differ
     by their ids.

@@ -217,7 +217,7 @@ def _anthropic_tool(tool: dict[str, object]) -> dict[str, object]:
 
 def _of_gemini(body: dict[str, Any]) -> dict[str, object]:
     config = {_camel(name): value for name, value in (body.get("config") or {}).items()}
-    messages: list[dict[str, Any]] = []
+    messages: list[dict[str, object]] = []
     system = config.pop("systemInstruction", None)
     if system:
         parts = [{"text": system}] if isinstance(system, str) else system.get("parts") or []

@@ -69,7 +69,7 @@ class PromptVersion:
     _history: bool
     _id: str
     _messages: list[Message]
-    _response_format: dict[str, Any] | None
+    _response_format: dict[str, object] | None
     _settings: dict[str, object]
     _tools: list[dict[str, object]]
     api: str
@@ -257,7 +257,7 @@ class PromptVersion:
         """`render` with the values as keywords; the list records which version it came from."""
         return identified(self.render(values), Identity(self._id, values))
 
-    def request(self, **values: Any) -> dict[str, Any]:
+    def request(self, **values: Any) -> dict[str, object]:
         """Keyword arguments for the client of the version's request form:
         `client.chat.completions.create(**version.request(...))`, `client.responses.create(...)`,
         `anthropic.messages.create(...)` or `client.models.generate_content(...)`.
@@ -271,7 +271,7 @@ class PromptVersion:
         """
         return to_form(self.api, self.chat_request(messages))
 
-    def chat_request(self, messages: list[Message]) -> dict[str, Any]:
+    def chat_request(self, messages: list[Message]) -> dict[str, object]:
         """The request as arguments of a chat completion, whatever the version's request form is;
         code that reads requests uses it.
         """

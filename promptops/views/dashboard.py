@@ -127,7 +127,7 @@ class Dashboard(View):
             self.views[tab].refresh()
         return self.views[tab]
 
-    def _made(self, tab: str) -> Any:
+    def _made(self, tab: str) -> object:
         """The view of a tab, or what to do first."""
         prompt = (
             self.study.record.prompt

@@ -41,7 +41,7 @@ class Shown:
         self._handle: Any = None
         box.add_class(self._live)
 
-    def still(self) -> dict[str, Any]:
+    def still(self) -> dict[str, object]:
         """The first output: what is kept."""
         rules = _RULES.replace("STILL", self._still).replace("LIVE", self._live)
         return {

@@ -118,7 +118,7 @@ def judge_rows(report: JudgeReport) -> list[object]:
     return list(rows(report))
 
 
-def live_figure(live: LiveView) -> Any:
+def live_figure(live: LiveView) -> object:
     """Live calls by hour and version, as a plotly figure."""
     from .live_calls import figure
 

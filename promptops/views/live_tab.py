@@ -44,7 +44,7 @@ class LiveTab(View):
         self.lab, self.writes = lab, writes
         self.live: LiveView | None = None
         self.rows: list[dict[str, Any]] = []
-        self._seen: tuple[Any, ...] = ()
+        self._seen: tuple[object, ...] = ()
         wide = {"width": "640px", "max_width": "98%"}
         self.which = widgets.Dropdown(description="prompt", layout=widgets.Layout(**wide))
         self.call = widgets.Dropdown(description="call", layout=widgets.Layout(**wide))

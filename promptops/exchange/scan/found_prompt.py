@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ...canonical import canonical
 from ...errors import TemplateError, VersionError
@@ -123,7 +123,7 @@ class FoundPrompt:
     name: str
     messages: tuple[tuple[str, Text], ...]
     model: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     call: str = ""
     unread: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()

@@ -58,7 +58,7 @@ def _linked(sources: Sequence[Source]) -> str:
     return _LINKED.format(distinct=" distinct" if several else "")
 
 
-def _values(sources: Sequence[Source]) -> list[Any]:
+def _values(sources: Sequence[Source]) -> list[object]:
     labels = [label for _, _, label in sources]
     return [
         [study for study, _, _ in sources],

@@ -126,7 +126,7 @@ class ArmRows:
 
     def _ask(self, scorer_version: Mapping[str, str], places: Sequence[int]) -> Columns:
         values = _values(self._sources)
-        chosen: dict[str, Any] = {
+        chosen: dict[str, object] = {
             name: [column[place] for place in places] for name, column in values.items()
         }
         for place, (name, version) in enumerate(scorer_version.items()):
