@@ -207,7 +207,8 @@ def csv_tests(text: str, name: str) -> Iterator[dict[str, object]]:
 
 def provider_of(entry: object) -> tuple[object, dict[str, object]]:
     """(id, configuration) of a provider: a text, {"id", "config"}, or {id: {"config"}}."""
-    identity, config = entry, {}
+    identity: object = entry
+    config: object = {}
     if isinstance(entry, dict) and "id" not in entry and len(entry) == 1:
         identity, config = next(iter(entry.items()))
         config = config.get("config", config) if isinstance(config, dict) else {}
