@@ -201,7 +201,7 @@ class Policy:
             object.__setattr__(self, name, _texts(getattr(self, name), name))
         object.__setattr__(self, "guardrails", _guardrails(self.guardrails))
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """The fields that differ from the default, ready for JSON, as a registry stores them."""
         plain = asdict(self)
         for rail in plain["guardrails"]:
@@ -222,7 +222,7 @@ class Policy:
         return value if isinstance(value, Policy) else cls(**_closed(cls, value, "policy"))
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Policy:
+    def from_document(cls, document: Mapping[str, object]) -> Policy:
         """Restore a policy from the result of `document()`, of this release or an earlier one.
 
         Raises VersionError if a field is unknown or its value invalid.

@@ -56,7 +56,7 @@ class Dataset:
     @classmethod
     def read(
         cls,
-        x: Any,
+        x: object,
         *,
         inputs: Mapping[str, str] | Sequence[str] | None = None,
         expected: Named = None,
@@ -93,7 +93,8 @@ class Dataset:
         if isinstance(x, Dataset):
             if asked.silent():
                 return x if name is None else replace(x, name=name)
-            x, name = [parts.unsplit(example) for example in x], name or x.name
+            name = name or x.name
+            x = [parts.unsplit(example) for example in x]
         found = read_whole(x, asked, name)
         return cls(found.examples, found.name, found.notes, found.roles, found.origin)
 

@@ -31,8 +31,8 @@ class Example:
     """
 
     id: str
-    inputs: Mapping[str, Any]
-    expected: Any = None
+    inputs: Mapping[str, object]
+    expected: object = None
     split: str | None = None
     cluster: str | None = None
     tags: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Example:
             )
         return self._print
 
-    def column(self, name: str) -> Any:
+    def column(self, name: str) -> object:
         """The value of a column by name, reserved or input.
 
         Raises KeyError if the row has none.
@@ -73,7 +73,7 @@ class Example:
         object.__setattr__(found, "_print", self.fingerprint)
         return found
 
-    def values(self, names: frozenset[str] | set[str]) -> dict[str, Any]:
+    def values(self, names: frozenset[str] | set[str]) -> dict[str, object]:
         """The inputs that a version takes: those in `names`, and the history if the example has one
         and `names` contains "history".
         """
@@ -82,9 +82,9 @@ class Example:
             values["history"] = [dict(message) for message in self.history]
         return values
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Every field that is set, ready for JSON."""
-        fields: dict[str, Any] = {
+        fields: dict[str, object] = {
             "id": self.id,
             "inputs": dict(self.inputs),
             "expected": self.expected,
@@ -96,20 +96,21 @@ class Example:
         return fields
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], fingerprint: str = "") -> Example:
+    def from_document(cls, document: Mapping[str, object], fingerprint: str = "") -> Example:
         """Restore an example from the result of `document()`.
 
         Args:
             document: the document as it was stored.
             fingerprint: the fingerprint recorded with the document; it is then not computed again.
         """
-        rest = {name: tuple(document.get(name) or ()) for name in ("tags", "history", "checks")}
+        given: Mapping[str, Any] = document
+        rest = {name: tuple(given.get(name) or ()) for name in ("tags", "history", "checks")}
         found = cls(
-            document["id"],
-            document["inputs"],
-            document.get("expected"),
-            document.get("split"),
-            document.get("cluster"),
+            given["id"],
+            given["inputs"],
+            given.get("expected"),
+            given.get("split"),
+            given.get("cluster"),
             **rest,
         )
         object.__setattr__(found, "_print", fingerprint)

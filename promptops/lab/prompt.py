@@ -102,7 +102,7 @@ class SavedVersion:
         """The rendered messages."""
         return self.version.render(values)
 
-    def request(self, **values: Any) -> dict[str, Any]:
+    def request(self, **values: object) -> dict[str, Any]:
         """Keyword arguments for the version's client, as from `PromptVersion.request`."""
         return self.version.request(**values)
 

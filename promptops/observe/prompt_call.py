@@ -4,13 +4,26 @@ is known here: timed, its failure kept, one row.
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..version.identity import Identity
 from .answers import ReplyFields, read_answer
 from .door import observer_of
 from .live_call import INSIDE, LiveCall
+
+if TYPE_CHECKING:
+    from contextvars import Token
+    from types import TracebackType
+    from typing import Any, Protocol
+
+    class _Prompt(Protocol):
+        """A version, or what a loader returns of one."""
+
+        @property
+        def id(self) -> str: ...
+
+        def request(self, **values: object) -> dict[str, Any]: ...
+
 
 __all__ = ["call"]
 
@@ -35,12 +48,12 @@ class call:  # noqa: N801 - a verb, as contextlib's own
         RenderError: if a value is missing, extra or of the wrong type; this is recorded too.
     """
 
-    def __init__(self, prompt: Any, /, **values: Any) -> None:
+    def __init__(self, prompt: _Prompt, /, **values: object) -> None:
         self._prompt, self._values = prompt, values
-        self.answer: Any = None
+        self.answer: object = None
         self.request: dict[str, Any] = {}
         self._call: LiveCall | None = None
-        self._token: Any = None
+        self._token: Token[bool] | None = None
 
     @property
     def id(self) -> str | None:
@@ -69,7 +82,7 @@ class call:  # noqa: N801 - a verb, as contextlib's own
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._call is None:
+        if self._call is None or self._token is None:
             return
         INSIDE.reset(self._token)
         if error is not None:

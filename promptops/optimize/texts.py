@@ -60,11 +60,14 @@ def with_demonstrations(
     messages, at = version.template, _last_user(version)
     if at is None:
         return None
-    turns = []
+    turns: list[dict[str, object]] = []
     for example, answer in pairs:
         try:
             asked = version.render(values_for(version, example))[-(len(messages) - at)]["content"]
-            turn = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+            turn: list[dict[str, object]] = [
+                {"role": "user", "content": asked},
+                {"role": "assistant", "content": answer},
+            ]
             plain = not PromptVersion(turn).variables
         except PromptOpsError:
             continue

@@ -52,7 +52,7 @@ def to_entry(version: PromptVersion, number: int, **details: str) -> Entry:
         "id": version.id,
         **{key: details[key] for key in ("note", "author", "created") if details.get(key)},
         **rest,
-        "messages": [_to_lines(message) for message in content["messages"]],
+        "messages": [_to_lines(message) for message in version.template],
     }
 
 

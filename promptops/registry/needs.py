@@ -227,7 +227,7 @@ def _promised(version: PromptVersion) -> Mapping[str, object] | None:
     """The schema that a version makes the model follow; None if it promises none, which evidence
     must then judge.
     """
-    form = version.response_format or {}
+    form: Mapping[str, Any] = version.response_format or {}
     schema = (
         (form.get("json_schema") or {}).get("schema") if form.get("type") == "json_schema" else None
     )

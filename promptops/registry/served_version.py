@@ -130,7 +130,7 @@ class Served:
         return self.version.model
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The model settings; a copy."""
         return self.version.settings
 
@@ -145,11 +145,11 @@ class Served:
         """
         return 0.0 if self._since is None else max(time.monotonic() - self._since, 0.0)
 
-    def messages(self, **values: Any) -> list[dict[str, object]]:
+    def messages(self, **values: object) -> list[dict[str, object]]:
         """The rendered messages. Raises RenderError, naming what is missing, extra or mistyped."""
         return identified(self.version.render(values), self._identity(values))
 
-    def request(self, **values: Any) -> dict[str, Any]:
+    def request(self, **values: object) -> dict[str, Any]:
         """Keyword arguments for the client of the version's form:
         `client.chat.completions.create(**prompt.request(ticket=text))`.
         """

@@ -33,7 +33,7 @@ __all__ = [
 
 @declared("assertion", example="equals()", output="Paris", value=1.0, given={"expected": "Paris"})
 @explained
-def equals(value: Any = None, *, column: str = "expected", ignore_case: bool = False) -> Rule:
+def equals(value: object = None, *, column: str = "expected", ignore_case: bool = False) -> Rule:
     """The answer equals the golden one: this row's value of the column (default), or a fixed value.
 
     Texts are compared after Unicode NFC, without outer white space. For numbers, lists and objects

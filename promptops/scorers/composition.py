@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
@@ -28,7 +27,7 @@ __all__ = ["after", "all_of", "any_of", "asked", "gated_by", "not_", "per_field"
 
 @declared("composition", example='not_(contains("sorry"))', output="Sure.", value=1.0, whole=False)
 @explained
-def not_(scorer: Any) -> Rule:
+def not_(scorer: object) -> Rule:
     """The opposite of a scorer: 1 - its value, passed if the scorer did not pass. [0, 1]."""
     part = part_of("not_", scorer)
 
@@ -166,7 +165,7 @@ def weighted(*pairs: tuple[object, float]) -> Rule:
     whole=False,
 )
 @explained
-def gated_by(gate: object, scorer: Any, *, otherwise: float | None = None) -> Rule:
+def gated_by(gate: object, scorer: object, *, otherwise: float | None = None) -> Rule:
     """The scorer's score if the gate, which runs first, passed; if it did not, unscored, or the
     value `otherwise`.
 
@@ -268,7 +267,7 @@ def per_field(**scorers: object) -> Rule:
     whole=False,
 )
 @explained
-def after(transform: Transform | Callable[[str], str | None], scorer: Any) -> Rule:
+def after(transform: Transform | Callable[[str], str | None], scorer: object) -> Rule:
     """The scorer on the answer after a transform: `after(strip_fences, json_valid())`.
 
     If the transform finds nothing (None), the answer fails.

@@ -7,7 +7,6 @@ run in linear time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from ..errors import ScorerError, VersionError
 from ..models.typed_schemas import schema_of
@@ -32,7 +31,7 @@ _SAID = 3  # differences that a reason names
     source="JSON Schema, jsonschema-rs",
 )
 @explained
-def json_schema(schema: Mapping[str, object] | bool | type) -> Rule:
+def json_schema(schema: Mapping[str, object] | bool | type[object]) -> Rule:
     """The whole answer is JSON that is valid for the JSON Schema (drafts 4 to 2020-12, with
     `jsonschema-rs`). 0 or 1.
 
@@ -74,7 +73,7 @@ def json_schema(schema: Mapping[str, object] | bool | type) -> Rule:
 )
 @explained
 def json_equals(
-    value: Any = None,
+    value: object = None,
     *,
     column: str = "expected",
     tolerance: float = 0.0,

@@ -179,7 +179,7 @@ class BatchFunctionScorer(FunctionScorer):
 
 
 @overload
-def scorer(function: Callable[..., Any], /) -> FunctionScorer: ...
+def scorer(function: Callable[..., object], /) -> FunctionScorer: ...
 
 
 @overload
@@ -194,10 +194,12 @@ def scorer(
     judges_failures: bool = False,
     batch: bool = False,
     isolated: bool = False,
-) -> Callable[[Callable[..., Any]], FunctionScorer]: ...
+) -> Callable[[Callable[..., object]], FunctionScorer]: ...
 
 
-def scorer(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+def scorer(
+    function: Callable[..., object] | None = None, /, **options: Any
+) -> FunctionScorer | Callable[[Callable[..., object]], FunctionScorer]:
     """Turn a function into a scorer: `@scorer`, or `@scorer(name=..., version=..., at_least=...,
     labels=...)`.
 
@@ -247,7 +249,7 @@ def as_scorer(obj: object) -> Scorer:
 
 
 def _build(
-    function: Callable[..., Any],
+    function: Callable[..., object],
     *,
     name: str | None = None,
     version: str | None = None,
@@ -293,7 +295,7 @@ def _build(
 
 
 def _arguments(
-    function: Callable[..., Any], called: str
+    function: Callable[..., object], called: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(arguments that are bound, columns that they need).
 

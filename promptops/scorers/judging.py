@@ -81,7 +81,7 @@ class JudgeModel:
     """
 
     model: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     samples: int = 1
     tries: int = 3
     api: str = "chat"

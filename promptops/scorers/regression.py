@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Callable
-from typing import Any
 
 from ..errors import ScorerError
 from ..score import Score
@@ -189,7 +188,7 @@ def edit_distance(
     given={"reference": "same"},
 )
 @explained
-def unchanged_from(version: Any, *, at_least: float = 1.0) -> Rule:
+def unchanged_from(version: object, *, at_least: float = 1.0) -> Rule:
     """The similarity of the answer to that of `version` on the same example and repeat, by
     rapidfuzz's ratio. [0, 1].
 

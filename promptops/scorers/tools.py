@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ..errors import ScorerError
 from ..run import Run
@@ -82,7 +81,7 @@ def tool_called(name: str, *, times: int | None = None) -> Rule:
 @explained
 def tool_arguments(
     name: str,
-    arguments: Mapping[str, Any] | None = None,
+    arguments: Mapping[str, object] | None = None,
     *,
     column: str = "expected",
     tolerance: float = 0.0,
@@ -188,7 +187,7 @@ def tool_sequence(*names: str, column: str = EXPECTED, exact: bool = True) -> Ru
     return rule(shown, "assertion", score, needs=[] if names else [column])
 
 
-def calls(run: Run) -> list[tuple[str, Any]]:
+def calls(run: Run) -> list[tuple[str, object]]:
     """(name, arguments read as JSON, or NotJSON) of each call that the run recorded, in order."""
     recorded = json.loads(run.tool_calls) if run.tool_calls else []
     found = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,16 +17,18 @@ from .function import as_scorer
 
 __all__ = ["try_out"]
 
+_Found = Score | Sequence[Score]
+
 
 def try_out(
-    scorer: Any,
+    scorer: object,
     output: str,
     *,
     expected: object = None,
     reference: str | None = None,
-    run: Mapping[str, Any] | None = None,
+    run: Mapping[str, object] | None = None,
     ask: Ask | None = None,
-    **columns: Any,
+    **columns: object,
 ) -> Score | list[Score]:
     """Score one answer: `try_out(equals(), "Paris", expected="Paris").passed`.
 
@@ -42,9 +44,10 @@ def try_out(
         columns: other columns of the row.
     """
     judge = as_scorer(scorer)
-    checks = tuple(columns.pop("checks", ()))
-    example = Example("tried", columns, expected, checks=checks)
-    recorded = replace(_run(output, judge.against or "p1-tried"), **(run or {}))
+    checks: Any = columns.pop("checks", ())
+    fields: dict[str, Any] = dict(run or {})
+    example = Example("tried", columns, expected, checks=tuple(checks))
+    recorded = replace(_run(output, judge.against or "p1-tried"), **fields)
     other = None if reference is None else _run(reference, judge.against or "p1-other")
     found = judge.score(Case(output, example, recorded, other, ask))
     done = _waited(found) if inspect.isawaitable(found) else found
@@ -57,14 +60,14 @@ def _run(output: str, version: str) -> Run:
     )
 
 
-def _waited(found: Any) -> Score | Sequence[Score]:
+def _waited(found: Awaitable[_Found]) -> _Found:
     """The result of an awaitable, in a thread of its own: a notebook's thread has a running loop
     already.
     """
-    kept: list[Any] = []
+    kept: list[_Found | BaseException] = []
 
     def run() -> None:
-        async def wait() -> Any:
+        async def wait() -> _Found:
             return await found
 
         try:

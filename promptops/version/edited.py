@@ -14,9 +14,9 @@ __all__ = ["editable", "with_texts"]
 def editable(version: PromptVersion) -> list[tuple[str, str]]:
     """(role, text) of the messages that are text, in order."""
     return [
-        (message["role"], message["content"])
+        (str(message["role"]), content)
         for message in version.template
-        if isinstance(message.get("content"), str)
+        if isinstance(content := message.get("content"), str)
     ]
 
 

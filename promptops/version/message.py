@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    Message = dict[str, Any]
+    Message = dict[str, object]
 
 __all__ = [
     "MAX_MESSAGES",
@@ -91,7 +91,7 @@ def filled(message: Message, texts: Mapping[str, str]) -> Message:
     out = dict(message) if isinstance(content, str) and len(message) == 2 else copied(message)
     if isinstance(content, str):
         return {**out, "content": renderer.fill(content, texts)}
-    for part, kind in _slots(out.get("content") or []):
+    for part, kind in _slots(out.get("content")):
         if kind == "text":
             part["text"] = renderer.fill(part["text"], texts)
         else:
@@ -146,14 +146,12 @@ def _texts(message: Message) -> list[str]:
     content = message.get("content")
     if isinstance(content, str):
         return [content]
-    return [
-        part[kind] if kind == "text" else part[kind]["url"] for part, kind in _slots(content or [])
-    ]
+    return [part[kind] if kind == "text" else part[kind]["url"] for part, kind in _slots(content)]
 
 
-def _slots(parts: list[dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
+def _slots(content: object) -> list[tuple[dict[str, Any], str]]:
     found = []
-    for part in parts:
+    for part in content if isinstance(content, list) else []:
         if part.get("type") == "text" and isinstance(part.get("text"), str):
             found.append((part, "text"))
         elif (

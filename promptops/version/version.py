@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .diff import VersionDiff
 
-    Message = dict[str, Any]
+    Message = dict[str, object]
 
 __all__ = ["FORM", "PromptVersion"]
 
@@ -157,7 +157,7 @@ class PromptVersion:
         return copied(self._tools)
 
     @property
-    def response_format(self) -> dict[str, Any] | None:
+    def response_format(self) -> dict[str, object] | None:
         """The response format, in the format of chat completions; a copy, or None."""
         return copied(self._response_format)
 
@@ -166,7 +166,7 @@ class PromptVersion:
         """Whether the version takes a conversation, passed as `history=[...]`."""
         return self._history
 
-    def content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, object]:
         """The content that the id hashes: six fields, and `api` unless it is "chat"; a copy."""
         return copied(self._content())
 
@@ -192,13 +192,14 @@ class PromptVersion:
             raise VersionError(str(error)) from None
 
     @classmethod
-    def from_content(cls, content: Mapping[str, Any]) -> PromptVersion:
+    def from_content(cls, content: Mapping[str, object]) -> PromptVersion:
         """Restore a version from the result of `content()` or `document()`."""
-        rest = {
+        rest: dict[str, Any] = {
             key: content.get(key)
             for key in ("model", "variables", "settings", "tools", "response_format", "api")
         }
-        return cls(content["messages"], **rest)
+        messages: Any = content["messages"]
+        return cls(messages, **rest)
 
     def on(self, model: str) -> PromptVersion:
         """The same text and settings for another model."""
@@ -212,7 +213,7 @@ class PromptVersion:
 
         return PromptVersion.from_content(changed(self.document(), changes))
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """`content()` with the variables' descriptions and examples, as a registry stores it."""
         return {
             **self.content(),
@@ -253,11 +254,11 @@ class PromptVersion:
                 out.append(filled(message, texts))
         return out
 
-    def messages(self, **values: Any) -> list[Message]:
+    def messages(self, **values: object) -> list[Message]:
         """`render` with the values as keywords; the list records which version it came from."""
         return identified(self.render(values), Identity(self._id, values))
 
-    def request(self, **values: Any) -> dict[str, object]:
+    def request(self, **values: object) -> dict[str, Any]:
         """Keyword arguments for the client of the version's request form:
         `client.chat.completions.create(**version.request(...))`, `client.responses.create(...)`,
         `anthropic.messages.create(...)` or `client.models.generate_content(...)`.
@@ -305,7 +306,7 @@ class PromptVersion:
         return cls(**from_request(request, variables))
 
     @classmethod
-    def from_format(cls, text: str, **rest: Any) -> PromptVersion:
+    def from_format(cls, text: str, **rest: object) -> PromptVersion:
         """Make a version from an f-string or `str.format` prompt: `{ticket}` becomes `{{ticket}}`,
         and `{{` becomes a literal brace.
 
@@ -315,7 +316,8 @@ class PromptVersion:
         """
         from .from_request import from_format
 
-        return cls(from_format(text), **rest)
+        fields: dict[str, Any] = rest
+        return cls(from_format(text), **fields)
 
     def diff(self, other: PromptVersion) -> VersionDiff:
         """The changes from this version to `other`: words per message, and settings."""

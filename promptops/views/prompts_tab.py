@@ -116,10 +116,10 @@ class PromptsView(View):
         version = self.lab.prompt(self.prompt.value)[self.new.value].version
         boxes = []
         for message in version.template:
-            if isinstance(message.get("content"), str):
-                rows = min(max(message["content"].count("\n") + 2, 2), 14)
+            if isinstance(content := message.get("content"), str):
+                rows = min(max(content.count("\n") + 2, 2), 14)
                 box = widgets.Textarea(
-                    value=message["content"],
+                    value=content,
                     description=message["role"],
                     layout=widgets.Layout(width="auto"),
                     rows=rows,

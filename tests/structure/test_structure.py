@@ -49,9 +49,10 @@ def test_every_question_is_asked_in_one_place(measured: tuple[Any, Any]) -> None
     assert measure.no_questions(found) == []
 
 
-# What the plan wants is 0 of each (10 of `Any`): these are what is left, and they only get smaller.
+# What the plan wants is 0 of each, and 10 of `Any`: these are what is left, and they only get
+# smaller.
 CEILINGS = {
-    "Any per 1,000 lines": 14.0,
+    "Any per 1,000 lines": 10.0,
     "lines past 100 characters": 0,
     "files past 350 lines": 0,
     "functions past 50 lines of code": 13,
