@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
-from operator import eq
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StatisticsError
@@ -249,9 +248,7 @@ def _shared(candidate: Sequence[str], baseline: Sequence[str]) -> tuple[Places, 
     """Places of the shared examples in both, in the baseline's order."""
     import numpy as np
 
-    if len(candidate) == len(baseline) and all(
-        map(eq, candidate, baseline)
-    ):  # the usual case, and a million runs are common
+    if list(candidate) == list(baseline):  # the usual case, and a million runs are common
         return np.arange(len(baseline)), np.arange(len(baseline))
     where = {example: index for index, example in enumerate(candidate)}
     shared = [(where[example], index) for index, example in enumerate(baseline) if example in where]
@@ -264,10 +261,14 @@ def _grid(candidate: Outcomes, baseline: Outcomes, ci: Places, bi: Places) -> fl
     """
     if not (candidate.binary and baseline.binary and len(ci)):
         return None
-    step = math.lcm(
-        *(int(k) for k in {*candidate.scored[ci].tolist(), *baseline.scored[bi].tolist()})
-    )
+    step = math.lcm(*_counts(candidate.scored[ci]), *_counts(baseline.scored[bi]))
     return 1 / step if step <= 1000 else None
+
+
+def _counts(scored: Floats) -> set[int]:
+    """The different numbers of repeats; one of them is the usual case."""
+    least, most = scored.min(), scored.max()
+    return {int(least)} if least == most else {int(count) for count in set(scored.tolist())}
 
 
 def _mean(values: Floats) -> float:

@@ -13,6 +13,8 @@ __all__ = ["as_json", "batch_body", "body_of"]
 _OURS = frozenset(
     ("extra_body", "timeout", "extra_headers", "extra_query")
 )  # arguments of `create` that do not belong to the body
+# as the clients write a body; made once, since making one takes a fifth of what it writes
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _STREAMING = ("stream", "stream_options")  # how an answer is delivered, which a batch decides
 
 
@@ -47,6 +49,6 @@ def batch_body(request: Mapping[str, object]) -> dict[str, object]:
 def as_json(body: Mapping[str, object]) -> bytes:
     """The bytes of a body, as the clients write them."""
     try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        return _WRITER.encode(body).encode()
     except UnicodeEncodeError:  # a lone surrogate, which only its escape can carry
         return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()

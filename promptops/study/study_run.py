@@ -19,6 +19,7 @@ from ..engine.question import Limits, Provenance, Question
 from ..run import Attempt, Run, utc
 from .design import StudyDesign
 from .early_stopping import LOOKED, EarlyStop, early
+from .made_questions import MadeQuestions
 from .queries.recorded_runs import answered_places
 from .questions import question
 from .records import find_runs, keep_runs
@@ -66,6 +67,7 @@ class StudyRun:
             str, list[Place]
         ] = {}  # key -> the places without an answer that it would answer
         self._asked: list[str] = []  # keys
+        self._made = MadeQuestions()
         self.sweep = self._sweep()
 
     def _sweep(self) -> Pass:
@@ -225,7 +227,11 @@ class StudyRun:
         """
         missing = [place for place in self.design.places() if place not in linked]
         for place in missing:
-            self._places.setdefault(question(self.design, place).key, []).append(place)
+            asked = question(self.design, place)
+            places = self._places.setdefault(asked.key, [])
+            if not places:
+                self._made.keep(asked)
+            places.append(place)
         if self.design.fresh or not missing:
             return {}
         found = find_runs(self.store, self._places)
@@ -245,7 +251,7 @@ class StudyRun:
 
     def _questions(self) -> Iterator[Question]:
         for key in self._asked:
-            yield question(self.design, self._places[key][0], key)
+            yield self._made.take(key) or question(self.design, self._places[key][0], key)
 
     def _record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
         keep_runs(self.store, runs, attempts)
