@@ -72,7 +72,7 @@ def __getattr__(name: str) -> object:
         return found
     if name in ("Lab", "Dataset"):
         raise AttributeError(
-            f"promptops.{name} is behind the other door: `from promptops.lab import {name}`, "
+            f"promptops.{name} is part of the laboratory: use `from promptops.lab import {name}`, "
             "which needs `pip install 'promptops-toolkit[lab]'`."
         )
     raise AttributeError(f"module 'promptops' has no attribute {name!r}")

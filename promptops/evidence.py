@@ -155,7 +155,8 @@ class Evidence:
             ) from None
         except RecursionError:
             raise RegistryCorrupt(
-                f"the evidence at {path} is nested too deeply to be ours; restore it from git."
+                f"the evidence at {path} is nested too deeply to be a bundle of promptops;"
+                " restore it from git."
             ) from None
         except (ValueError, OSError) as error:
             raise RegistryCorrupt(
@@ -182,7 +183,7 @@ class Evidence:
         form = document.get("form")
         if form not in _FORMS:
             raise RegistryCorrupt(
-                f"evidence has the form {form!r}, this release reads {' and '.join(_FORMS)};"
+                f"evidence has the format {form!r}, and this release reads {' and '.join(_FORMS)};"
                 " install a newer promptops-toolkit."
             )
         if form == "e1":

@@ -54,7 +54,9 @@ class Seen:
         names = {user: at for at, user in enumerate(dict.fromkeys(call[0] for call in known))}
         values = np.array([call[2] for call in known], dtype=float)
         if len(values) and not ((values >= 0) & (values <= 1)).all():
-            raise StatisticsError("a guard needs values from 0 to 1, higher for better.")
+            raise StatisticsError(
+                "a canary guard needs outcomes from 0 to 1; scale the scores so that 1 is the best."
+            )
         users = np.array([names[call[0]] for call in known], dtype=np.int64)
         return cls(users, np.array([bool(call[1]) for call in known]), values)
 

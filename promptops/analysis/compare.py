@@ -261,7 +261,7 @@ def compare(
     first = {figures.name: figures for figures, _ in found}[base]
     if first.n + first.unscored == 0:
         raise StudyError(
-            f"{candidate.label} and {baseline.label} were asked no example in common; compare"
+            f"{candidate.label} and {baseline.label} have no example in common; evaluate both"
             " versions on the same dataset."
         )
     out = ComparisonFacts(candidate, baseline, grounds, found, chosen, ties, alpha)

@@ -74,7 +74,7 @@ def anytime_p(d: object, looks: Sequence[int] | None = None) -> float:
 
 def wealth(d: object, stake: float | Sequence[float]) -> Floats:
     """What a gambler holds after each example who began with 1 and stakes the share `stake` on
-    "above 0": one share for all, or one an example, which may depend on earlier examples only
+    "above 0": one share for all, or one per example, which may depend on earlier examples only
     (`stakes`).
     """
     import numpy as np
@@ -86,7 +86,7 @@ def wealth(d: object, stake: float | Sequence[float]) -> Floats:
         or not ((staked >= 0) & (staked <= 1)).all()
     ):
         raise StatisticsError(
-            f"stake is {stake!r}; expected a share from 0 to 1, or one an example."
+            f"stake is {stake!r}; expected a share from 0 to 1, or one per example."
         )
     out: Floats = np.cumprod(1 + staked * values, dtype=np.float64)
     return out

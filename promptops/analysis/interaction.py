@@ -161,7 +161,10 @@ def interaction(
     import numpy as np
 
     if len(gains) < 2 or len({len(each) for each in gains}) != 1:
-        raise StatisticsError("an interaction needs two models or more, on the same examples.")
+        raise StatisticsError(
+            "an interaction needs two models or more on the same examples; evaluate both"
+            " prompts on each."
+        )
     units = np.array([units_of(np.asarray(each, dtype=float), labels)[0] for each in gains]).T
     moving = units[np.ptp(units, axis=1) > 1e-12]  # equal on every model: no order changes it
     statistic = hotelling(units)

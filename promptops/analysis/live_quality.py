@@ -68,7 +68,9 @@ class LiveDetector:
             StatisticsError: a score is outside 0 to 1.
         """
         if not all(0 <= score <= 1 for score in scores):
-            raise StatisticsError("live quality needs scores from 0 to 1, and none missing.")
+            raise StatisticsError(
+                "live quality needs scores from 0 to 1 with none missing; leave unscored calls out."
+            )
         if not scores:
             return self
         slack = reference.luck + tolerance

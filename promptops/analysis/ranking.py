@@ -71,7 +71,7 @@ def bradley_terry(
     if not _connected(table):
         raise StatisticsError(
             "some versions never lost to, or never met, the others, so their strength has no limit;"
-            " let every version meet more."
+            " compare every version with more of the others."
         )
     strengths, covariance = _fit(table)
     low = high = None

@@ -150,7 +150,7 @@ def split(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> Varianc
     left, right = [finite(row, "a") for row in a], [finite(row, "b") for row in b]
     repeats = len(left[0])
     if not repeats:
-        raise StatisticsError("the examples have no repeats; expected at least one an example.")
+        raise StatisticsError("the examples have no repeats; expected at least one per example.")
     d = [float(y.mean() - x.mean()) for x, y in zip(left, right, strict=True)]
     mean = math.fsum(d) / len(d)
     variance = math.fsum((x - mean) ** 2 for x in d) / (len(d) - 1) if len(d) > 1 else None

@@ -77,7 +77,7 @@ class Ranking:
             if (found.b, found.a) == (a, b):
                 return _turned(found)
         raise StudyError(
-            f"the leaderboard holds no pair {b!r} and {a!r}; it has"
+            f"the leaderboard has no pair {b!r} and {a!r}; it has"
             f" {', '.join(s.label for s in self.standings)}."
         )
 

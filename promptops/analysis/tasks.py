@@ -212,7 +212,9 @@ def _tasks(
     rows = [_task(task, pairs, each) for task, (pairs, each) in parts.items() if pairs.n > 1]
     small = [task for task, (pairs, _) in parts.items() if pairs.n < 2]
     if not rows:
-        raise StatisticsError("no task has two examples that both versions were scored on.")
+        raise StatisticsError(
+            "no task has two examples on which both versions were scored; evaluate more per task."
+        )
     compared = next(iter(parts.values()))[1]
     names = compared.candidate.label, compared.baseline.label
     ranked = tuple(sorted(rows, key=lambda row: (row.gain, row.name)))

@@ -34,7 +34,9 @@ def audit(
     from ..markup import plain
 
     if not 0 < alpha < 1:
-        raise click.BadParameter(f"{alpha} is not between 0 and 1", param_hint="--alpha")
+        raise click.BadParameter(
+            f"{alpha} is not between 0 and 1; give a level such as 0.05", param_hint="--alpha"
+        )
     found = audit_files(files, alpha=alpha, scorer=scorer)
     document = json.dumps(found.document(), ensure_ascii=False, indent=2)
     if as_json:

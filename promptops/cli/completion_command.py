@@ -27,4 +27,4 @@ def completion(shell: str) -> None:
     """
     line, file = LINES[shell]
     click.echo(line)
-    click.echo(f"it belongs into {file}", err=True)
+    click.echo(f"it belongs in {file}", err=True)

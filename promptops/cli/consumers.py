@@ -90,14 +90,15 @@ def _stated(target: str, consumer: str) -> list[Need]:
             found = getattr(found, name)
     except (ImportError, AttributeError) as error:
         raise RegistryError(
-            f"{target} cannot be had ({error}); give module:attribute of a promptops.Loader."
+            f"{target} cannot be imported ({error}); give module:attribute of a promptops.Loader."
         ) from None
     finally:
         sys.path.remove(os.getcwd())
     stated: Iterable[Need] | None = getattr(found, "needs", None)
     if not isinstance(stated, tuple) or not stated:
         raise RegistryError(
-            f"{target} states nothing; call loader.require(name, variables=...) on it when the"
+            f"{target} states no requirement; call loader.require(name, variables=...) on it"
+            " when the"
             " module is imported."
         )
     return [Need(need.prompt, need.variables, need.output, consumer) for need in stated]

@@ -75,7 +75,7 @@ def _refuse_foreign(folder: Path) -> None:
             if found not in own:
                 raise RegistryError(
                     f"{folder} holds {found}, which no earlier `promptops site` wrote there; name"
-                    " an empty folder, or take that file away; nothing was changed."
+                    " an empty folder, or remove that file; nothing was changed."
                 )
 
 

@@ -171,7 +171,7 @@ def _give_ids(drafts: list[_Draft], source: Source, roles: Roles) -> None:
             first = source.at(seen[given].place)
             raise DatasetError(
                 f"{source.at(draft.place)} has the id {given[:60]!r}, which {first} has too; make"
-                " them differ, or say id=False."
+                " them differ, or pass id=False."
             )
         else:
             seen[given] = draft
@@ -213,7 +213,9 @@ def _say_missing(drafts: list[_Draft], roles: Roles, source: Source) -> None:
         )
     lacking = [source.at(draft.place) for draft in drafts if draft.fields["expected"] is None]
     if len(lacking) == len(drafts):
-        source.notes.append("no row has an expected answer; say expected=... if a column holds it.")
+        source.notes.append(
+            "no row has an expected answer; pass expected=... if a column holds it."
+        )
     else:
         say_count(
             source.notes,

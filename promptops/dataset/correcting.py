@@ -150,7 +150,7 @@ def _opened(path: Path, asked: RequestedRoles, root: Path) -> _DatasetFile:
         )
     if not real.is_file():
         raise DatasetError(
-            f"there is no file {real} any more; say where the dataset's file is: path=..."
+            f"there is no file {real} any more; name the dataset's file is: path=..."
         )
     overlay = corrections.overlay_of(real)
     beside = overlay.read_bytes() if overlay.is_file() else None
@@ -191,7 +191,7 @@ def _same(file: _DatasetFile, row: int, example: Example, mine: Mapping[str, obj
     where = f"{file.path.name}:{file.line(row)}"
     if replace(now, expected=example.expected).fingerprint != example.fingerprint:
         raise DatasetError(
-            f"{where} ({example.id}) is not what was evaluated any more; evaluate on the file as it"
+            f"{where} ({example.id}) is no longer what was evaluated; evaluate on the file as it"
             " is, and correct it there."
         )
     if example.id not in mine or not corrections.same(now.expected, mine[example.id]):

@@ -108,7 +108,7 @@ def _said(columns: Sequence[str], rows: Sequence[Row], notes: list[str]) -> list
         found["answer"] = sure[0]
     notes += [
         f"{name!r} is beside {mark!r}: it is a model's answer, not a golden answer, and was left"
-        f" out; say expected={name!r} if it is one, or use `promptops import FILE`."
+        f" out; pass expected={name!r} if it is one, or use `promptops import FILE`."
         for name, mark in found.items()
     ]
     return list(found)

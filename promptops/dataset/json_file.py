@@ -116,7 +116,7 @@ def _list_start(text: str, path: File, notes: list[str]) -> int:
     ]
     if len(holders) != 1:
         raise DatasetError(
-            f"{path.name} holds one {_kind(value)}; expected a list of objects, one an example."
+            f"{path.name} holds one {_kind(value)}; expected a list of objects, one per example."
         )
     notes.append(f"the rows of {path.name} were found under its key {holders[0]!r}.")
     position = _skip(text, start + 1)

@@ -106,7 +106,8 @@ def _open_file(x: str | os.PathLike[str]) -> Source:
             )
         )
         raise DatasetError(
-            f"{path.name} has an ending that is not read; the formats are {_FORMATS}: {hint}."
+            f"{path.name} has a file extension that is not supported; the formats are"
+            f" {_FORMATS}: {hint}."
         )
     return readers[ending](path)
 

@@ -184,7 +184,7 @@ def _one(
         return None
     if hits[0] == role and role == "expected" and hits[1:]:
         notes.append(
-            f"besides 'expected', {_shown(hits[1:])} stayed among the inputs; say inputs=[...]"
+            f"besides 'expected', {_shown(hits[1:])} stayed among the inputs; pass inputs=[...]"
             " without what a model may not see."
         )
     if hits[0] != role:
@@ -240,7 +240,7 @@ def _inputs(
         )
     if not inputs:
         raise DatasetError(
-            f"no column is left as an input; the columns are {_shown(columns)}: say inputs=[...]."
+            f"no column is left as an input; the columns are {_shown(columns)}: pass inputs=[...]."
         )
     return inputs
 
@@ -269,7 +269,7 @@ def _say_rest(
     if odd:
         plain = re.sub(r"\W+", "_", odd[0], flags=re.ASCII).strip("_").lower() or "text"
         notes.append(
-            f"{_shown(odd)} cannot be written as a variable; say inputs={{{plain!r}: {odd[0]!r}}}"
+            f"{_shown(odd)} cannot be written as a variable; pass inputs={{{plain!r}: {odd[0]!r}}}"
             " to use it in a prompt."
         )
     unfilled = [
@@ -297,7 +297,7 @@ def _say_rest(
             )
         elif "cluster" in unfilled and _key(name) in _GROUPS and _repeats(rows, column):
             notes.append(
-                f"{name!r} repeats: if its rows depend on each other, say cluster={column!r} so"
+                f"{name!r} repeats: if its rows depend on each other, pass cluster={column!r} so"
                 " that they count as one."
             )
 

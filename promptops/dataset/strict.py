@@ -67,7 +67,7 @@ def _place(text: str, begin: int, position: int) -> str:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"it holds {name}, which JSON has no place for")
+    raise ValueError(f"it holds {name}, which JSON cannot represent")
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -34,7 +34,7 @@ def joined(tasks: Mapping[str, Dataset]) -> tuple[list[Example], tuple[str, ...]
     out: list[Example] = []
     for task, examples in parts.items():
         if not isinstance(task, str) or not task.strip():
-            raise DatasetError(f"a task is named {task!r}; name it by a text.")
+            raise DatasetError(f"a task is named {task!r}; expected text.")
         if not examples:
             raise DatasetError(f"the task {task!r} has no example; leave it out.")
         out += [

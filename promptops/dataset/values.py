@@ -156,7 +156,7 @@ def _hint(
         return f"some rows have no {variable!r}: fill it in, or give the variable a default"
     if variable in roles:
         return (
-            f"the column {variable!r} was read as {roles[variable]}: say inputs=[...] with it, or"
+            f"the column {variable!r} was read as {roles[variable]}: pass inputs=[...] with it, or"
             f" {roles[variable]}=... of another"
         )
     if variable in RESERVED:

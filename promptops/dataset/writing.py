@@ -34,7 +34,7 @@ def write(examples: Sequence[Example], columns: Sequence[str], path: Path) -> Pa
     }
     if ending not in (*writers, ".parquet"):
         raise DatasetError(
-            f"{path.name} cannot be written; the endings are .jsonl and .parquet (which"
+            f"{path.name} cannot be written; the file extensions are .jsonl and .parquet (which"
             " keep types) and .csv (text)."
         )
     beside = path.with_name(f".{path.name}.{os.getpid()}.writing")

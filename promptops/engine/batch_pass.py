@@ -188,7 +188,8 @@ class BatchPass:
             model.check(question.call.chat)
             if not isinstance(model, TakesBatches):
                 raise SetupError(
-                    f"{model.label} takes no batches; leave batch=True out for its versions."
+                    f"{model.label} does not support batches; leave batch=True out for its"
+                    " versions."
                 )
             self._over.doors[place] = model.batches(question.call.api)
             if isinstance(model, HoldsSecrets):

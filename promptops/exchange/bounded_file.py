@@ -52,7 +52,7 @@ def json_value(text: str, name: str) -> object:
     except json.JSONDecodeError as error:
         raise DatasetError(f"{name}:{error.lineno} is not JSON ({error.msg}).") from None
     except RecursionError:
-        raise DatasetError(f"{name} is nested too deeply to be read.") from None
+        raise DatasetError(f"{name} is nested too deeply to be read; export it again.") from None
 
 
 def json_rows(text: str, name: str) -> Iterator[tuple[int, dict[str, object]]]:
@@ -63,7 +63,7 @@ def json_rows(text: str, name: str) -> Iterator[tuple[int, dict[str, object]]]:
         try:
             row = json.loads(line)
         except (json.JSONDecodeError, RecursionError):
-            raise DatasetError(f"{name}:{number} is not a JSON object.") from None
+            raise DatasetError(f"{name}:{number} is not a JSON object; export it again.") from None
         if not isinstance(row, dict):
             raise DatasetError(f"{name}:{number} is a {type(row).__name__}, not a JSON object.")
         yield number, row
@@ -153,7 +153,9 @@ def _raw(path: Path, entry: zipfile.ZipInfo) -> io.BytesIO:
         file.seek(entry.header_offset)
         header = file.read(30)
         if header[:4] != b"PK\x03\x04":
-            raise DatasetError(f"{path.name}: {entry.filename!r} has a damaged header.")
+            raise DatasetError(
+                f"{path.name}: {entry.filename!r} has a damaged header; export it again."
+            )
         names, extra = struct.unpack("<HH", header[26:30])
         file.seek(names + extra, 1)
         return io.BytesIO(file.read(entry.compress_size))

@@ -94,7 +94,7 @@ def read_export(named: Path | str) -> Imported:
     except (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError) as error:
         fault = f"{type(error).__name__}: {error}"
         raise DatasetError(
-            f"{path.name} looks like an export that is known, but a field is missing or of another"
+            f"{path.name} looks like a known export, but a field is missing or of another"
             f" kind ({shorten(fault, 120)}); export it again."
         ) from None
 
@@ -116,7 +116,7 @@ def _known(path: Path) -> Imported:
     if found is not None:
         return found
     raise DatasetError(
-        f"{path.name} is not an export that is known ({'; '.join(FORMS)}); a table of examples is"
+        f"{path.name} is not a known export ({'; '.join(FORMS)}); a table of examples is"
         " read by Dataset.read, a table of answers by compare."
     )
 
@@ -126,7 +126,9 @@ def _json(text: str, path: Path) -> Imported | None:
     try:
         value: Any = json.loads(text)
     except RecursionError:
-        raise DatasetError(f"{path.name} is nested too deeply to be read.") from None
+        raise DatasetError(
+            f"{path.name} is nested too deeply to be read; export it again."
+        ) from None
     except ValueError:
         if path.suffix.lower() == ".json":
             json_value(text, path.name)

@@ -40,7 +40,7 @@ def read_eval(path: Path) -> Imported:
         elif member.name.startswith("samples/"):
             samples.append(_read(member.body, member.name))
     if not isinstance(header, dict) or not isinstance(header.get("eval"), dict):
-        raise DatasetError(f"{path.name} is a zip file, but not a log of Inspect.")
+        raise DatasetError(f"{path.name} is a zip file, but not an Inspect log; name a .eval file.")
     return _read_all(header, samples, path)
 
 

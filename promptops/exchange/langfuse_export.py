@@ -143,7 +143,10 @@ def read_observations(rows: Sequence[Mapping[str, object]], path: Path) -> Impor
         repeat = repeats[name, label] = repeats.get((name, label), -1) + 1
         runs.append(_run(row, name, label, repeat, gathered, index))
     if not runs:
-        raise DatasetError(f"{path.name} has no generation among its observations.")
+        raise DatasetError(
+            f"{path.name} has no generation among its observations; export those of the type"
+            " GENERATION."
+        )
     return Imported(
         "Langfuse observations",
         path.stem,

@@ -248,7 +248,10 @@ def read_dspy(value: Mapping[str, object], path: Path) -> Imported:
         if len(demos) < len(item.get("demos") or []):
             gathered.leave(f"demos of {name!r}", "they are not maps of fields")
     if not versions and not gathered.left:
-        raise DatasetError(f"{path.name} is a DSPy state without a predictor.")
+        raise DatasetError(
+            f"{path.name} is a DSPy state without a predictor; save it again with"
+            " program.save(path)."
+        )
     note = (
         "DSPy's adapter frames these fields in words of its own: the version asks the same in plain"
         " chat messages, and is to be evaluated as a new version."

@@ -54,13 +54,16 @@ def read_prompt(text: str, name: str) -> PromptVersion:
     if parts is not None:
         front, body, _ = parts
         if not isinstance(front.value, (dict, type(None))):
-            raise VersionError(f"{name}: the front matter is not a map of settings.")
+            raise VersionError(
+                f"{name}: the front matter is not a map of settings; write one `name: value`"
+                " per line."
+            )
         facts = dict(front.value or {})
     _refuse_logic(body, name)
     known = {field: facts.pop(field, None) for field in _FIELDS}
     settings = facts.pop("settings", None) or {}
     if not isinstance(settings, Mapping):
-        raise VersionError(f"{name}: settings is not a map.")
+        raise VersionError(f"{name}: settings is not a map; write one `name: value` per line.")
     return PromptVersion(_messages(body, name), settings={**facts, **settings}, **known)
 
 

@@ -182,7 +182,7 @@ class _Config:
     def _bounded(self, count: int) -> None:
         if count > _MOST_TESTS:
             raise DatasetError(
-                f"{self.path.name} unfolds to more than {_MOST_TESTS:,} prompts or tests; split it."
+                f"{self.path.name} expands to more than {_MOST_TESTS:,} prompts or tests; split it."
             )
 
     def _tests(self) -> Iterator[tuple[dict[str, object], tuple[str | int, ...]]]:

@@ -151,7 +151,7 @@ class _ValueBuilder:
 
     def _too_far(self, line: int) -> DatasetError:
         return DatasetError(
-            f"{self.name}:{line}: its aliases unfold to more than {_MOST_NODES:,} values, or"
+            f"{self.name}:{line}: its aliases expand to more than {_MOST_NODES:,} values, or"
             f" deeper than {_MOST_DEPTH} levels; it was not read."
         )
 

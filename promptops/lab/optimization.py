@@ -185,7 +185,7 @@ class Optimization:
         search, design = self.search, self.search.design
         if search.best.number == 0:
             raise StudyError(
-                "the search found nothing better than its seed on val, so that there is nothing to"
+                "the search found nothing better than its seed on val, so there is nothing to"
                 " confirm; the test split stays unused."
             )
         if self._study is None:

@@ -28,7 +28,7 @@ def check_says_something(name: str, version: PromptVersion) -> None:
         ):
             return
     raise VersionError(
-        f'{name} would be saved without a word; pass its text, as in save("Answer this ticket:'
+        f'{name} would be saved without any text; pass its text, as in save("Answer this ticket:'
         ' {{ticket}}").'
     )
 

@@ -76,7 +76,8 @@ def declared_scorers(file: MonitorFile, scorers: Sequence[object] | None) -> lis
             )
         if scorer.version != series.version:
             raise StudyError(
-                f"{series.scorer} judges otherwise in this release ({scorer.version}, anchored with"
+                f"{series.scorer} judges differently in this release ({scorer.version},"
+                " anchored with"
                 f" {series.version}); accept a new anchor with `promptops watch accept`."
             )
         found.append(scorer)

@@ -62,7 +62,7 @@ def to_dataset(rows: Sequence[Mapping[str, object]], path: Path) -> tuple[Datase
     file has is never changed otherwise. Raises DatasetError if no row has content.
     """
     if path.suffix != ".jsonl":
-        raise DatasetError(f"{path.name} cannot be added to; give a path that ends in .jsonl.")
+        raise DatasetError(f"{path.name} cannot be appended to; give a path that ends in .jsonl.")
     there = list(Dataset.read(path)) if path.exists() else []
     known = {example.id: example for example in there}
     order = [example.id for example in there]

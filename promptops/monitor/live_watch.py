@@ -116,7 +116,7 @@ def accept_live(project: Project, prompt: str, env: str, reason: str) -> Monitor
     """
     if not reason.strip():
         raise StudyError(
-            "a new reference is accepted with a reason; say why it is as it should be."
+            "a new reference needs a reason; pass reason= with why the present quality is right."
         )
     path = live_path_of(project, prompt, env)
     with reserved(path):

@@ -150,7 +150,9 @@ def acknowledge(project: Project, alarm: str, reason: str) -> MonitorFile:
         StudyError: there is no such open alarm, or no reason is given.
     """
     if not reason.strip():
-        raise StudyError("an alarm is acknowledged with a reason; say what is known of it.")
+        raise StudyError(
+            "an acknowledgement needs a reason; pass reason= with what is known about the alarm."
+        )
     for path in every(project):
         with reserved(path):
             file = MonitorFile.read(path)
@@ -179,7 +181,7 @@ def accept(
     """
     if not reason.strip():
         raise StudyError(
-            "a new anchor is accepted with a reason; say why today is as it should be."
+            "a new anchor needs a reason; pass reason= with why the present quality is right."
         )
     path = path_of(project, prompt, env)
     with reserved(f"{path}.asking", 1.0):
@@ -219,8 +221,8 @@ def _asked(
         return file
     if file.days and day < file.days[-1]:
         raise StudyError(
-            f"{file.name} has counted {file.days[-1]} already; {day} is before it and cannot be"
-            " asked any more."
+            f"{file.name} has counted {file.days[-1]} already; {day} is before it and can"
+            " no longer be counted; run a later day."
         )
     entry = serving_entry(project, file.declaration["prompt"], file.declaration["env"])
     if otherwise := moved(file, entry):

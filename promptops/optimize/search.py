@@ -101,7 +101,7 @@ def designed(
     content, prompt, _, _ = as_version(version)
     checked = tuple(checked_scorers(scorers))
     if not checked:
-        raise StudyError("a search needs a scorer that decides; pass scorers=[equals()].")
+        raise StudyError("a search needs a primary scorer; pass scorers=[equals()].")
     data = as_dataset(dataset, project.root)
     for name in ("train", "val", "test"):
         if not len(data.split(name)):
@@ -298,7 +298,7 @@ def saved(search: Search, note: str) -> int:
     best, prompt = search.best, search.design.prompt
     if best.number == 0:
         raise StudyError(
-            "the search found nothing better than its seed on val, so that there is nothing to"
+            "the search found nothing better than its seed on val, so there is nothing to"
             " save; another method, or more budget, may."
         )
     if not prompt:

@@ -82,7 +82,7 @@ class ChainWriter:
                     else "it was emptied"
                 )
                 raise Conflict(
-                    f"{env} of {name} changed meanwhile: {who}; look at that first, then try again."
+                    f"{env} of {name} changed meanwhile: {who}; review that change, then try again."
                 )
             if evidence is not None:
                 try:

@@ -125,7 +125,7 @@ def _opener() -> Any:
             if urlsplit(newurl).scheme != urlsplit(req.full_url).scheme:
                 raise RegistryError(
                     f"{req.full_url[:80]} redirects to another scheme ({newurl[:80]}), which is not"
-                    " followed; give the address that it means."
+                    " followed; give the final address."
                 )
             return super().redirect_request(req, fp, code, msg, headers, newurl)
 

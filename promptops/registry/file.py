@@ -74,7 +74,7 @@ class RegistryFile:
                 read = document.empty()
             if read["promptops"] > document.FORM:
                 raise RegistryError(
-                    f"{self.path} has the form {read['promptops']}, this release writes"
+                    f"{self.path} has the form {read['promptops']}, and this release writes"
                     f" {document.FORM}; install a newer promptops-toolkit."
                 )
             if "exported" in read:

@@ -43,7 +43,7 @@ def merge(base: Document, ours: Document, theirs: Document) -> Merged:
     conflicts: list[str] = []
     if any("exported" in side for side in (base, ours, theirs)):
         raise RegistryError(
-            "an export is merged with nothing; merge the registries that it was made from."
+            "an export cannot be merged; merge the registries that it was made from."
         )
     prompts = {}
     for name in sorted(ours["prompts"].keys() | theirs["prompts"].keys()):

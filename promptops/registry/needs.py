@@ -208,7 +208,9 @@ def _schema(output: dict[str, object]) -> dict[str, object]:
         if not inner:
             return output
         level = inner
-    raise RegistryError(f"an output's schema is nested more than {_DEPTH} deep; state a shallower.")
+    raise RegistryError(
+        f"an output's schema is nested more than {_DEPTH} deep; state a shallower one."
+    )
 
 
 def _shown(value: object) -> str:

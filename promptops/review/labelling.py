@@ -135,7 +135,7 @@ class Labelling:
         task = self.task
         if task is None:
             raise StudyError(
-                "everything of this queue is labelled; choose other examples or another study."
+                "every item of this queue is labelled; choose other examples or another study."
             )
         if label not in ANSWERS[self.kind]:
             raise StudyError(

@@ -55,8 +55,8 @@ def correct(
     if target is None:
         name = study.record.dataset.name
         raise DatasetError(
-            f"the dataset {name!r} was not read from a file that is known here; say which file of"
-            " the project holds it (path=...), or write one: study.dataset.replaced(id,"
+            f"the dataset {name!r} was not read from a file that is known here; name the file of"
+            " the project that holds it (path=...), or write one: study.dataset.replaced(id,"
             " expected=...).write(path)."
         )
     roles = data.origin.roles.asked() if data.origin is not None else RequestedRoles()

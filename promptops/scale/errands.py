@@ -176,7 +176,7 @@ def _declared(scorer: Scorer) -> ScorerText:
         if function.__module__ != "__main__" and "<" not in place:
             return named
     raise ScorerError(
-        f"the scorer {scorer.name} lives in this process alone; move the function into a module"
+        f"the scorer {scorer.name} exists only in this process; move the function into a module"
         " that the workers can import, or leave workers= out."
     )
 

@@ -104,7 +104,7 @@ class SharedFiles:
             os.path.realpath(self._root), *name.split("/")[:-1]
         ):
             raise StoreError(
-                f"{folder} in the team's store leads out of it by a link; remove the link."
+                f"{folder} in the team's store is a link to a folder outside it; remove the link."
             )
         return f"{where}.{os.getpid()}-{os.urandom(3).hex()}{_PART}"
 

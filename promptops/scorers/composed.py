@@ -21,7 +21,7 @@ def part_of(name: str, scorer: object) -> Scorer:
     try:
         return as_scorer(scorer)
     except ScorerError as error:
-        raise ScorerError(f"{name} was given what is not a scorer: {error}") from None
+        raise ScorerError(f"{name} was given something that is not a scorer: {error}") from None
 
 
 def parts_of(name: str, scorers: Sequence[object]) -> list[Scorer]:

@@ -325,7 +325,9 @@ def _arguments(
                 f" {_TAKEN}."
             )
     if not taken:
-        raise ScorerError(f"{called} takes nothing of the answer; let it take any of {_TAKEN}.")
+        raise ScorerError(
+            f"{called} takes no argument that a scorer is given; let it take any of {_TAKEN}."
+        )
     return tuple(taken), tuple(needed)
 
 

@@ -147,8 +147,8 @@ def _value(node: ast.expr, text: str, depth: int, form: int) -> Any:
         return ast.literal_eval(node)
     except (ValueError, TypeError, MemoryError, RecursionError):
         raise ScorerError(
-            f"{text!r} holds an argument that is neither a constant nor a scorer; functions of"
-            " yours belong in Python."
+            f"{text!r} holds an argument that is neither a constant nor a scorer; pass your"
+            " own functions from Python."
         ) from None
 
 

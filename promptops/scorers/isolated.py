@@ -167,7 +167,7 @@ def _packed(function: Callable[..., object], name: str) -> bytes:
             else ""
         )
         raise ScorerError(
-            f"{name} cannot go to a process of its own ({type(error).__name__}: {error}); let it"
+            f"{name} cannot run in its own process ({type(error).__name__}: {error}); let it"
             f" capture plain values only, or leave out isolated=True{more}."
         ) from None
     return packed

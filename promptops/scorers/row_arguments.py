@@ -61,12 +61,12 @@ def read_argument(name: str, takes: str, raw: str | None) -> object:
     text = (raw or "").strip()
     if takes in ("none", "range"):
         if text:
-            raise ScorerError(f"{name} takes nothing behind a colon.")
+            raise ScorerError(f"{name} takes no value after a colon.")
         return None
     if not text:
         if takes in ("golden", "texts") and name not in ("contains_any", "contains_all", "one_of"):
             return None
-        raise ScorerError(f"{name} needs something behind a colon.")
+        raise ScorerError(f"{name} needs a value after a colon.")
     if takes == "instruction":
         kind, _, arguments = text.partition(" ")
         return {"kind": kind, "arguments": _json(name, arguments) if arguments.strip() else {}}
@@ -147,5 +147,5 @@ def _json(name: str, text: str) -> object:
 
     value = read_json(text)
     if isinstance(value, NotJSON):
-        raise ScorerError(f"{name} takes JSON behind the colon: {value.why}.")
+        raise ScorerError(f"{name} takes JSON after the colon: {value.why}.")
     return value

@@ -50,8 +50,8 @@ def make_folder(folder: Path) -> Path:
     where = folder / SEGMENTS
     if where.is_symlink():
         raise StoreError(
-            f"{where} is a symlink, which could lead anywhere; remove it, and promptops makes a"
-            " folder."
+            f"{where} is a symlink, which may point anywhere; remove it, and promptops"
+            " creates a folder."
         )
     if not where.is_dir():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

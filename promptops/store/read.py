@@ -92,13 +92,13 @@ def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataF
         statements = con.extract_statements(query)
         if len(statements) != 1:
             raise StoreError(
-                f"expected one SQL statement, got {len(statements)}; ask them one at a time."
+                f"expected one SQL statement, got {len(statements)}; run them one at a time."
             )
         with _interrupted_after(con, timeout_s):
             relation = con.sql(query)
             if relation is None:
                 raise StoreError(
-                    "this statement answers nothing; the store is read-only here: ask it with"
+                    "this statement returns no rows; the store is read-only here: query it with"
                     " SELECT."
                 )
             frame: DataFrame = relation.limit(limit + 1).df()

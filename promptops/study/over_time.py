@@ -127,7 +127,7 @@ def since(study: RecordedStudy, earlier: RecordedStudy | None, version: object) 
         if found is None:
             raise StudyError(
                 f"{arm.label} has no earlier study with answers of its own; ask it again with "
-                "lab.evaluate(..., fresh=True) some day, and compare then."
+                "lab.evaluate(..., fresh=True) later, and compare then."
             )
         earlier = find_study(project, found)
     sources = [

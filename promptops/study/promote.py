@@ -290,7 +290,10 @@ def _study(
     if study is None and env not in project.registry.policy(saved.prompt).ungated_environments:
         study = _latest(project, saved, serving)
     if study is not None and not waits and study.status == "running":
-        raise StudyError(f"{study.name} still runs, and a forced promotion does not wait for it.")
+        raise StudyError(
+            f"{study.name} is still running, and a forced promotion does not wait for it;"
+            " promote after it ends."
+        )
     if study is not None:
         study.wait()
     return study

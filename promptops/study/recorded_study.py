@@ -111,7 +111,7 @@ def find_study(project: Project, name: str | int) -> RecordedStudy:
         return RecordedStudy(project, StudyRecord.from_row(*rows[name]))
     if not isinstance(name, str):
         raise StudyError(
-            f"a study is found by its name, its id or its place, not by {type(name).__name__}."
+            f"a study is found by its name, its id or its position, not by {type(name).__name__}."
         )
     heads = studies.heads_by_name(project.store, name)
     readable = [record for record in map(_readable, heads) if record is not None]

@@ -128,7 +128,8 @@ def _named(models: object) -> dict[str, object]:
     if models is not None and not isinstance(models, Mapping):
         shown = f"the text {models!r}" if isinstance(models, str) else f"a {type(models).__name__}"
         raise SetupError(
-            f'models is {shown}; expected a map from names to who answers, as in models={{"gpt-4o":'
+            f"models is {shown}; expected a map from model names to clients, as in"
+            f' models={{"gpt-4o":'
             " client}."
         )
     for name, value in (models or {}).items():

@@ -207,7 +207,7 @@ def _guess(names: Sequence[str], likely: Sequence[str], role: str, notes: list[s
                 notes.append(f"The {role}s are in the column {name!r}.")
             return name
     raise StudyError(
-        f'nothing says which column holds the {role}s; say {role}="..." (one of'
+        f'the column of the {role}s is not named; pass {role}="..." (one of'
         f" {', '.join(map(repr, names[:20]))})."
     )
 

@@ -64,7 +64,7 @@ def test_a_dataset_that_renders_passes():
         (
             [{"q": "x", "ticket": "y"}],
             {"expected": "ticket"},
-            "the column 'ticket' was read as expected: say inputs=",
+            "the column 'ticket' was read as expected: pass inputs=",
         ),
     ],
 )

@@ -109,7 +109,7 @@ def test_bytes_of_no_encoding_are_refused(tmp_path):
         (
             "id,ticket\n7,a\n8,b\n7,c\n",
             (
-                r"odd\.csv:4 has the id '7', which odd\.csv:2 has too; make them differ, or say"
+                r"odd\.csv:4 has the id '7', which odd\.csv:2 has too; make them differ, or pass"
                 r" id=False"
             ),
         ),

@@ -147,7 +147,9 @@ def test_a_file_is_whole_or_as_before(tmp_path):
         Dataset.of([Example("b", {"q": "\0"})]).write(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(DatasetError, match=r"d\.pkl cannot be written; the endings are \.jsonl"):
+    with pytest.raises(
+        DatasetError, match=r"d\.pkl cannot be written; the file extensions are \.jsonl"
+    ):
         Dataset.of([Example("b", {"q": "x"})]).write(tmp_path / "d.pkl")
 
 

@@ -211,7 +211,7 @@ def test_a_score_on_another_scale_is_unscored_and_named(tmp_path: Path) -> None:
 def test_a_file_of_no_known_format_is_refused(name: str, body: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_text(body)
-    with pytest.raises(DatasetError, match="not an export that is known"):
+    with pytest.raises(DatasetError, match="not a known export"):
         read_export(path)
 
 

@@ -122,7 +122,7 @@ def test_formulas_are_texts(tmp_path: Path) -> None:
 
 def test_yaml_bombs_and_tags_are_refused() -> None:
     levels = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 12)]
-    with pytest.raises(DatasetError, match="unfold"):
+    with pytest.raises(DatasetError, match="expand"):
         read_yaml("l0: &l0 [x]\n" + "\n".join(levels), "bomb.yaml")
     with pytest.raises(DatasetError, match=r"x\.yaml:2.*tag"):
         read_yaml("a: 1\nb: !!python/object/apply:os.system ['true']\n", "x.yaml")
@@ -180,7 +180,7 @@ def test_code_that_a_config_names_is_not_run(tmp_path: Path) -> None:
                 f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
                 for before, name in itertools.pairwise("abcdef")
             ),
-            "unfold to more than 100,000 values",
+            "expand to more than 100,000 values",
         ),
         ("a: &a [? *a]\n", "has a key that is not a text"),
         ("a: &a {b: *a}\n", "deeper than 60 levels"),

@@ -238,7 +238,7 @@ def test_the_page_is_one_file_that_loads_and_runs_nothing(tmp_path: Path) -> Non
         ([{"a": "x", "b": "y"}], {"baseline": "a", "candidate": "b", "tgas": "q"}, TypeError, "did you mean tags="),
         ([{"id": "1", "a": "x", "b": "y"}, {"id": "1", "a": "x", "b": "y"}], {"baseline": "a", "candidate": "b", "scorer": length(at_most=3)}, DatasetError, "1"),
         ([{"id": 1, "version": "a", "output": "x"}], {"baseline": "a", "candidate": "b", "version": "version"}, StudyError, "no row has 'b'"),
-        ([{"id": 1, "version": "a"}, {"id": 1, "version": "b"}], {"baseline": "a", "candidate": "b"}, StudyError, "which column holds the outputs"),
+        ([{"id": 1, "version": "a"}, {"id": 1, "version": "b"}], {"baseline": "a", "candidate": "b"}, StudyError, "the column of the outputs is not named"),
         ("nothing.csv", {"baseline": "a", "candidate": "b"}, DatasetError, "no file"),
     ],
 )  # fmt: skip

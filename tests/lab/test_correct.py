@@ -196,7 +196,7 @@ def test_a_row_that_moved_is_found_and_one_that_changed_is_refused(lab: Lab) -> 
     study.review.correct("2", "pay")
     assert path.read_bytes() == b"key,q,gold\n0,z,x\n3,c,y\n2,b,pay\n"
     for now, fault in (
-        (b"key,q,gold\n2,other,bug\n", "is not what was evaluated"),
+        (b"key,q,gold\n2,other,bug\n", "is no longer what was evaluated"),
         (b"key,q,gold\n1,a,x\n", "has no row '2'"),
         (b"key,q,gold\n1,a,x\n3,c,x\n2,b\n", "has 2 cells"),
         (b"key,q,right\n2,b,bug\n", "no row has the column 'gold'"),
@@ -373,7 +373,7 @@ def test_rows_that_came_from_no_file_are_not_looked_for_by_name(lab: Lab) -> Non
     study = evaluated(lab, Dataset.read(rows))
     assert study.review.dataset_file() is None
     with pytest.raises(
-        DatasetError, match=r"was not read from a file that is known here; say which file"
+        DatasetError, match=r"was not read from a file that is known here; name the file"
     ):
         study.review.correct("2", "pay")
     assert path.read_bytes() == before

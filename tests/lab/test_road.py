@@ -832,7 +832,7 @@ def test_a_number_that_is_none_is_said(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"models": ["yes"]}, r"models is a list; expected a map from names to who answers"),
+        ({"models": ["yes"]}, r"models is a list; expected a map from model names to clients"),
         ({"models": "yes"}, r"models is the text 'yes'; expected a map"),
         ({"models": {"yes": 3}}, r"models\['yes'\] is int 3; pass a client of openai"),
         (
@@ -856,12 +856,12 @@ def test_a_lab_is_not_opened_on_what_cannot_answer(
 @pytest.mark.parametrize(
     ("text", "settings", "says"),
     [
-        ("", {}, "triage would be saved without a word"),
-        (" \n", {}, "triage would be saved without a word"),
+        ("", {}, "triage would be saved without any text"),
+        (" \n", {}, "triage would be saved without any text"),
         (
             [{"role": "system", "content": ""}, {"role": "user", "content": " "}],
             {},
-            "without a word",
+            "without any text",
         ),
         (
             "{{ticket}}",

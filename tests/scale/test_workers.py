@@ -179,5 +179,5 @@ def test_recorded_answers_are_judged_at_the_workers(tmp_path: Path, scheduler: A
     def short(output: str) -> bool:
         return len(output) < 5
 
-    with pytest.raises(ScorerError, match="short lives in this process alone"):
+    with pytest.raises(ScorerError, match="short exists only in this process"):
         study.rescore([short], workers=scheduler.scheduler_address)

@@ -136,7 +136,7 @@ def test_every_form_of_a_scorer_may_be_isolated() -> None:
 def test_a_function_that_cannot_leave_the_process_is_refused_when_it_is_made() -> None:
     """A captured lock is said at once, not once per example."""
     lock = threading.Lock()
-    with pytest.raises(ScorerError, match="guarded cannot go to a process of its own"):
+    with pytest.raises(ScorerError, match="guarded cannot run in its own process"):
 
         @scorer(isolated=True)
         def guarded(output: str) -> bool:
