@@ -150,7 +150,7 @@ def _opened(path: Path, asked: RequestedRoles, root: Path) -> _DatasetFile:
         )
     if not real.is_file():
         raise DatasetError(
-            f"there is no file {real} any more; name the dataset's file is: path=..."
+            f"the file {real} no longer exists; pass path= with where the dataset's file is now."
         )
     overlay = corrections.overlay_of(real)
     beside = overlay.read_bytes() if overlay.is_file() else None

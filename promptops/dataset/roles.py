@@ -190,7 +190,7 @@ def _one(
     if hits[0] != role:
         others = f", not {', '.join(map(repr, hits[1:]))}" if hits[1:] else ""
         notes.append(
-            f"{role} was taken from the column {hits[0]!r}{others}; say {role}=... to choose"
+            f"{role} was taken from the column {hits[0]!r}{others}; pass {role}=... to choose"
             f" ({role}=False for none)."
         )
     return hits[0]

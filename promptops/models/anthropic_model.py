@@ -43,7 +43,7 @@ class AnthropicModel(EndpointModel):
         if not hasattr(door.client.messages, "batches"):
             raise SetupError(
                 f"{type(door.client).__name__} has no message batches; leave batch=True out, or"
-                " hand in a client that has them."
+                " pass a client that has them."
             )
         return AnthropicBatches(door)
 

@@ -74,7 +74,7 @@ class Clients:
         if self._client is None:
             if self._key is None:
                 raise SetupError(
-                    f"no API key for {label_of(self.base_url)}: set {self.KEY}, hand in a"
+                    f"no API key for {label_of(self.base_url)}: set {self.KEY}, pass a"
                     " client with models={name: client}, or save the version with"
                     ' model="embedded" to try it without an endpoint.'
                 )

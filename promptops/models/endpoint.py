@@ -68,7 +68,7 @@ class EndpointModel:
     ) -> None:
         if client is not None and (base_url is not None or api_key is not None):
             raise SetupError(
-                "a client was handed in together with base_url or api_key; set them on the client,"
+                "a client was passed together with base_url or api_key; set them on the client,"
                 " or leave the client out."
             )
         self._clients = self._clients_of(client, base_url, api_key)

@@ -49,7 +49,7 @@ class GeminiModel:
     ) -> None:
         if client is not None and api_key is not None:
             raise SetupError(
-                "a client was handed in together with api_key; set it on the client, or leave the"
+                "a client was passed together with api_key; set it on the client, or leave the"
                 " client out."
             )
         self._client = client
@@ -89,7 +89,7 @@ class GeminiModel:
         """Raises SetupError if no call can succeed: no key, no package, no model's name."""
         if self._client is None and self._key is None:
             raise SetupError(
-                f"no API key for {self._label}: set GEMINI_API_KEY, or hand in a client with"
+                f"no API key for {self._label}: set GEMINI_API_KEY, or pass a client with"
                 " models={name: google.genai.Client(...)}."
             )
         self._made()

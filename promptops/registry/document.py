@@ -71,7 +71,7 @@ def parse(data: bytes, where: str, keep: Callable[[str, object], object] | None 
     """
     if len(data) > MAX_BYTES:
         raise RegistryCorrupt(
-            f"{where} is {len(data):,} bytes, past the {MAX_BYTES:,} that a registry may have;"
+            f"{where} is {len(data):,} bytes, more than the limit of {MAX_BYTES:,};"
             " check what wrote it."
         )
     import json  # with `re`: a third of what importing promptops would take

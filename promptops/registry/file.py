@@ -103,8 +103,9 @@ class RegistryFile:
         if len(data) > document.MAX_BYTES:  # no reader would take it
             self._document, self._bytes = before, None
             raise RegistryError(
-                f"{self.path} would have {len(data):,} bytes, past the {document.MAX_BYTES:,} that"
-                " a registry may have, and is as it was; shorten what is saved, or discard versions"
+                f"{self.path} would have {len(data):,} bytes, more than the limit"
+                f" of {document.MAX_BYTES:,}, and is as it was; shorten what is saved, or"
+                " discard versions"
                 " that never served."
             )
         try:

@@ -46,7 +46,7 @@ def cleaned(text: str, what: str, redactor: Redactor) -> str:
     """
     if len(text) > _MOST:
         raise RegistryError(
-            f"the {what} has {len(text):,} characters, past the {_MOST:,} that the registry keeps;"
+            f"the {what} has {len(text):,} characters, more than the limit of {_MOST:,};"
             " shorten it, and link to the rest."
         )
     clean = redactor(text)

@@ -54,8 +54,8 @@ def contents(path: str) -> tuple[object, bytes]:
             before = os.fstat(file.fileno())
             if before.st_size > MAX_BYTES:
                 raise RegistryCorrupt(
-                    f"{path} is {before.st_size:,} bytes, past the {MAX_BYTES:,} that a registry"
-                    " may have."
+                    f"{path} is {before.st_size:,} bytes, more than the limit of {MAX_BYTES:,};"
+                    " check what wrote it."
                 )
             data = file.readall()
             after = os.fstat(file.fileno())

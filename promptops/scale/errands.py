@@ -182,10 +182,10 @@ def _declared(scorer: Scorer) -> ScorerText:
 
 
 def check_named(models: Sequence[AskedModel], given: Sequence[str]) -> None:
-    """Raise SetupError for a model that was handed in as an object."""
+    """Raise SetupError for a model that was passed as an object."""
     for model in models:
         if model.name in given:
             raise SetupError(
-                f"the model {model.name!r} was handed in as an object, which stays in this process;"
+                f"the model {model.name!r} was passed as an object, which stays in this process;"
                 " declare it in promptops.toml, or leave workers= out."
             )

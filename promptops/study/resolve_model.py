@@ -147,7 +147,7 @@ def check_form(model: Model, name: str | None, api: str) -> None:
     other = sorted(model.apis)[0]
     raise SetupError(
         f"the version for {name!r} is of the form {api!r}, and {model.label} takes {takes}; save"
-        f' another with version.but(api="{other}"), or hand in a client of that form.'
+        f' another with version.but(api="{other}"), or pass a client of that form.'
     )
 
 

@@ -37,8 +37,8 @@ def checked_messages(messages: object) -> list[Message]:
         raise VersionError("a version needs a text or a non-empty list of messages.")
     if len(messages) > MAX_MESSAGES:
         raise VersionError(
-            f"a version of {len(messages):,} messages is past the {MAX_MESSAGES:,} that one may"
-            " have; drop some."
+            f"a version of {len(messages):,} messages exceeds the limit of {MAX_MESSAGES:,};"
+            " drop some."
         )
     return [_checked_message(message, f"message {index}") for index, message in enumerate(messages)]
 

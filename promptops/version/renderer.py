@@ -30,8 +30,7 @@ def names(text: str) -> tuple[str, ...]:
     """
     if len(text) > MAX_TEXT:
         raise TemplateError(
-            f"a text of {len(text):,} characters is past the {MAX_TEXT:,} that a version may hold;"
-            " shorten it."
+            f"a text of {len(text):,} characters exceeds the limit of {MAX_TEXT:,}; shorten it."
         )
     found: dict[str, None] = {}
     for match in _MARK.finditer(text):

@@ -140,8 +140,8 @@ def collect(used: Iterable[str], declared: Mapping[str, object]) -> tuple[Variab
     order = list(used)
     if len(order) > MAX_VARIABLES:
         raise VersionError(
-            f"a version of {len(order):,} variables is past the {MAX_VARIABLES:,} that one may"
-            " have; pass a list as one."
+            f"a version of {len(order):,} variables exceeds the limit of {MAX_VARIABLES:,};"
+            " pass a list as one."
         )
     for name in order:
         if name in RESERVED:

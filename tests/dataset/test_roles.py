@@ -39,7 +39,7 @@ def test_the_golden_answer_goes_by_many_names(column):
         []
         if column == "expected"
         else [
-            f"expected was taken from the column {column!r}; say expected=... to choose"
+            f"expected was taken from the column {column!r}; pass expected=... to choose"
             " (expected=False for none)."
         ]
     )

@@ -206,7 +206,7 @@ def test_a_row_that_moved_is_found_and_one_that_changed_is_refused(lab: Lab) -> 
             study.review.correct("2", "paid")
         assert files(lab.project.root) == {"t.csv": now}
     path.unlink()
-    with pytest.raises(DatasetError, match="no file .* any more; say where"):
+    with pytest.raises(DatasetError, match="the file .* no longer exists; pass path="):
         study.review.correct("2", "pay")
     assert files(lab.project.root) == {}
 

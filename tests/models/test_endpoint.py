@@ -347,7 +347,7 @@ def test_a_missing_key_is_an_error_before_anything_runs() -> None:
     EndpointModel(base_url="http://localhost:9/v1").check(REQUEST)
     with pytest.raises(SetupError, match=r"no model is named for 127\.0\.0\.1:9/v1"):
         EndpointModel(base_url="http://127.0.0.1:9/v1").check({"messages": [{}]})
-    with pytest.raises(SetupError, match="handed in together"):
+    with pytest.raises(SetupError, match="passed together"):
         EndpointModel(object(), api_key="k")
 
 

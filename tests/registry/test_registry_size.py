@@ -36,7 +36,7 @@ def test_a_file_that_no_reader_would_take_is_not_written(editor: Editor, bulk: b
             for number in range(9) if bulk else (0,):
                 editor.save("b", PromptVersion(f"{number} " * (500 if bulk else 5_000) + "{{x}}"))
 
-    with pytest.raises(RegistryError, match="past the 8,000 that a registry may have"):
+    with pytest.raises(RegistryError, match="more than the limit of 8,000"):
         save_much()
     assert path.read_bytes() == before
     assert editor.save("b", PromptVersion("short {{x}}")) == 1

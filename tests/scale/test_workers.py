@@ -93,7 +93,7 @@ def test_a_worker_without_the_key_is_named_before_anything_is_asked(
         finally:
             del os.environ["PROMPTOPS_TEST_HERE_ALONE"]
         scripted = Lab(tmp_path, models={"m": ScriptedModel(lambda chat: "a")})
-        with pytest.raises(SetupError, match="handed in as an object"):
+        with pytest.raises(SetupError, match="passed as an object"):
             scripted.evaluate(versions(scripted), rows(3), workers=scheduler.scheduler_address)
         with pytest.raises(SetupError, match="expected the address of a dask scheduler"):
             lab.evaluate(versions(lab), rows(3), workers=2)

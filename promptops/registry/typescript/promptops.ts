@@ -290,7 +290,7 @@ function refuseSecret(name: string, shown: string): void {
 }
 
 function collected(used: readonly string[], declared: Obj): Variable[] {
-  if (used.length > MAX_VARIABLES) throw new RenderError(`a version of ${used.length} variables is past the ${MAX_VARIABLES} that one may have`);
+  if (used.length > MAX_VARIABLES) throw new RenderError(`a version of ${used.length} variables exceeds the limit of ${MAX_VARIABLES}`);
   const reserved = used.find((name) => RESERVED.includes(name));
   if (reserved !== undefined) throw new RenderError(`variable '${reserved}' has a reserved name`);
   const idle = Object.keys(declared).filter((name) => !used.includes(name)).sort()[0];
@@ -1270,7 +1270,7 @@ function contents(path: string): { signature: string; data: Uint8Array } {
     const handle = openSync(path, "r");
     try {
       const before = fstatSync(handle, { bigint: true });
-      if (before.size > MAX_BYTES) throw new RegistryCorrupt(`${path} is ${before.size} bytes, past the ${MAX_BYTES} that a registry may have.`);
+      if (before.size > MAX_BYTES) throw new RegistryCorrupt(`${path} is ${before.size} bytes, more than the limit of ${MAX_BYTES}; check what wrote it.`);
       const data = readFileSync(handle);
       const after = fstatSync(handle, { bigint: true });
       if (signed(before) === signed(after) || attempt === 3) return { signature: signed(after), data }; // else it was written to meanwhile
