@@ -73,7 +73,7 @@ def variable_names(messages: list[Message]) -> list[str]:
     texts = [(index, text) for index, message in enumerate(messages) for text in _texts(message)]
     if sum(len(text) for _, text in texts) > MAX_TEXTS:  # before any is read
         raise TemplateError(
-            f"messages of more than {MAX_TEXTS:,} characters together are past what a version may"
+            f"messages of more than {MAX_TEXTS:,} characters together exceed what a version may"
             " hold; shorten them."
         )
     found: dict[str, None] = {}
