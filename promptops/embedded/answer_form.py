@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .brief import Field, Format, Label, Shot
+from .brief import AllowedValue, Field, Format, Shot
 
 __all__ = [
     "Schema",
@@ -144,7 +144,11 @@ def schema_of(response_format: object) -> Schema:
             fields.append(
                 Field(
                     str(name),
-                    tuple(Label(value) for value in values if not isinstance(value, (list, dict))),
+                    tuple(
+                        AllowedValue(value)
+                        for value in values
+                        if not isinstance(value, (list, dict))
+                    ),
                 )
             )
         notes[str(name)] = " ".join(

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-__all__ = ["Brief", "Field", "Format", "Label", "Scalar", "Shot"]
+__all__ = ["Brief", "Field", "Format", "AllowedValue", "Scalar", "Shot"]
 
 Scalar: TypeAlias = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class AllowedValue:
     """One allowed value, and what the prompt says that it means ("" if it says nothing)."""
 
     value: Scalar
@@ -26,7 +26,7 @@ class Field:
     """One thing to decide among labels."""
 
     name: str
-    labels: tuple[Label, ...]
+    labels: tuple[AllowedValue, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from . import answer_form, ids, label_meaning, shots, wording
-from .brief import Brief, Field, Format, Label, Shot
+from .brief import AllowedValue, Brief, Field, Format, Shot
 from .turns import WINDOW, question_of, sets_apart, texts
 from .word_forms import sentences
 
@@ -164,7 +164,7 @@ def _yes_or_no(text: str) -> tuple[Field, ...]:
         for sentence in sentences(_YES_NO.sub(" ", text))
         if sentence.endswith("?") or _WHETHER.search(sentence)
     )
-    return (Field("answer", (Label("no", "everything else"), Label("yes", asked))),)
+    return (Field("answer", (AllowedValue("no", "everything else"), AllowedValue("yes", asked))),)
 
 
 def _switches(text: str, keys: Sequence[str], notes: Mapping[str, str]) -> tuple[Field, ...]:
@@ -180,8 +180,8 @@ def _switches(text: str, keys: Sequence[str], notes: Mapping[str, str]) -> tuple
                 Field(
                     key,
                     (
-                        Label(False, "everything else"),
-                        Label(True, f"{key.replace('_', ' ')} {when}"),
+                        AllowedValue(False, "everything else"),
+                        AllowedValue(True, f"{key.replace('_', ' ')} {when}"),
                     ),
                 )
             )
@@ -199,8 +199,8 @@ def _joined(schema: Sequence[Field], message: Sequence[Field], text: str) -> tup
     )
     listed = {str(label.value): label.definition for field in message for label in field.labels}
 
-    def meant(label: Label) -> Label:
-        return Label(label.value, listed.get(str(label.value)) or named[str(label.value)])
+    def meant(label: AllowedValue) -> AllowedValue:
+        return AllowedValue(label.value, listed.get(str(label.value)) or named[str(label.value)])
 
     return tuple(Field(field.name, tuple(map(meant, field.labels))) for field in schema)
 
@@ -251,7 +251,7 @@ def _shown(examples: Sequence[Shot]) -> tuple[Field, ...]:
         answers = [each.answer.strip().rstrip(".") for each in examples]
         short = all(len(answer.split()) <= 4 and len(answer) <= 40 for answer in answers)
         return (
-            (Field("label", tuple(map(Label, dict.fromkeys(answers)))),)
+            (Field("label", tuple(map(AllowedValue, dict.fromkeys(answers)))),)
             if short and len(set(answers)) > 1
             else ()
         )
@@ -269,7 +269,7 @@ def _shown(examples: Sequence[Shot]) -> tuple[Field, ...]:
             len(distinct) <= max(2, len(values) // 2)
             or all(str(value).replace("_", "").isalpha() for value in distinct)
         ):
-            found.append(Field(key, tuple(map(Label, distinct))))
+            found.append(Field(key, tuple(map(AllowedValue, distinct))))
     return tuple(found)
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .brief import Field, Label
+from .brief import AllowedValue, Field
 from .label_meaning import define
 
 __all__ = ["Wording", "items", "read"]
@@ -135,7 +135,10 @@ def read(text: str) -> Wording:
     define(text, found)
     fields = tuple(
         Field(
-            name, tuple(Label(_plain(value, labels), meaning) for value, meaning in labels.items())
+            name,
+            tuple(
+                AllowedValue(_plain(value, labels), meaning) for value, meaning in labels.items()
+            ),
         )
         for name, labels in found.items()
     )

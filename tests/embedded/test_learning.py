@@ -14,7 +14,7 @@ import pytest
 
 from promptops.dataset.split import split_of
 from promptops.embedded import EmbeddedModel
-from promptops.embedded.brief import Field, Label
+from promptops.embedded.brief import AllowedValue, Field
 from promptops.embedded.learner import Learner
 from promptops.embedded.model import speak
 from promptops.models.protocol import Call
@@ -221,7 +221,8 @@ def test_only_the_request_counts() -> None:
 def test_what_a_definition_excludes_speaks_against_it() -> None:
     """ "not refunds" keeps refunds out."""
     field = Field(
-        "x", (Label("a", "payments, but not refunds"), Label("b", "payments and refunds"))
+        "x",
+        (AllowedValue("a", "payments, but not refunds"), AllowedValue("b", "payments and refunds")),
     )
     scores = Learner(field, []).scores(["refund"])
     assert scores[0] < 0 < scores[1]
@@ -230,7 +231,12 @@ def test_what_a_definition_excludes_speaks_against_it() -> None:
 def test_everything_else_wins_where_nothing_fits() -> None:
     """A label that is defined as the rest is the answer to words that no definition holds."""
     field = Field(
-        "x", (Label("a", "payments"), Label("b", "everything else"), Label("c", "parcels"))
+        "x",
+        (
+            AllowedValue("a", "payments"),
+            AllowedValue("b", "everything else"),
+            AllowedValue("c", "parcels"),
+        ),
     )
     learner = Learner(field, [])
     assert learner.scores(["banana"])[1] > max(
@@ -241,7 +247,7 @@ def test_everything_else_wins_where_nothing_fits() -> None:
 
 def test_how_often_examples_show_a_label_counts() -> None:
     """Where the text says nothing, the commoner label is likelier."""
-    field = Field("x", (Label("a"), Label("b")))
+    field = Field("x", (AllowedValue("a"), AllowedValue("b")))
     scores = Learner(field, [(f"word{i}", "b" if i % 4 else "a") for i in range(20)]).scores(
         ["banana"]
     )
