@@ -93,8 +93,7 @@ class Dataset:
         if isinstance(x, Dataset):
             if asked.silent():
                 return x if name is None else replace(x, name=name)
-            name = name or x.name
-            x = [parts.unsplit(example) for example in x]
+            name, x = name or x.name, [parts.unsplit(example) for example in x]
         found = read_whole(x, asked, name)
         return cls(found.examples, found.name, found.notes, found.roles, found.origin)
 

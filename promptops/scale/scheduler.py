@@ -7,10 +7,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import SetupError
 from .errands import AskedModel, ScorerText, Session
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["PATIENCE_S", "addresses_of", "connected", "examined", "proof_of"]
 
@@ -39,14 +42,14 @@ def _listed(dask_scheduler: Any = None) -> list[str]:
     return sorted(dask_scheduler.workers)
 
 
-async def addresses_of(client: Any) -> list[str]:
+async def addresses_of(client: Client) -> list[str]:
     """The workers that the scheduler has now."""
     found: list[str] = await client.run_on_scheduler(_listed)
     return found
 
 
 async def examined(
-    client: Any, session: Session, models: Iterable[AskedModel], texts: Iterable[ScorerText] = ()
+    client: Client, session: Session, models: Iterable[AskedModel], texts: Iterable[ScorerText] = ()
 ) -> list[str]:
     """The workers, each of which has what it needs. Raises SetupError if one has not."""
     from .worker_session import examine

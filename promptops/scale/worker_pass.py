@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..engine.executor import Order
 from ..engine.progress import Ledger, Progress
@@ -19,6 +19,9 @@ from ..engine.recording import Recorder
 from ..run import Attempt, Run
 from .errands import AskedModel, BatchResult, Errand, Session, errand_of
 from .scheduler import addresses_of, connected, examined, proof_of
+
+if TYPE_CHECKING:
+    from distributed import Future
 
 __all__ = ["WorkerPass"]
 
@@ -339,6 +342,6 @@ class WorkerPass:
             self.stop(f"recording failed: {error}")
 
 
-async def _result(future: Any) -> BatchResult:
+async def _result(future: Future) -> BatchResult:
     found: BatchResult = await future
     return found

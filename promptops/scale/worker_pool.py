@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..engine.executor import Order
 from ..errors import MissingExtra, SetupError
@@ -72,7 +72,9 @@ class WorkerPool:
         """
         self._project.loop.finish(self._examined((), declared(scorers)))
 
-    def score(self, cases: Sequence[Case], scorers: Sequence[Scorer]) -> Iterator[dict[str, Any]]:
+    def score(
+        self, cases: Sequence[Case], scorers: Sequence[Scorer]
+    ) -> Iterator[dict[str, object]]:
         """Columns of the table `scores`, as the workers judge."""
         texts = declared(scorers)
         from distributed import Client, as_completed

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin, get_worker
 
@@ -29,6 +29,9 @@ from ..study.records import keep_runs
 from ..study.resolve_model import ModelResolver
 from .errands import AskedModel, BatchResult, Errand, ScorerText, Session
 
+if TYPE_CHECKING:
+    from distributed import Worker
+
 __all__ = ["WorkerSession", "answer", "examine", "score", "stop"]
 
 
@@ -44,7 +47,7 @@ class WorkerSession(WorkerPlugin):  # type: ignore[misc]  # dask's, which has no
     def __reduce__(self) -> tuple[object, ...]:
         return WorkerSession, (self.session,)
 
-    def setup(self, worker: Any) -> None:
+    def setup(self, worker: Worker) -> None:
         """The worker's models, segment and loop; nothing is opened before the first answer."""
         self._worker = worker
         self._store = Store(folder_of(self.session))
@@ -55,7 +58,7 @@ class WorkerSession(WorkerPlugin):  # type: ignore[misc]  # dask's, which has no
         self._stopped = ""
         self._lock = threading.Lock()
 
-    def teardown(self, worker: Any) -> None:
+    def teardown(self, worker: Worker) -> None:
         """The segment ends, and what was written is synced."""
         self._loop.close()
         self._store.close()
@@ -157,7 +160,7 @@ def examine(
     return text
 
 
-def score(scorers: Sequence[ScorerText], cases: Sequence[Case]) -> list[dict[str, Any]]:
+def score(scorers: Sequence[ScorerText], cases: Sequence[Case]) -> list[dict[str, object]]:
     """The task of a batch of judgements: columns of the table `scores`."""
     import asyncio
 

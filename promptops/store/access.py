@@ -13,20 +13,24 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..errors import StoreError
 from ..spool.segment import raise_schema, schema_of
-from .connect import MEMORY, WRITERS, Busy, Connection, Damaged, attach
-from .database import Database, Outdated, create, one_at_a_time
+from .connect import MEMORY, WRITERS, Busy, Damaged, attach
+from .database import Database, Outdated, one_at_a_time
 from .key_hashes import KeyHashes
 from .merge_segments import Sources, merge, sources_of
 from .read import Deployments, show_deployments
 from .recent_runs import RecentRuns
 from .recorder import Spool, say
+from .renewal import create
 from .schema import SCHEMA, TABLES
 from .scratch import scratch_folder
 from .upkeep import archive_sealed, statistics
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
 
 __all__ = ["FILE", "NEWER", "Access", "Fresh", "unmasked"]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..plain_file import is_odd
 from ..spool.locks import turn
@@ -31,6 +31,9 @@ from .manifest import (
     written,
 )
 from .schema import FORMER, TABLES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = [
     "ARCHIVE",
@@ -66,7 +69,7 @@ class Batch(Manifest):
             raise Unreadable(f"{odd[0]} is not a file")
         return cls(found.segments, found.rows, found.hashes, found.dropped, folder=folder)
 
-    def read(self) -> Iterator[tuple[str, Any]]:
+    def read(self) -> Iterator[tuple[str, pa.Table]]:
         """(table, pyarrow table) of some thousand rows each."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -223,7 +226,7 @@ class _Files:
 
     def __init__(self, place: Path) -> None:
         self._place = place
-        self._writers: dict[str, Any] = {}
+        self._writers: dict[str, pa.parquet.ParquetWriter] = {}
         self.rows: dict[str, int] = {}
         self.dropped = 0
 
@@ -234,7 +237,7 @@ class _Files:
         for writer in self._writers.values():
             writer.close()
 
-    def write(self, table: str, part: Any) -> None:
+    def write(self, table: str, part: pa.Table) -> None:
         import pyarrow.parquet as pq
 
         if table not in self._writers:

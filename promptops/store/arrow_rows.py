@@ -8,13 +8,16 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
 from ..spool.lines import plain_json
 from ..spool.segment import Piece
 from .schema import FORMER, TABLES, renamed
 from .segment_records import PACK, encode
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["ArrowRows", "Keep", "arrow_of", "documents_of", "named_today"]
 
@@ -103,7 +106,7 @@ class ArrowRows:
             self.wrong += wrong
         self._packs.setdefault(table, []).append(found)
 
-    def tables(self) -> Iterator[tuple[str, Any]]:
+    def tables(self) -> Iterator[tuple[str, pa.Table]]:
         """(table, pyarrow table) of all that was taken."""
         import pyarrow as pa
 
@@ -212,7 +215,7 @@ def arrow_of(table: str, documents: Sequence[Row]) -> tuple[object, int]:
     return rows, 0
 
 
-def _parsed(table: str, documents: Sequence[Row]) -> Any:
+def _parsed(table: str, documents: Sequence[Row]) -> pa.Table:
     schema = TABLES[table].arrow()
     if not documents:
         return schema.empty_table()
@@ -223,7 +226,7 @@ def _parsed(table: str, documents: Sequence[Row]) -> Any:
     )
 
 
-def named_today(table: str, rows: Any) -> object:
+def named_today(table: str, rows: pa.Table) -> pa.Table:
     """The rows with the table's columns of today: former names are read as what they are called
     now, and what an older release did not write is null.
     """
@@ -252,7 +255,7 @@ def _first_known(columns: Sequence[object]) -> object:
     return pc.coalesce(*columns)
 
 
-def _read(lines: bytes, schema: object, longest: int = 0) -> Any:
+def _read(lines: bytes, schema: object, longest: int = 0) -> pa.Table:
     """JSON lines as a pyarrow table. longest: bytes of the longest line, where there are
     several.
     """

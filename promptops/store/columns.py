@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Column", "Table", "table_of"]
 Kind = Literal["text", "json", "int", "float", "bool", "time"]
@@ -66,7 +69,7 @@ class Table:
     def _comment(self, column: Column) -> str:
         return f'COMMENT ON COLUMN {self.name}."{column.name}" IS {_quoted(column.comment)}'
 
-    def arrow(self) -> Any:
+    def arrow(self) -> pa.DataType:
         """The pyarrow schema, columns in order."""
         import pyarrow as pa
 

@@ -12,7 +12,10 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
 
 __all__ = [
     "MEMORY",
@@ -20,7 +23,6 @@ __all__ = [
     "WRITERS",
     "Busy",
     "NotOurTurn",
-    "Connection",
     "Damaged",
     "attach",
     "fault_of",
@@ -42,7 +44,6 @@ _NOT_THE_FILES = (
 # 122,880
 ROW_GROUP = 16_384
 MEMORY = ":memory:"
-Connection = Any  # duckdb.DuckDBPyConnection
 
 
 class Busy(Exception):

@@ -13,16 +13,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..spool.locks import turn
-from .connect import READERS, WRITERS, Connection, Damaged, NotOurTurn, attach, fault_of, is_damage
+from .connect import READERS, WRITERS, Damaged, NotOurTurn, attach, fault_of, is_damage
 from .links import fault_at, own_folder
 from .recorder import say
-from .renewal import is_current, renew
-from .schema import SCHEMA, TABLES
+from .renewal import create, is_current, renew
 from .sitting import KEEPERS, one_at_a_time
 
-__all__ = ["Database", "Outdated", "check_counts", "create", "one_at_a_time"]
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
+
+__all__ = ["Database", "Outdated", "check_counts", "one_at_a_time"]
 
 ASIDE = "aside"
 WAIT_S = 5.0  # for another process of our own; its merges go in steps of about a second
@@ -32,21 +35,6 @@ class Outdated(Damaged):
     """The file lacks tables or columns of this release, or has them by former names; opening it for
     writing renews it.
     """
-
-
-def create(con: Connection) -> None:
-    """The tables, comments and the ledger, in one transaction."""
-    con.execute("BEGIN")
-    for table in TABLES.values():
-        for statement in table.ddl():
-            con.execute(statement)
-    con.execute("CREATE SCHEMA internal")
-    con.execute("CREATE TABLE internal.ledger (segment VARCHAR, bytes BIGINT, dropped BIGINT)")
-    con.execute("CREATE TABLE internal.counts (table_name VARCHAR, rows BIGINT)")
-    con.execute("CREATE TABLE internal.form (schema_version INTEGER)")
-    con.execute("INSERT INTO internal.form VALUES (?)", [SCHEMA])
-    con.execute("INSERT INTO internal.counts SELECT unnest(?), 0", [list(TABLES)])
-    con.execute("COMMIT")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import StoreError
 from ..spool.lines import meta_line
@@ -17,10 +17,12 @@ from .arrow_rows import ArrowRows
 from .schema import SCHEMA, TABLES
 from .segment_records import encode
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
+
 __all__ = ["export_rows", "new_file", "new_rows", "pieces_of"]
 
 _MANY = 5_000
-Connection = Any
 
 # table -> which of its rows belong to the study $study
 _OF_STUDY: Mapping[str, str] = {

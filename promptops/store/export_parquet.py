@@ -5,12 +5,15 @@ store: DuckDB, Spark, Postgres, a spreadsheet.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import StoreError
-from .connect import Connection
 from .export import new_file
 from .schema import TABLES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection as Connection
 
 __all__ = ["export_parquet"]
 
@@ -50,7 +53,7 @@ def export_parquet(con: Connection, path: Path, study: str | None) -> int:
     return count
 
 
-def _schema() -> Any:
+def _schema() -> pa.Schema:
     """The pyarrow schema of the file."""
     import pyarrow as pa
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..dataset.example import Example
 from ..errors import PromptOpsError
@@ -17,9 +17,10 @@ from .database import Database
 from .merge_segments import Sources, everything
 from .schema import TABLES
 
-__all__ = ["check_archive", "check_database", "check_ends", "check_segments", "unrecorded"]
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
 
-Connection = Any
+__all__ = ["check_archive", "check_database", "check_ends", "check_segments", "unrecorded"]
 
 
 def check_segments(sources: Sources, merged: Mapping[str, int]) -> Iterator[str]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..spool.segment import SEGMENTS, SUFFIX, Segment, read_pieces, segments
 from .archive import Batch, look, marks_of
@@ -22,11 +22,14 @@ from .purges import keep_of
 from .recorder import say
 from .schema import TABLES
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection as Connection
+
 __all__ = ["Sources", "everything", "merge", "sources_of"]
 
 _STEP = 16 << 20  # bytes of segments per transaction
 _LOG = logging.getLogger("promptops.store")
-Connection = Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,7 @@ def _steps(sources: Sources, ledger: Mapping[str, tuple[int, int]]) -> Iterator[
         yield step
 
 
-def everything(sources: Sources) -> Iterator[tuple[str, Any]]:
+def everything(sources: Sources) -> Iterator[tuple[str, pa.Table]]:
     """(table, pyarrow table) of all that was ever recorded and is not hidden, repeated keys and
     all.
     """
@@ -190,7 +193,9 @@ def _archived(con: Connection, batch: Batch, ledger: Mapping[str, tuple[int, int
     return _commit(con, batch.read(), marks)
 
 
-def _commit(con: Connection, tables: Any, marks: Mapping[str, tuple[int, int]]) -> int:
+def _commit(
+    con: Connection, tables: Iterable[tuple[str, pa.Table]], marks: Mapping[str, tuple[int, int]]
+) -> int:
     import duckdb
 
     new = 0
@@ -216,7 +221,7 @@ def _mark(con: Connection, marks: Mapping[str, tuple[int, int]]) -> None:
     )
 
 
-def insert(con: Connection, table: str, rows: Any) -> int:
+def insert(con: Connection, table: str, rows: pa.Table) -> int:
     """Insert the rows of a pyarrow table whose keys are new; of equal keys the first.
 
     Returns how many.

@@ -6,9 +6,12 @@ members of a team carried out on the same rows, counts them once.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .purges import Doomed, Named
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
 
 __all__ = ["BUCKET", "FAILED", "LATENCY", "OF_CALLS", "hours_of"]
 
@@ -51,7 +54,7 @@ GROUP BY gone.hour, prompt, version_id, env, arm, named ORDER BY gone.hour
 """
 
 
-def hours_of(con: Any, doomed: Doomed, named: Named) -> list[dict[str, object]]:
+def hours_of(con: Connection, doomed: Doomed, named: Named) -> list[dict[str, object]]:
     """The rows of `live_hours` for those of the doomed that go by their age."""
     before = max(filter(None, (named.before, named.live_before)), default=None)
     if before is None:

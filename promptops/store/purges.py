@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import StoreError
 from ..markup import shorten
@@ -20,6 +20,10 @@ from ..spool.segment import Segment, read_pieces
 from .arrow_rows import Keep, documents_of
 from .hidden import add_hidden, hidden_of
 from .read import as_stored
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection as Connection
 
 __all__ = [
     "Doomed",
@@ -61,7 +65,7 @@ class Doomed:
         """Whether the row goes."""
         return any(row.get(column) in getattr(self, ids) for column, ids in _HELD.get(table, ()))
 
-    def rest(self, table: str, rows: Any) -> Any:
+    def rest(self, table: str, rows: pa.Table) -> pa.Table:
         """The rows of a pyarrow table that stay."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -77,7 +81,7 @@ class Doomed:
             )
         return rows
 
-    def counts(self, con: Any) -> dict[str, int]:
+    def counts(self, con: Connection) -> dict[str, int]:
         """table -> rows of the store that go."""
         found = {}
         for table, columns in _HELD.items():
@@ -222,7 +226,7 @@ UNION SELECT id FROM feedback WHERE "at" < $before::TIMESTAMP OR "at" < $live_be
 """
 
 
-def doomed_by(con: Any, named: Named) -> Doomed:
+def doomed_by(con: Connection, named: Named) -> Doomed:
     """The ids of everything that is meant: runs of the examples; the study, and the runs that no
     other study uses; live rows and their feedback, which may name them by the provider's id; what
     a judge was asked about any of these examples and live rows; what began before a moment.

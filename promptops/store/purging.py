@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
 from ..spool.segment import check_schema, make_folder
 from .access import Access
-from .connect import Busy, Connection
+from .connect import Busy
 from .patience import patiently
 from .purged_hours import hours_of
 from .purges import Doomed, Named, Purged
 from .repair import mended_own, rescued
 from .upkeep import purge_rows
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
 
 __all__ = ["Purging"]
 

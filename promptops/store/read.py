@@ -20,13 +20,13 @@ from .schema import DEPLOYMENTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from duckdb import DuckDBPyConnection as Connection
     from pandas import DataFrame
 
 __all__ = ["Deployments", "Params", "as_stored", "ask_user", "asked", "show_deployments"]
 
 Params = Sequence[object] | Mapping[str, object] | None
 Deployments = Callable[[], Iterable[Mapping[str, object]]]
-Connection = Any
 _LOCKS = (
     "SET temp_directory = ''",
     "SET memory_limit = '2GB'",  # one query must not take the machine with it

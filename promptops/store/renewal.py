@@ -1,4 +1,5 @@
-"""Bringing a DuckDB file that an older release wrote to the tables of this one, with all its rows.
+"""Making the tables of a new DuckDB file, and bringing a file that an older release wrote to the
+tables of this one, with all its rows.
 
 A former name becomes the name of today, and what is lacking is added, in one transaction: a process
 that dies in between leaves the file as it was. Nothing is rebuilt, so rows that only this file
@@ -8,13 +9,29 @@ still holds stay.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .schema import FORMER, SCHEMA, TABLES
 
-__all__ = ["is_current", "renew"]
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
 
-Connection = Any  # duckdb.DuckDBPyConnection
+__all__ = ["create", "is_current", "renew"]
+
+
+def create(con: Connection) -> None:
+    """The tables, comments and the ledger, in one transaction."""
+    con.execute("BEGIN")
+    for table in TABLES.values():
+        for statement in table.ddl():
+            con.execute(statement)
+    con.execute("CREATE SCHEMA internal")
+    con.execute("CREATE TABLE internal.ledger (segment VARCHAR, bytes BIGINT, dropped BIGINT)")
+    con.execute("CREATE TABLE internal.counts (table_name VARCHAR, rows BIGINT)")
+    con.execute("CREATE TABLE internal.form (schema_version INTEGER)")
+    con.execute("INSERT INTO internal.form VALUES (?)", [SCHEMA])
+    con.execute("INSERT INTO internal.counts SELECT unnest(?), 0", [list(TABLES)])
+    con.execute("COMMIT")
 
 
 def is_current(con: Connection) -> bool:

@@ -16,11 +16,12 @@ from pathlib import Path
 from ..spool.ends import ends_of, forget_end
 from .archive import alone, recover
 from .connect import Busy, Damaged, attach
-from .database import ASIDE, WAIT_S, Database, create
+from .database import ASIDE, WAIT_S, Database
 from .hidden import hidden_faults, mend_hidden
 from .integrity import check_archive, check_database, check_ends, check_segments, unrecorded
 from .links import link_faults, moved_links, own_folder
 from .merge_segments import Sources, merge
+from .renewal import create
 
 __all__ = ["aside_of", "build", "mended_own", "repair_store", "rescued", "verify_store"]
 

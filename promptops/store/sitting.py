@@ -14,8 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .connect import Connection
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
+
 
 __all__ = ["KEEPERS", "Keeper", "one_at_a_time", "sitting"]
 

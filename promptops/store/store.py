@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from ..markup import paragraph
 from ..redact import Redactor
 from .access import NEWER, Access, Fresh, unmasked
-from .connect import Connection
 from .export import export_rows
 from .export_parquet import export_parquet
 from .purges import Doomed, Named, Purged, doomed_by
@@ -32,6 +31,7 @@ from .upkeep import archive_sealed
 from .write_cache import WriteCache
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
     from pandas import DataFrame
 
     from ..run import Run

@@ -10,10 +10,13 @@ import os
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..run import utc
 from .purges import Doomed, Named, doomed_by, utc_moment
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
 
 __all__ = ["Team", "Tombstone"]
 
@@ -81,7 +84,7 @@ class Tombstone:
         """The moment of the purge, in nanoseconds since 1970."""
         return int(self.id.partition("-")[0], 16)
 
-    def doomed(self, con: Any) -> Doomed:
+    def doomed(self, con: Connection) -> Doomed:
         """What goes of a store: what its own rows say is meant, and the runs that went elsewhere.
         Of a study's purge, runs that another study uses here stay.
         """

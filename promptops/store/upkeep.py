@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..spool.ends import ends_of, forget_end
 from ..spool.segment import Segment, finished, remove_finished, segments
@@ -18,6 +19,9 @@ from .merge_segments import Sources, sources_of
 from .patience import PATIENT_S, patiently
 from .purges import Doomed, Purged, hide, holds, keep_all_but, keep_of
 from .repair import aside_of, build
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
 
 __all__ = ["archive_sealed", "purge_rows", "statistics"]
 
@@ -66,7 +70,7 @@ def _removed(folder: Path, sealed: Sequence[Segment]) -> set[str]:
 def purge_rows(
     folder: Path,
     database: Database,
-    find: Callable[[object], Doomed],
+    find: Callable[[Connection], Doomed],
     announce: Callable[[Doomed], object] | None = None,
     beyond: Callable[[Doomed], Purged] = lambda _doomed: Purged(),
 ) -> Purged:

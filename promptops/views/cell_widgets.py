@@ -6,7 +6,10 @@ closes it. A cell is known by the identifier that JupyterLab sends, else by its 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ipywidgets as widgets
 
 __all__ = ["CellWidgets"]
 
@@ -32,7 +35,7 @@ class CellWidgets:
         self._shown[cell] = (run, [*boxes, box])
 
 
-def close(widget: Any) -> None:
+def close(widget: widgets.Widget) -> None:
     """Close a widget with its children, layout and style."""
     parts = [*getattr(widget, "children", ()), getattr(widget, "layout", None)]
     for part in [*parts, getattr(widget, "style", None)]:

@@ -5,7 +5,7 @@ narrow page.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import ipywidgets as widgets
@@ -22,7 +22,7 @@ def sized(width: str, **more: str) -> widgets.Layout:
 
 def choice(
     name: str, options: object, *, value: object = None, width: str, name_width: str = ""
-) -> Any:
+) -> widgets.Dropdown:
     """A drop-down list. name_width: of its description, ipywidgets' own if empty."""
     import ipywidgets as widgets
 
@@ -34,7 +34,7 @@ def choice(
     return shown
 
 
-def field(placeholder: str, *, value: str = "", width: str) -> Any:
+def field(placeholder: str, *, value: str = "", width: str) -> widgets.Text:
     """A line of text, read when it was left or confirmed."""
     import ipywidgets as widgets
 
@@ -45,7 +45,7 @@ def field(placeholder: str, *, value: str = "", width: str) -> Any:
 
 def button(
     label: str, action: Callable[[], object], *, icon: str = "", tooltip: str | None = None
-) -> Any:
+) -> widgets.Button:
     """A button as wide as its label, and what a click does."""
     import ipywidgets as widgets
 
@@ -56,13 +56,13 @@ def button(
     return shown
 
 
-def react(controls: Iterable[Any], action: Callable[[], object]) -> None:
+def react(controls: Iterable[widgets.Widget], action: Callable[[], object]) -> None:
     """Do something whenever the value of one of the controls changes."""
     for control in controls:
         control.observe(lambda _change: action(), names="value")
 
 
-def wrapping(*controls: Any) -> Any:
+def wrapping(*controls: widgets.Widget) -> widgets.HBox:
     """A row of controls that goes on in the next line where the page is narrow."""
     import ipywidgets as widgets
 

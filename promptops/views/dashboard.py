@@ -114,7 +114,7 @@ class Dashboard(View):
                 self.views.pop(name, None)
             self.open()
 
-    def open(self, name: str | None = None) -> Any:
+    def open(self, name: str | None = None) -> object:
         """Show a tab, the chosen one by default; returns its view."""
         if name is not None and self.tab.selected_index != TABS.index(name):
             self.tab.selected_index = TABS.index(name)  # comes back here

@@ -12,10 +12,13 @@ from __future__ import annotations
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .cell_widgets import CellWidgets
 from .theme import page
+
+if TYPE_CHECKING:
+    import ipywidgets as widgets
 
 __all__ = ["Shown", "View", "fitting", "put"]
 
@@ -33,7 +36,7 @@ class Shown:
     same for a terminal.
     """
 
-    def __init__(self, box: Any, html: str, text: str) -> None:
+    def __init__(self, box: widgets.Widget, html: str, text: str) -> None:
         name = secrets.token_hex(4)
         self.box = box
         self._still, self._live = f"po-still-{name}", f"po-live-{name}"
@@ -70,7 +73,7 @@ class Shown:
 class View(ABC):
     """What shows itself as the last line of a cell. box: its ipywidgets container."""
 
-    box: Any
+    box: widgets.Widget
 
     @abstractmethod
     def static(self) -> str:

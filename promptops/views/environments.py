@@ -22,7 +22,11 @@ from .theme import BAD, GOOD, UNSURE, chip, colour, in_text, page
 from .time_axis import time_axis
 
 if TYPE_CHECKING:
-    from ..lab.deployments import History
+    from collections.abc import Callable
+
+    import ipywidgets as widgets
+
+    from ..lab.deployments import Deployment, History
     from ..lab.lab import Lab
     from ..study.project import Project
 
@@ -48,7 +52,7 @@ class EnvironmentsView(View):
         )
         self._of_prompt()
 
-    def _chosen(self, prompt: str) -> list[Any]:
+    def _chosen(self, prompt: str) -> list[widgets.Widget]:
         """The controls that choose the prompt and the environment that are shown."""
         import ipywidgets as widgets
 
@@ -66,7 +70,7 @@ class EnvironmentsView(View):
         react([self.env], self.refresh)
         return [self.prompt, self.env]
 
-    def _steps(self) -> list[Any]:
+    def _steps(self) -> list[widgets.Widget]:
         """The controls of the two steps, and the gate's answer between them."""
         import ipywidgets as widgets
 
@@ -209,7 +213,7 @@ class EnvironmentsView(View):
         ):
             self._do(lambda: self.lab.rollback(name, env=env, reason=self.reason.value.strip()))
 
-    def _sure(self, step: str, button: Any, wording: str) -> bool:
+    def _sure(self, step: str, button: widgets.Button, wording: str) -> bool:
         """The first click asks, the second acts."""
         if not self.writes:
             return False
@@ -226,7 +230,7 @@ class EnvironmentsView(View):
         self.promote.button_style = self.rollback.button_style = ""
         self.cancel.layout.display = "none"
 
-    def _do(self, action: Any) -> None:
+    def _do(self, action: Callable[[], Deployment | None]) -> None:
         with warnings.catch_warnings(record=True) as wording:
             warnings.simplefilter("always")
             try:

@@ -8,7 +8,7 @@ only what was lost, a all, ? the keys.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
@@ -21,6 +21,8 @@ from .examples_table import diff_html, golden_text, read_golden, table_html
 from .theme import page
 
 if TYPE_CHECKING:
+    import ipywidgets as widgets
+
     from ..dataset.correcting import Correction
     from ..lab.study import Study
     from ..study.examples import ExampleRow, StudyExamples
@@ -73,7 +75,7 @@ class ExamplesView(View):
         )
         self.show()
 
-    def _filters(self) -> list[Any]:
+    def _filters(self) -> list[widgets.Widget]:
         """The controls that choose which examples are shown, and by which scorer."""
         self.kind = choice("show", _KINDS, value="all", width="180px", name_width="40px")
         self.text = field("search outputs, inputs, ids", width="220px")
@@ -93,7 +95,7 @@ class ExamplesView(View):
         react(filters, lambda: self.show(first=0))
         return filters
 
-    def _writing(self) -> list[Any]:
+    def _writing(self) -> list[widgets.Widget]:
         """The controls that pin the chosen example, and save it with a corrected golden answer."""
         import ipywidgets as widgets
 
@@ -278,7 +280,7 @@ class ExamplesView(View):
             name, expected, self.file.value.strip() or None, write=write
         )
 
-    def _do(self, action: Any, wording: str) -> None:
+    def _do(self, action: Callable[[], object], wording: str) -> None:
         try:
             action()
             self.message = wording
@@ -287,5 +289,7 @@ class ExamplesView(View):
         self._draw()
 
 
-def _filter(name: str, options: Sequence[tuple[str, str]], width: str = "190px") -> Any:
+def _filter(
+    name: str, options: Sequence[tuple[str, str]], width: str = "190px"
+) -> widgets.Dropdown:
     return choice(name, options, value=options[0][1], width=width, name_width="48px")

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
     from ..dataset import Dataset
     from ..lab.comparison import Comparison
     from ..lab.judge_report import JudgeReport
@@ -97,7 +99,7 @@ def markdown(comparison: Comparison) -> str:
     return markdown(comparison)
 
 
-def figure(comparison: Comparison) -> Any:
+def figure(comparison: Comparison) -> Figure:
     """The forest plot of a comparison, as a plotly figure."""
     from .comparison_forest import forest
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..errors import PromptOpsError
@@ -24,6 +24,8 @@ from .display import View, fitting
 from .theme import page
 
 if TYPE_CHECKING:
+    import ipywidgets as widgets
+
     from ..dataset import Dataset, Example
     from ..lab.lab import Lab
     from ..lab.prompt import SavedVersion
@@ -158,12 +160,12 @@ class PlaygroundView(View):
             return str(error)
         return Answer(run, label="playground", reused=reused)
 
-    def _values(self, version: PromptVersion, example: Example) -> dict[str, Any]:
+    def _values(self, version: PromptVersion, example: Example) -> dict[str, object]:
         return self.dataset.values_for(version, example) if self.dataset is not None else {}
 
     # -- what is shown
 
-    def _chooser(self, place: int) -> Any:
+    def _chooser(self, place: int) -> widgets.Dropdown:
         import ipywidgets as widgets
 
         rows = list(self.dataset or [])[:_OFFERED]
