@@ -306,6 +306,7 @@ def _patched(path: Path, mutant: Mutant) -> bool:
         waiting += [const for const in code.co_consts if isinstance(const, CodeType)]
         key = (code.co_qualname, code.co_firstlineno)
         fresh[key] = None if key in fresh else code
+    gc.unfreeze()  # the suite freezes what it imported, and what is frozen is not listed
     live = [
         found
         for found in gc.get_objects()
@@ -323,12 +324,12 @@ def _patched(path: Path, mutant: Mutant) -> bool:
     return bool(live)
 
 
-def _pytest(files: Sequence[str], scratch: Path, plugins: Sequence[object] = ()) -> int:
+def _pytest(words: Sequence[str], scratch: Path, plugins: Sequence[object] = ()) -> int:
     import pytest
 
     quiet = ["-o", "addopts=--import-mode=importlib --strict-markers", "-p", "no:cacheprovider"]
     base = f"--basetemp={scratch / 'base'}"
-    return int(pytest.main([*quiet, "-q", "-x", base, *files], plugins=list(plugins)))
+    return int(pytest.main([*quiet, "-q", "-x", base, *words], plugins=list(plugins)))
 
 
 def _forked(work: Callable[[], int], limit: float, log: Path) -> int:
@@ -361,11 +362,14 @@ def _imported(path: Path, mutant: Mutant, scratch: Path) -> bool:
     """Whether a test fails where the module is imported as the mutant."""
 
     def work() -> int:
-        sys.meta_path.insert(0, _Mutated(mutant.module, path, mutant.tree))
-        return _pytest(TESTS[mutant.module], scratch)
+        mutated = _Mutated(mutant.module, path, mutant.tree)
+        sys.meta_path.insert(0, mutated)
+        # pytest's own importer, which rewrites asserts, would come first and read the file instead
+        code = _pytest(["--assert=plain", *TESTS[mutant.module]], scratch)
+        return code if mutated.used else 98
 
     code = _forked(work, 900, scratch / "log")
-    if code in (4, 5, 99):  # of pytest or of this file, not of a test
+    if code in (4, 5, 98, 99):  # of pytest or of this file, not of a test
         raise SystemExit(f"{mutant} could not be tried (exit {code}).")
     return code != 0
 
