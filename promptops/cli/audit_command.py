@@ -18,7 +18,7 @@ __all__ = ["audit"]
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write one HTML page here, or JSON or LaTeX by the ending (.json, .tex).",
+    help="Write one HTML page here, or JSON or LaTeX by the extension (.json, .tex).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
 def audit(

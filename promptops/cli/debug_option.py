@@ -32,5 +32,5 @@ debug_option = click.option(
     expose_value=False,
     is_eager=True,
     callback=_listen,
-    help="Log what is read, asked and written on standard error, without content and keys.",
+    help="Log reads, calls and writes to standard error, without content or keys.",
 )

@@ -17,7 +17,7 @@ __all__ = ["doctor"]
     is_flag=True,
     help=("Repair: re-merge, rebuild from the archive, quarantine a damaged WAL."),
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(repair: bool, as_json: bool) -> None:
     """Verify this project's store by reading every column. Exit code 1 if something is wrong."""
     import json

@@ -38,7 +38,7 @@ _file = click.Path(dir_okay=False, path_type=Path)
     "--budget-usd", type=click.FloatRange(0), help="Stop before spending more, over all studies."
 )
 @click.option(
-    "--since", type=click.Choice(["last"]), help="Say what changed since the study before."
+    "--since", type=click.Choice(["last"]), help="Show what changed since the study before."
 )
 @click.option(
     "--root",
@@ -50,11 +50,11 @@ _file = click.Path(dir_okay=False, path_type=Path)
     "--wait", "wait_", metavar="TIME", help="With --batch: wait up to this long, as in 2h or 90m."
 )
 @click.option("--offline", is_flag=True, help="Ask nothing: recorded answers only, or exit 3.")
-@click.option("--dry-run", is_flag=True, help="Check the file and say what would be asked.")
+@click.option("--dry-run", is_flag=True, help="Check the file and show what would be asked.")
 def evaluate(study: Path, report: Path | None, root: Path | None, **chosen: Any) -> None:
-    """Evaluate what STUDY (a TOML file, or a folder of them) declares, and hold it to its policy:
-    exit 0 holds, 1 does not, 2 misuse, 3 answers are still missing (handed in as batches, or not
-    recorded with --offline), 130 interrupted (after both the same command goes on).
+    """Evaluate what STUDY (a TOML file, or a folder of them) declares, and check it against its
+    policy: exit 0 holds, 1 does not, 2 misuse, 3 answers are still missing (handed in as batches,
+    or not recorded with --offline), 130 interrupted (after 3 and 130, run the same command again).
 
     Of a folder the worst exit code counts, and a file that cannot run does not stop the others.
 
@@ -100,7 +100,7 @@ def evaluate(study: Path, report: Path | None, root: Path | None, **chosen: Any)
 
 
 def _rehearsed(folder: StudyFolder, root: Path | None, many: bool) -> int:
-    """Say what each file would ask; the exit code."""
+    """Show what each file would ask; the exit code."""
     code = 0
     for path, declared, lab in folder.labs(root):
         name = f"{path.name}: " if many else ""

@@ -18,7 +18,7 @@ __all__ = ["import_"]
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--prompt", help="The prompt's name, in place of the one that the file suggests.")
-@click.option("--dry-run", is_flag=True, help="Say what would be brought over; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be brought over; write nothing.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if anything is not brought over.")
 @click.option("--dataset", "data", type=click.Path(path_type=Path), help="Write the examples here.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
@@ -37,7 +37,7 @@ def import_(
     or live calls, in OTLP/JSON or the lines that `promptops.observe` writes to stdout.
     prompts:/NAME/VERSION is a prompt of MLflow's registry. Several files are runs on the same
     data. Nothing of a file is executed. Exit codes: 0 brought over (the rest is listed); 1 with
-    --strict, if anything is not; 2 not a file that is known.
+    --strict, if anything is not; 2 not a known file.
     """
     from ..exchange import merged, read_export
     from ..lab.imports import live_files

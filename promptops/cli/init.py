@@ -39,7 +39,7 @@ _CELLS = (
 
 @click.command()
 @click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Say what would be written.")
+@click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing.")
 def init(folder: Path, dry_run: bool) -> None:
     """Set up FOLDER [default: here]: ignore file, starter notebook, CI job.
 

@@ -84,7 +84,7 @@ def registry(run: Callable[..., object]) -> Callable[..., object]:
     return option(explained(run))
 
 
-as_json: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+as_json: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run: Callable[[Any], Any] = click.option(
     "--dry-run",
     is_flag=True,

@@ -49,8 +49,9 @@ _annotate = click.option(
 def check(every: bool, annotate: bool, path: str, as_json: bool) -> None:
     """Verify every version, chain and promoted figure of the file.
 
-    For CI: exit code 1 if anything is wrong. It also says which loader a version needs that names
-    its request form, and which versions their provider accepts only through Responses.
+    For CI: exit code 1 if anything is wrong. It also reports which release of the loader
+    each version with a request form of its own needs, and which versions their provider accepts
+    only through Responses.
     """
     from ..registry import document
     from ..registry.form_notes import form_notes

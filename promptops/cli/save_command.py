@@ -26,7 +26,7 @@ __all__ = ["save"]
     type=click.Path(dir_okay=False),
     help="Registry file [default: promptops.json in this or a parent folder].",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be saved; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be saved; write nothing.")
 def save(
     name: str, file: Path, note: str, author: str, registry: str | None, dry_run: bool
 ) -> None:

@@ -12,7 +12,7 @@ __all__ = ["scorers"]
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def scorers(name: str | None, as_json: bool) -> None:
     """List the built-in scorers, or explain NAME."""
     from ..scorers import CATALOGUE

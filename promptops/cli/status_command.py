@@ -1,4 +1,4 @@
-"""`promptops status`: what serves, how it is doing, and the command that goes back."""
+"""`promptops status`: what serves, how it is doing, and the command that rolls back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["status"]
 @as_json
 def status(env: str | None, path: str, as_json: bool) -> None:
     """Show what serves, since when and by whom, its canary and alarms, live quality, cost and
-    failures since the deployment against before it, and the command that goes back.
+    failures since the deployment against before it, and the command that rolls back.
     """
     from ..monitor.serving_status import status_lines, status_of
     from ..study.project import Project

@@ -10,7 +10,7 @@ __all__ = ["studies"]
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--limit", default=30, show_default=True, help="How many, newest first.")
 def studies(as_json: bool, limit: int) -> None:
     """List the studies of this project's store, newest first."""

@@ -47,7 +47,7 @@ def copy_tour(folder: Path) -> Path:
 @click.argument(
     "folder", default="promptops-tour", type=click.Path(file_okay=False, path_type=Path)
 )
-@click.option("--no-open", is_flag=True, help="Copy the notebooks, and say how to open them.")
+@click.option("--no-open", is_flag=True, help="Copy the notebooks, and print how to open them.")
 def lab(folder: Path, no_open: bool) -> None:
     """Open JupyterLab on a copy of the tour in FOLDER [default: promptops-tour]."""
     copy_tour(folder)

@@ -39,8 +39,8 @@ __all__ = ["check", "grounds", "summary", "verify"]
 @registry
 @as_json
 def verify(name: str, env: str, path: str, as_json: bool) -> None:
-    """Recompute every promoted figure of what serves NAME in ENV, and say same or different, number
-    by number.
+    """Recompute every promoted figure of what serves NAME in ENV, and report for each number
+    whether it is the same.
 
     Exit code 1 if a figure differs, or the evidence is missing, edited, or about something else.
     """

@@ -85,7 +85,7 @@ def run(webhook: str | None, only: str | None, day: str, root: Path | None) -> N
 
 
 @watch.command(name="list", short_help="List the monitors, their evidence and open alarms.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_root
 def list_(as_json: bool, root: Path | None) -> None:
     """List the monitors with the evidence of their last day, its threshold and the open alarms."""

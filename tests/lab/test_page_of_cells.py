@@ -42,11 +42,14 @@ tickets = Dataset.read("data/tickets.csv", expected="category")
 scorers = [equals(), json_has("user_id")]
 """,
     """
-lab.estimate([v1, v2], tickets, scorers)
+lab.estimate([v1, v2], tickets, scorers, batch=True)
 """,
     """
 plan = lab.plan(triage, tickets.test, scorers, finalists=[v2])
 study = lab.evaluate([v1, v2], tickets, plan=plan, budget_usd=5)
+""",
+    """
+study = lab.evaluate([v1, v2], tickets, plan=plan, batch=True)
 """,
     """
 study.progress
@@ -66,11 +69,17 @@ lab.promote(v2, env="prod", study=study)
 lab.rollback(triage, env="prod")
 """,
     """
+lab.rollback(triage, env="prod", to=v1)
+""",
+    """
 lab.history(triage, env="prod")
 """,
     """
 search = lab.optimize(v1, tickets, scorers, method="few_shot", budget_calls=60)
 v3 = search.save(note="found by few_shot")
+""",
+    """
+lab.promote(v3, env="prod", study=search.confirm())
 """,
     """
 found = lab.import_from("promptfooconfig.yaml")
@@ -93,18 +102,24 @@ COMMANDS = (
     ("audit lm_eval_samples_a.jsonl lm_eval_samples_b.jsonl -o audit.html", {0, 1}),
     ("import promptfooconfig.yaml --dry-run", {0}),
     ("scan src/", {0}),
+    ("scan src/ --write", {0}),
     ("scan src/ --write-baseline", {0}),
     ("scan src/ --check", {0}),
     ('save support-triage prompts/triage.md --note "shorter"', {0}),
     ("evaluate studies/ --junit out.xml --markdown pr.md", {0, 1}),
     ("evaluate studies/study.toml --dry-run", {0}),
+    ("evaluate studies/study.toml --batch", {0, 1}),
     ("optimize studies/study.toml --dry-run", {0}),
+    ("optimize studies/study.toml --save", {0, 1}),
     ("promote support-triage v2 --env prod --study first --percent 10", {0}),
     ("canary widen support-triage 50 --env prod", {0}),
     ("canary guard support-triage --env prod", {0}),
+    ("canary guard support-triage --env prod --abort", {0}),
+    ('watch run --webhook "http://127.0.0.1:9/hook"', {0}),
     ("watch accept support-triage --env prod --reason ok", {0}),
     ("status --env prod", {0, 1}),
     ("prices gpt-5-mini", {0}),
+    ("site public/", {0}),
     ("store share shared", {0}),
 )
 
@@ -176,6 +191,11 @@ Label it, for instance: bug.
 # user
 {{ticket}}
 """
+CODE = """
+client.chat.completions.create(
+    model="gpt-6-mini", messages=[{"role": "user", "content": f"Greet {name} in one sentence."}]
+)
+"""
 STUDY = """format = 2
 prompt = "support-triage"
 candidate = "v2"
@@ -225,7 +245,11 @@ def test_every_cell_of_the_page_runs(
             assert promptops.observe.flush(10)
         run(cell, names)
     assert names["study"].compare(candidate=names["v2"], baseline=names["v1"]).verdict.decision
-    assert promptops.load("support-triage", env="prod").number == 1  # rolled back
+    steps = [
+        (link.kind, link.number) for link in names["lab"].history("support-triage", env="prod")
+    ]
+    assert steps == [("promote", 1), ("canary", 1), ("promote", 2), ("rollback", 1), ("promote", 3)]
+    assert promptops.load("support-triage", env="prod").number == 3
     assert names["v3"].number == 3
     assert len(names["live"].rows()) == 1
     assert (project / "data" / "from_live.jsonl").read_text("utf-8").count("\n") == 1
@@ -252,7 +276,7 @@ def test_every_command_of_the_page_runs(
     for part in "ab":
         file = f"lm_eval_samples_{part}.jsonl"
         (project / file).write_bytes((FILES / file).read_bytes())
-    (project / "src" / "app.py").write_text("greeting = 'hello'\n")
+    (project / "src" / "app.py").write_text(CODE)
     (project / "prompts" / "triage.md").write_text(MARKDOWN)
     (project / "studies" / "study.toml").write_text(STUDY)
     names: dict[str, Any] = {"messages": MESSAGES}
