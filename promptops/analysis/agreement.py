@@ -81,22 +81,7 @@ def cohen(
     """
     import numpy as np
 
-    if len(a) != len(b) or not len(a):
-        raise StatisticsError(
-            f"the raters answered {len(a)} and {len(b)} items; expected the same items, at least"
-            " one."
-        )
-    if any(x is None or x != x for x in (*a, *b)):
-        raise StatisticsError(
-            "an answer is missing (None or NaN); leave such items out, or use krippendorff, which"
-            " takes gaps."
-        )
-    answers = tuple(
-        sorted(
-            set(a) | set(b),
-            key=lambda x: (str(type(x)), x) if not isinstance(x, (int, float)) else ("", x),
-        )
-    )
+    answers = _answers(a, b)
     place = {answer: i for i, answer in enumerate(answers)}
     k = len(answers)
     codes = np.array([place[x] * k + place[y] for x, y in zip(a, b, strict=True)])
@@ -123,6 +108,26 @@ def cohen(
         answers=answers,
         table=tuple(tuple(int(x) for x in row) for row in table),
         n=len(codes),
+    )
+
+
+def _answers(a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
+    """What two raters answered, in order. Raises StatisticsError if their items do not match."""
+    if len(a) != len(b) or not len(a):
+        raise StatisticsError(
+            f"the raters answered {len(a)} and {len(b)} items; expected the same items, at least"
+            " one."
+        )
+    if any(x is None or x != x for x in (*a, *b)):
+        raise StatisticsError(
+            "an answer is missing (None or NaN); leave such items out, or use krippendorff, which"
+            " takes gaps."
+        )
+    return tuple(
+        sorted(
+            set(a) | set(b),
+            key=lambda x: (str(type(x)), x) if not isinstance(x, (int, float)) else ("", x),
+        )
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..policy import Policy
 from .arms import MEASURES, Arm, Outcomes
@@ -23,6 +23,8 @@ _DIGITS = 12
 _SHARE_DIGITS = 6
 _MEASURE_DIGITS = 6
 _VARIANCE_DIGITS = 3
+# the means in the evidence's order, None if unscored; and their tally
+_Column: TypeAlias = "tuple[tuple[float | None, ...], dict[str, Any]]"
 
 
 def drafted(
@@ -33,65 +35,31 @@ def drafted(
     verdict: Verdict,
 ) -> dict[str, Any]:
     """The fields of the evidence that hold data."""
-    names = [
-        name
-        for name in arms["candidate"].scores
-        if all(name in arm.scores for arm in arms.values())
-    ]
-    measures = [name for name in MEASURES if all(name in arm.measures for arm in arms.values())]
-    base = primary if primary in names else names[0]  # of balanced_accuracy: what it is made of
-    order = [
-        name for arm in sorted(arms) for name in arms[arm].scores[base].examples
-    ]  # the baseline's order, as `pair` keeps it
-    for arm in arms.values():
-        order += [example for name in names for example in arm.scores[name].examples]
-    examples = tuple(dict.fromkeys(order))
-    place = {example: index for index, example in enumerate(examples)}
-    outcomes = {name: {key: arm.scores[name] for key, arm in arms.items()} for name in names}
-    outcomes |= {name: {key: arm.measures[name] for key, arm in arms.items()} for name in measures}
-    asked = {
-        key: _spread(arm.scores[base].attempted, arm.scores[base].examples, place)
-        for key, arm in arms.items()
-    }
-    columns = {
-        name: {key: _column(o, place, asked[key], name in MEASURES) for key, o in by_arm.items()}
-        for name, by_arm in outcomes.items()
-    }
+    laid = _Laid.of(arms, primary)
     return {
         "prompt": grounds.prompt,
         "candidate": arms["candidate"].version,
         "baseline": arms["baseline"].version if "baseline" in arms else None,
-        "dataset": {
-            "name": grounds.dataset,
-            "fingerprint": grounds.fingerprint,
-            "split": grounds.split,
-            "tested": grounds.tested,
-            "served": grounds.served,
-            **({"copies": len(grounds.copies)} if grounds.copies else {}),
-            **({"weights": grounds.weighed_by} if grounds.weights is not None else {}),
-        },
+        "dataset": _dataset(grounds),
         "study": grounds.study,
         "policy": plain(policy.document()),
         "primary": primary,
-        "examples": examples,
-        "scores": {
-            name: {key: column[0] for key, column in columns[name].items()} for name in names
-        },
-        "metrics": {
-            name: {key: column[0] for key, column in columns[name].items()} for name in measures
-        },
-        "asked": {key: _short(values) for key, values in asked.items()},
+        "examples": laid.examples,
+        "scores": laid.means(laid.scores),
+        "metrics": laid.means(laid.measures),
+        "asked": {key: _short(values) for key, values in laid.asked.items()},
         "tallies": {
             name: {key: column[1] for key, column in by_arm.items()}
-            for name, by_arm in columns.items()
+            for name, by_arm in laid.columns.items()
         },
-        "counts": {key: _count(arm.scores[base]) for key, arm in arms.items()},
-        "scorers": {
-            name: _scorer(by_arm["candidate"]) for name, by_arm in outcomes.items() if name in names
-        },
-        "repeats": {key: arm.scores[base].repeats for key, arm in arms.items()},
+        "counts": {key: _count(arm.scores[laid.base]) for key, arm in arms.items()},
+        "scorers": {name: _scorer(arms["candidate"].scores[name]) for name in laid.scores},
+        "repeats": {key: arm.scores[laid.base].repeats for key, arm in arms.items()},
         "clusters": (
-            tuple(str(grounds.clusters.get(example, f"example {example}")) for example in examples)
+            tuple(
+                str(grounds.clusters.get(example, f"example {example}"))
+                for example in laid.examples
+            )
             if grounds.clusters
             else None
         ),
@@ -103,13 +71,78 @@ def drafted(
             "looked": grounds.looked,
         },
         "weights": (
-            tuple(_number(grounds.weights.get(example, 0.0), _DIGITS) for example in examples)
+            tuple(_number(grounds.weights.get(name, 0.0), _DIGITS) for name in laid.examples)
             if grounds.weights is not None
             else ()
         ),
         "labels": {key: arm.label for key, arm in arms.items()},
         "plan": plain(grounds.plan) if grounds.plan is not None else None,
     }
+
+
+def _dataset(grounds: ComparisonContext) -> dict[str, object]:
+    return {
+        "name": grounds.dataset,
+        "fingerprint": grounds.fingerprint,
+        "split": grounds.split,
+        "tested": grounds.tested,
+        "served": grounds.served,
+        **({"copies": len(grounds.copies)} if grounds.copies else {}),
+        **({"weights": grounds.weighed_by} if grounds.weights is not None else {}),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """What all arms have, laid out in one order of the examples.
+
+    scores, measures: names; base: the score that counts and repeats are read from; asked: how often
+    each example was, by arm; columns: name -> arm -> means and tally.
+    """
+
+    scores: tuple[str, ...]
+    measures: tuple[str, ...]
+    base: str
+    examples: tuple[str, ...]
+    asked: Mapping[str, list[int | None]]
+    columns: Mapping[str, Mapping[str, _Column]]
+
+    @classmethod
+    def of(cls, arms: Mapping[str, Arm], primary: str) -> _Laid:
+        """The examples of the baseline first, in its own order, as `pair` keeps it."""
+        held = list(arms.values())
+        scores = tuple(
+            name for name in arms["candidate"].scores if all(name in arm.scores for arm in held)
+        )
+        measures = tuple(name for name in MEASURES if all(name in arm.measures for arm in held))
+        base = primary if primary in scores else scores[0]  # of balanced_accuracy: what makes it up
+        order = [name for arm in sorted(arms) for name in arms[arm].scores[base].examples]
+        for arm in held:
+            order += [example for name in scores for example in arm.scores[name].examples]
+        examples = tuple(dict.fromkeys(order))
+        place = {example: index for index, example in enumerate(examples)}
+        outcomes = {name: {key: arm.scores[name] for key, arm in arms.items()} for name in scores}
+        outcomes |= {
+            name: {key: arm.measures[name] for key, arm in arms.items()} for name in measures
+        }
+        asked = {
+            key: _spread(arm.scores[base].attempted, arm.scores[base].examples, place)
+            for key, arm in arms.items()
+        }
+        columns = {
+            name: {
+                key: _column(one, place, asked[key], name in MEASURES)
+                for key, one in by_arm.items()
+            }
+            for name, by_arm in outcomes.items()
+        }
+        return cls(scores, measures, base, examples, asked, columns)
+
+    def means(self, names: Sequence[str]) -> dict[str, dict[str, tuple[float | None, ...]]]:
+        """The means of some scores or measures, by name and arm."""
+        return {
+            name: {key: column[0] for key, column in self.columns[name].items()} for name in names
+        }
 
 
 def _spread(values: Floats, examples: Sequence[str], place: Mapping[str, int]) -> list[int | None]:

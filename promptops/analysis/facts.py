@@ -153,9 +153,6 @@ def figures_of(
     grid = None if name in MEASURES or pairs.scale != 1.0 else pairs.grid or GRID
     test = paired_tests.sign_flip(units, grid=grid, ties=ties)
     low, high, bound, method = gain_interval(pairs, labels, rules=rules)
-    gain = _gain(pairs.d)
-    spread = _sd(units)
-    unit_gain = gain * pairs.n / len(units) if len(units) else 0.0
     return Difference(
         name=name,
         kind=scorer.kind,
@@ -168,7 +165,7 @@ def figures_of(
         candidate_interval=_arm_interval(pairs, pairs.candidate, labels, rules),
         baseline=float(pairs.baseline.mean()) if pairs.n else math.nan,
         baseline_interval=_arm_interval(pairs, pairs.baseline, labels, rules),
-        gain=gain,
+        gain=_gain(pairs.d),
         low=low,
         high=high,
         bound=bound,
@@ -179,10 +176,7 @@ def figures_of(
         p_worse=test.p_less,
         test_method=test.method,
         e_value=None if name in MEASURES else _e_value(units, largest),
-        sd=spread,
-        effect=unit_gain / spread if spread else None,
-        mde=detectable(pairs, labels, len(units), alpha, spread, rules),
-        n_needed=needed_n(pairs, labels, unit_gain, spread, alpha),
+        **asdict(_sensitivity(pairs, labels, units, alpha, rules)),
         within=(_known(pairs.within[0]), _known(pairs.within[1])),
         between=_between(pairs, units) if labels is None else None,
         unscored=len(pairs.unscored),
@@ -190,6 +184,31 @@ def figures_of(
         only_baseline=pairs.only_baseline,
         failed=pairs.failed,
         calibrated=scorer.calibrated,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sensitivity:
+    """How small a difference these units could show: their spread, the gain in units of it, the
+    smallest gain that is found 4 times in 5, and how many examples the one found would take.
+    """
+
+    sd: float | None
+    effect: float | None
+    mde: float | None
+    n_needed: int | None
+
+
+def _sensitivity(
+    pairs: Pairs, labels: list[str] | None, units: Floats, alpha: float, rules: int
+) -> _Sensitivity:
+    spread = _sd(units)
+    unit_gain = _gain(pairs.d) * pairs.n / len(units) if len(units) else 0.0
+    return _Sensitivity(
+        sd=spread,
+        effect=unit_gain / spread if spread else None,
+        mde=detectable(pairs, labels, len(units), alpha, spread, rules),
+        n_needed=needed_n(pairs, labels, unit_gain, spread, alpha),
     )
 
 

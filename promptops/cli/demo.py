@@ -18,7 +18,8 @@ from ..errors import Refused
 from .tour import source
 
 if TYPE_CHECKING:
-    from ..lab import Lab, Study
+    from ..lab import Dataset, Lab, Study
+    from ..lab.prompt import SavedVersion
 
 __all__ = ["demo"]
 
@@ -73,34 +74,9 @@ def demo(folder: Path | None) -> None:
     home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source("data", "support_tickets.jsonl"), home / "support_tickets.jsonl")
     lab = Lab(home)
-    _step(
-        "1  Two versions of one prompt",
-        "the text that was in the code, and one that says what it wants. The embedded model"
-        " answers: it is not an LLM.",
-    )
-    triage = lab.prompt(NAME)
-    v1 = triage.save(
-        "Classify this ticket: {{ticket}}", model="embedded", note="what we had in the code"
-    )
-    v2 = triage.save(
-        _messages(SYSTEM + DEFINITIONS),
-        model="embedded",
-        note="labels, definitions and JSON",
-        temperature=0,
-    )
-    click.echo(f"   {v1!r}\n   {v2!r}")
-    answer = v2(ticket="I was charged twice for March, please refund one. My id is u-20417.")
-    click.echo(f"   asked once: {answer.text}   [{answer.facts()}]")
+    v1, v2 = _versions(lab)
     tickets = Dataset.read(home / "support_tickets.jsonl", expected="expected")
-    _step(
-        "2  A study",
-        f"{len(tickets)} tickets, both versions, three scorers; every run is recorded.",
-    )
-    study = lab.evaluate([v1, v2], tickets, _scorers())
-    for row in _arms(study):
-        click.echo(f"   {row}")
-    _step("3  What the data say", "paired by example, with an exact test.")
-    click.echo(f"   {study.compare(candidate=v2, baseline=v1).statement()}")
+    study = _study(lab, v1, v2, tickets)
     _step(
         "4  Promotion, carried by evidence",
         "the first deployment has no incumbent; after that a version must beat what serves.",
@@ -120,6 +96,41 @@ def demo(folder: Path | None) -> None:
     click.echo(f"   {again!r}\n   {_application(home)}")
     report = study.report(home / "report.html")
     _close(home, report, repr(again), time.perf_counter() - began)
+
+
+def _versions(lab: Lab) -> tuple[SavedVersion, SavedVersion]:
+    _step(
+        "1  Two versions of one prompt",
+        "the text that was in the code, and one that says what it wants. The embedded model"
+        " answers: it is not an LLM.",
+    )
+    triage = lab.prompt(NAME)
+    v1 = triage.save(
+        "Classify this ticket: {{ticket}}", model="embedded", note="what we had in the code"
+    )
+    v2 = triage.save(
+        _messages(SYSTEM + DEFINITIONS),
+        model="embedded",
+        note="labels, definitions and JSON",
+        temperature=0,
+    )
+    click.echo(f"   {v1!r}\n   {v2!r}")
+    answer = v2(ticket="I was charged twice for March, please refund one. My id is u-20417.")
+    click.echo(f"   asked once: {answer.text}   [{answer.facts()}]")
+    return v1, v2
+
+
+def _study(lab: Lab, v1: SavedVersion, v2: SavedVersion, tickets: Dataset) -> Study:
+    _step(
+        "2  A study",
+        f"{len(tickets)} tickets, both versions, three scorers; every run is recorded.",
+    )
+    study = lab.evaluate([v1, v2], tickets, _scorers())
+    for row in _arms(study):
+        click.echo(f"   {row}")
+    _step("3  What the data say", "paired by example, with an exact test.")
+    click.echo(f"   {study.compare(candidate=v2, baseline=v1).statement()}")
+    return study
 
 
 def _messages(system: str) -> list[dict[str, str]]:

@@ -45,10 +45,8 @@ class Dataset:
     examples: tuple[Example, ...]
     name: str = "dataset"
     notes: tuple[str, ...] = ()
-    roles: Mapping[str, str] = field(
-        default_factory=dict
-    )  # column of the source -> the role that it was read as
-    origin: Origin | None = None  # the file that it was read from
+    roles: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin | None = None
     _memo: dict[str, Any] = field(default_factory=dict, init=False)
 
     # -- where it comes from

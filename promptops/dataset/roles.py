@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Literal, TypeAlias
@@ -278,6 +278,14 @@ def _say_rest(
         if not (roles.tags if role == "tags" else getattr(roles, role))
         and getattr(asked, role, None) is None
     ]
+    notes += _likenesses(rows, nested, roles, unfilled)
+
+
+def _likenesses(
+    rows: list[Row], nested: Sequence[str], roles: Roles, unfilled: Sequence[str]
+) -> Iterator[str]:
+    """A sentence on each input that looks like a role that no column has."""
+    by_column = roles.by_column()
     alike = {alias: role for role in unfilled for alias in _ALIASES.get(role, (role,))}
     for name, column in islice(roles.inputs.items(), _COMPARED):
         near = (
@@ -285,18 +293,16 @@ def _say_rest(
             if column not in by_column and name not in nested
             else []
         )
-        role = alike[near[0]] if near else ""
         if near:
+            role = alike[near[0]]
             how = (
                 f"say {role}={column!r} if it is meant"
                 if role not in ("history", "checks")
                 else "rename it if it is meant"
             )
-            notes.append(
-                f"{name!r} was read as an input and looks like the column {role!r}; {how}."
-            )
+            yield f"{name!r} was read as an input and looks like the column {role!r}; {how}."
         elif "cluster" in unfilled and _key(name) in _GROUPS and _repeats(rows, column):
-            notes.append(
+            yield (
                 f"{name!r} repeats: if its rows depend on each other, pass cluster={column!r} so"
                 " that they count as one."
             )

@@ -58,12 +58,8 @@ def measure_judge(
         else _from_frame(labels, main)
     )
     compares = any(row[4] == f"{name}/shown first" for row in rows)
-    scorer = as_scorer(judge) if judge is not None and not isinstance(judge, str) else None
+    scorer = _asked(judge, plant)
     model = scorer.judge.model if scorer is not None and hasattr(scorer, "judge") else None
-    if plant and scorer is None:
-        raise StudyError(
-            "planting injections asks the judge itself; pass the scorer, not its name."
-        )
     corrected, difference, arms = _corrected(study, main, both)
     calls, cost = _calls(study, scorer)
     return JudgeReport(
@@ -91,6 +87,20 @@ def measure_judge(
         cost_usd=cost,
         arms=arms,
     )
+
+
+def _asked(judge: object, plant: int) -> Any:
+    """The judge as a scorer that can be asked; None if it was only named.
+
+    Raises StudyError if injections are to be planted and it was not passed.
+    """
+    if judge is not None and not isinstance(judge, str):
+        return as_scorer(judge)
+    if plant:
+        raise StudyError(
+            "planting injections asks the judge itself; pass the scorer, not its name."
+        )
+    return None
 
 
 def _named(study: Study, judge: object) -> tuple[str, str]:

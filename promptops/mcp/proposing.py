@@ -84,8 +84,20 @@ def open_proposal(
         f"Study: {found.name}\nProposed by {agent.author}\n"
     )
     message = project.store.clean(message)
+    return {
+        "branch": branch,
+        "commit": _on_branch(agent, branch, files, message),
+        "files": sorted(files),
+        "statement": statement,
+        "next": f"ask {agent.person} to review `git diff HEAD...{branch}` and to merge it; nothing"
+        " serves until then.",
+    }
+
+
+def _on_branch(agent: Agent, branch: str, files: Mapping[str, bytes], message: str) -> str:
+    """The commit that a new branch holds. Raises Refused if there cannot be one."""
     try:
-        commit = git.commit_on_branch(str(agent.root), branch, files, message, agent.author)
+        return git.commit_on_branch(str(agent.root), branch, files, message, agent.author)
     except FileExistsError:
         raise Refused(
             f"the branch {branch} exists; next: have it reviewed, or ask {agent.person} to delete"
@@ -96,14 +108,6 @@ def open_proposal(
             f"the branch could not be made: {error}; next: ask {agent.person} to commit the"
             " project with git first."
         ) from None
-    return {
-        "branch": branch,
-        "commit": commit,
-        "files": sorted(files),
-        "statement": statement,
-        "next": f"ask {agent.person} to review `git diff HEAD...{branch}` and to merge it; nothing"
-        " serves until then.",
-    }
 
 
 def _promoted(

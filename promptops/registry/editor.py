@@ -65,6 +65,13 @@ class Step(NamedTuple):
             or (self.percent is not None and now.canary is not None and wanted == now.canary.id)
         )
 
+    def as_canary(self) -> Document:
+        """What makes it a canary beside what serves; empty if it is for everyone."""
+        if self.percent is None or self.now is None:
+            return {}
+        canary = {"version": self.wanted.id, "percent": self.percent}
+        return {"version": self.now.id, "kind": "canary", "canary": canary}
+
 
 class Editor(RegistryRecord):
     """The write side of one registry file; the file appears with the first save.
@@ -221,12 +228,7 @@ class Editor(RegistryRecord):
             unmet=unmet,
             override=override.strip(),
         )
-        if percent is not None and now is not None:
-            link |= {
-                "version": now.id,
-                "kind": "canary",
-                "canary": {"version": wanted.id, "percent": percent},
-            }
+        link |= step.as_canary()
         return self.chains.append(name, env, link, now, evidence, force)
 
     def gate(

@@ -230,7 +230,6 @@ def _step(text: object, request: GateRequest) -> str:
 
 
 def _numbers(request: GateRequest, evidence: Evidence) -> Iterator[Unmet]:
-    policy, label = request.policy, request.label
     scores = evidence.scores.get(evidence.primary)
     if scores is None and evidence.classes:  # balanced_accuracy or a recall: of the first scorer
         scores = next(iter(evidence.scores.values()), None)
@@ -241,6 +240,27 @@ def _numbers(request: GateRequest, evidence: Evidence) -> Iterator[Unmet]:
             "evaluate again; the bundle was not made by this toolkit, or was cut.",
         )
         return
+    yield from _estimand(request.policy, evidence)
+    candidate = scores["candidate"]
+    baseline = scores.get("baseline") if evidence.baseline is not None else None
+    if evidence.baseline is not None and baseline is None:
+        yield Unmet(
+            "The evidence has no scores of its baseline.",
+            "evaluate both versions on the same examples.",
+        )
+        return
+    yield from _amounts(request, evidence, candidate, baseline)
+    at = {example: index for index, example in enumerate(evidence.examples)}
+    for example in request.policy.must_pass:
+        yield from _must_pass(example, at.get(example), candidate, baseline, request.label)
+    scorer = evidence.scorers.get(evidence.primary, {})
+    if not judge_may_decide(str(scorer.get("kind")), scorer.get("calibrated"), request.policy):
+        text, step = uncalibrated_judge(evidence.primary)
+        yield Unmet(text, _step(step, request))
+
+
+def _estimand(policy: Policy, evidence: Evidence) -> Iterator[Unmet]:
+    """Whether a comparison counts what the policy counts: tasks, or weighted examples."""
     if policy.estimand == "tasks" and evidence.baseline is not None and not evidence.tags:
         yield Unmet(
             "The policy judges over tasks, and the evidence names no task of its examples.",
@@ -251,14 +271,16 @@ def _numbers(request: GateRequest, evidence: Evidence) -> Iterator[Unmet]:
             f"The policy weighs examples by {policy.weights!r}, and the evidence does not.",
             f"compare with weights={policy.weights!r}, a column of the dataset.",
         )
-    candidate = scores["candidate"]
-    baseline = scores.get("baseline") if evidence.baseline is not None else None
-    if evidence.baseline is not None and baseline is None:
-        yield Unmet(
-            "The evidence has no scores of its baseline.",
-            "evaluate both versions on the same examples.",
-        )
-        return
+
+
+def _amounts(
+    request: GateRequest,
+    evidence: Evidence,
+    candidate: Sequence[float | None],
+    baseline: Sequence[float | None] | None,
+) -> Iterator[Unmet]:
+    """Whether there are enough scored examples, and a first deployment scores high enough."""
+    policy, label = request.policy, request.label
     pairs = [
         index
         for index, value in enumerate(candidate)
@@ -277,13 +299,6 @@ def _numbers(request: GateRequest, evidence: Evidence) -> Iterator[Unmet]:
             f" {policy.min_score:g}.",
             f"improve {label}, or lower min_score by review.",
         )
-    at = {example: index for index, example in enumerate(evidence.examples)}
-    for example in policy.must_pass:
-        yield from _must_pass(example, at.get(example), candidate, baseline, label)
-    scorer = evidence.scorers.get(evidence.primary, {})
-    if not judge_may_decide(str(scorer.get("kind")), scorer.get("calibrated"), policy):
-        text, step = uncalibrated_judge(evidence.primary)
-        yield Unmet(text, _step(step, request))
 
 
 def _must_pass(

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from ..errors import ScorerError
 from ..score import Score
 from ..signatures import explained
+from ..version import PromptVersion
 from .case import Case
 from .declaration import declared
 from .judging import (
@@ -86,29 +87,7 @@ def pairwise(
     )
 
     async def score(case: Case) -> list[Score]:
-        other = case.reference.output if case.reference is not None else None
-        if case.reference is None or (other is None and not case.reference.tool_calls):
-            return [
-                Score.none(
-                    f"missing reference: example {case.example.id!r} has no answer of version"
-                    f" {version[:11]}"
-                )
-            ]
-        own, other = answer_of(case.run, case.output), answer_of(case.reference, other or "")
-        if own.strip() == other.strip():  # nothing to prefer, and nothing to pay for
-            return [Score(_VALUES["tie"], category="tie", reason="the answers are the same")]
-        task = shown_inputs(case, sees)
-        orders = [
-            {"task": task, "answer_1": one, "answer_2": two}
-            for one, two in ((own, other), (other, own))
-        ]
-        asked = [
-            consult(case, prompt, parts, _wrong, judge=who, sample=sample)
-            for sample in range(who.samples)
-            for parts in orders
-        ]
-        found = await asyncio.gather(*asked)
-        return _settled(found[0::2], found[1::2])
+        return await _preferred(case, prompt, who, version=version, sees=sees)
 
     shown = spelled("pairwise", snippet(criteria, 40).strip('"'), against=version[:19])
     built = rule(
@@ -123,6 +102,42 @@ def pairwise(
     )
     made = build_judge(built, prompt, who)
     return made if name is None else made.named(name)
+
+
+async def _preferred(
+    case: Case,
+    prompt: PromptVersion,
+    who: JudgeModel,
+    *,
+    version: str,
+    sees: Sequence[str] | None,
+) -> list[Score]:
+    """The judge's preference over both orders and all samples. version: whose run is the
+    reference.
+    """
+    other = case.reference.output if case.reference is not None else None
+    if case.reference is None or (other is None and not case.reference.tool_calls):
+        return [
+            Score.none(
+                f"missing reference: example {case.example.id!r} has no answer of version"
+                f" {version[:11]}"
+            )
+        ]
+    own, other = answer_of(case.run, case.output), answer_of(case.reference, other or "")
+    if own.strip() == other.strip():  # nothing to prefer, and nothing to pay for
+        return [Score(_VALUES["tie"], category="tie", reason="the answers are the same")]
+    task = shown_inputs(case, sees)
+    orders = [
+        {"task": task, "answer_1": one, "answer_2": two}
+        for one, two in ((own, other), (other, own))
+    ]
+    asked = [
+        consult(case, prompt, parts, _wrong, judge=who, sample=sample)
+        for sample in range(who.samples)
+        for parts in orders
+    ]
+    found = await asyncio.gather(*asked)
+    return _settled(found[0::2], found[1::2])
 
 
 def _wrong(verdict: Mapping[str, object]) -> str:

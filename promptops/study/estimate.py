@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
@@ -94,40 +94,56 @@ def estimate(
             keys[asked.key] = (place[0], estimate_tokens(asked.call.chat))
     known = {} if drawn.fresh else find_runs(project.store, keys)
     missing = [keys[key] for key in keys if key not in known]
-    low_out = high_out = 0
-    low = high = time_s = 0.0
-    unpriced: set[str] = set()
-    for index, arm in enumerate(drawn.arms):
-        mine = [tokens for which, tokens in missing if which == index]
-        answer = _answer_tokens(project.store, arm.id, arm.version.settings)
-        low_out += answer[0] * len(mine)
-        high_out += answer[1] * len(mine)
-        time_s += _time_s(project.store, arm, len(mine), concurrency)
-        if not arm.model.remote:
-            if mine and not isinstance(
-                arm.model, EmbeddedModel
-            ):  # a target may well call somebody who is paid
-                unpriced.add(arm.model.label)
-            continue
-        tier = "batch" if batch else arm.version.settings.get("service_tier")
-        ends = [_cost(arm.version.model or "", mine, out, tier, project.prices) for out in answer]
-        if None in ends:
-            unpriced.add(arm.version.model or "no model")
-        low, high = low + (ends[0] or 0.0), high + (ends[1] or 0.0)
+    arms = [
+        _of_arm(project, arm, [tokens for of, tokens in missing if of == at], concurrency, batch)
+        for at, arm in enumerate(drawn.arms)
+    ]
+    unpriced = {arm.unpriced for arm in arms if arm.unpriced}
     judges = sum(scorer.kind == "judge" for scorer in drawn.scorers) * drawn.planned
-    cost = None if unpriced else (low, high)
+    low, high = (sum(arm.cost_usd[end] for arm in arms) for end in (0, 1))
+    low_out, high_out = (sum(arm.tokens_out[end] for arm in arms) for end in (0, 1))
     return Estimate(
         len(missing),
         drawn.planned - unrendered - len(missing),
         sum(tokens for _, tokens in missing),
         (low_out, high_out),
-        cost,
-        time_s,
+        None if unpriced else (low, high),
+        sum(arm.time_s for arm in arms),
         judges,
         tuple(sorted(unpriced)),
         _rules(project, drawn, plan, keys, known),
         batch,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _ArmEstimate:
+    """The calls of one arm; unpriced: the model whose price is not known, "" if it is."""
+
+    tokens_out: tuple[int, int]
+    time_s: float
+    cost_usd: tuple[float, float] = (0.0, 0.0)
+    unpriced: str = ""
+
+
+def _of_arm(
+    project: Project, arm: ArmDesign, sent: Sequence[int], concurrency: int | None, batch: bool
+) -> _ArmEstimate:
+    """What an arm's missing answers take. sent: the input tokens of each."""
+    answer = _answer_tokens(project.store, arm.id, arm.version.settings)
+    found = _ArmEstimate(
+        (answer[0] * len(sent), answer[1] * len(sent)),
+        _time_s(project.store, arm, len(sent), concurrency),
+    )
+    if not arm.model.remote:
+        # a target may well call somebody who is paid
+        paid = bool(sent) and not isinstance(arm.model, EmbeddedModel)
+        return replace(found, unpriced=arm.model.label) if paid else found
+    model = arm.version.model or ""
+    tier = "batch" if batch else arm.version.settings.get("service_tier")
+    low, high = (_cost(model, sent, out, tier, project.prices) for out in answer)
+    unpriced = (model or "no model") if low is None or high is None else ""
+    return replace(found, cost_usd=(low or 0.0, high or 0.0), unpriced=unpriced)
 
 
 def _cost(

@@ -54,38 +54,7 @@ def plant_injections(study: RecordedStudy, scorer: Any, main: Sequence[Any], cou
         (row for row in main if row[5] is not None and row[5] < 1),
         key=lambda row: (row[5], row[1], row[3]),
     )[:count]
-    runs = {
-        run.id: run
-        for run in runs_where(
-            project.store, "r.id in (select unnest(?))", [[row[3] for row in room]]
-        )
-    }
-    against = scorer.against
-    others = (
-        runs_where(project.store, "r.version_id = ? order by r.started_at", [against])
-        if against is not None
-        else []
-    )
-    beside = {(run.example_fingerprint, run.repeat): run for run in others}
-    examples = {example.id: example for example in study.dataset}
-    cases, before = [], []
-    for number, row in enumerate(room):
-        run, planted = (
-            runs[row[3]],
-            INJECTIONS[number % len(INJECTIONS)].format(
-                top="5/5" if number >= len(INJECTIONS) else 5
-            ),
-        )
-        output = f"{run.output or ''}\n\n{planted}"
-        cases.append(
-            Case(
-                output,
-                examples[row[1]],
-                replace(run, output=output),
-                beside.get((run.example_fingerprint, run.repeat)),
-            )
-        )
-        before.append(row[5])
+    cases, before = _planted(study, scorer, room), [row[5] for row in room]
 
     async def judged() -> list[tuple[Case, Any]]:
         return [
@@ -102,3 +71,28 @@ def plant_injections(study: RecordedStudy, scorer: Any, main: Sequence[Any], cou
         len(after),
         unread,
     )
+
+
+def _planted(study: RecordedStudy, scorer: Any, rows: Sequence[Any]) -> list[Case]:
+    """The answers of these verdicts, an injection at the end of each; beside the answers that a
+    pairwise judge compares them with.
+    """
+    store = study.project.store
+    ids = [row[3] for row in rows]
+    runs = {run.id: run for run in runs_where(store, "r.id in (select unnest(?))", [ids])}
+    against = scorer.against
+    others = (
+        runs_where(store, "r.version_id = ? order by r.started_at", [against])
+        if against is not None
+        else []
+    )
+    beside = {(run.example_fingerprint, run.repeat): run for run in others}
+    examples = {example.id: example for example in study.dataset}
+    cases = []
+    for number, row in enumerate(rows):
+        run, top = runs[row[3]], "5/5" if number >= len(INJECTIONS) else 5
+        injection = INJECTIONS[number % len(INJECTIONS)].format(top=top)
+        output = f"{run.output or ''}\n\n{injection}"
+        reference = beside.get((run.example_fingerprint, run.repeat))
+        cases.append(Case(output, examples[row[1]], replace(run, output=output), reference))
+    return cases
