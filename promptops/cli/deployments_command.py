@@ -250,7 +250,7 @@ def _through_lab(
     from ..registry.editor import Editor
     from ..registry.file import RegistryFile, prompt_of
     from ..registry.history import find
-    from ..study.promote import ask
+    from ..study.promotion_basis import ask
 
     lab = _lab(path, step["author"])
     number = find(prompt_of(RegistryFile(path).read(), name), name, version).number

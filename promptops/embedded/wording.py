@@ -136,9 +136,7 @@ def read(text: str) -> Wording:
     fields = tuple(
         Field(
             name,
-            tuple(
-                AllowedValue(_plain(value, labels), meaning) for value, meaning in labels.items()
-            ),
+            tuple(AllowedValue(_plain(value, labels), means) for value, means in labels.items()),
         )
         for name, labels in found.items()
     )

@@ -51,17 +51,14 @@ def promote(
         Refused: if the gate refuses; the message lists every unmet point and its next step.
         Conflict: if somebody else changed the environment first.
     """
-    from ..study.promote import promote
+    from ..study.promote import PromoteOptions, promote
 
     step = promote(
         self.project,
         version,
         checked_env(env, version),
         study.recorded if study is not None else None,
-        reason=reason,
-        force=force,
-        override=override,
-        percent=percent,
+        PromoteOptions(reason, force, override, percent),
     )
     return Deployment.of(step)
 

@@ -18,7 +18,7 @@ from ..plain_file import copy_plain, read_plain
 from ..registry.editor import Editor
 from ..registry.file import RegistryFile
 from ..registry.needs import FOLDER as CONSUMERS
-from ..study.promote import ask
+from ..study.promotion_basis import ask
 
 if TYPE_CHECKING:
     from .agent import Agent

@@ -14,7 +14,7 @@ from ..dataset.correcting import correct as correction
 from ..dataset.roles import RequestedRoles
 from ..errors import DatasetError
 from ..registry.asked import share_held
-from ..study.promote import ask
+from ..study.promotion_basis import ask
 from ..study.refusals import outgrown, spent
 
 if TYPE_CHECKING:

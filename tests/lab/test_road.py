@@ -36,7 +36,7 @@ from promptops.models.scripted import ScriptedModel
 from promptops.scorers import contains, equals, json_has, scorer, similar_to
 from promptops.study.ask import Asker
 from promptops.study.asking_order import order
-from promptops.study.promote import evidence_of
+from promptops.study.promotion_basis import evidence_of
 
 TICKETS = [
     {"id": f"t{i}", "ticket": f"ticket number {i}", "expected": "yes" if i % 4 else "no"}

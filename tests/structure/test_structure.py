@@ -55,8 +55,8 @@ CEILINGS = {
     "Any per 1,000 lines": 10.0,
     "lines past 100 characters": 0,
     "files past 350 lines": 0,
-    "functions past 50 lines of code": 1,
-    "functions past 7 parameters": 3,
+    "functions past 50 lines of code": 0,
+    "functions past 7 parameters": 2,
     "file names in more than one layer": 0,
 }
 

@@ -15,7 +15,7 @@ from promptops.lab import Lab, compare
 from promptops.models.scripted import ScriptedModel
 from promptops.policy import Guardrail, Policy
 from promptops.scorers import contains, equals, scorer
-from promptops.study.promote import evidence_of
+from promptops.study.promotion_basis import evidence_of
 
 MakeLab = Callable[..., Lab]
 N, NO = 129, 73  # always "no" is right on 56.6 %

@@ -15,7 +15,7 @@ from promptops.evidence import Evidence
 from promptops.lab import Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import contains, equals
-from promptops.study.promote import evidence_of
+from promptops.study.promotion_basis import evidence_of
 
 MakeLab = Callable[..., Lab]
 
