@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,11 @@ _MEMBERS = 100_000
 _RATIO = 200  # a member that unpacks to more than this many times its size is a bomb
 _SMALL = 1 << 20  # below this size the ratio does not matter
 _ZSTD = 93
+# what `zipfile` raises for members that are cut, flipped, encrypted or packed in a way it lacks
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, lzma.LZMAError),
+    *(OSError, EOFError, RuntimeError, NotImplementedError),
+)
 
 
 def text_of(path: Path, *, most: int = MOST) -> str:
@@ -101,7 +108,7 @@ def members(path: Path, wanted: str) -> Iterator[Member]:
                     if total > _ALL:
                         raise _bomb(path, entry.filename)
                     yield Member(entry.filename, body)
-    except (zipfile.BadZipFile, OSError, struct.error, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise DatasetError(f"{path.name} is not a readable archive ({error}).") from None
 
 

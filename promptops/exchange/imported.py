@@ -90,6 +90,14 @@ class ImportedRun:
     failure: str | None = None
     live: bool = False
 
+    def __post_init__(self) -> None:
+        output: object = self.output
+        if output is not None and not isinstance(output, str):
+            raise TypeError(
+                f"the answer to the example {self.example!r} is a {type(output).__name__}, not a"
+                " text"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:

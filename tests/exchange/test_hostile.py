@@ -51,6 +51,36 @@ def test_a_zstd_bomb_with_a_false_size_is_not_unpacked(tmp_path: Path) -> None:
     refused(path, "unpacks to more")
 
 
+@pytest.mark.parametrize("packed", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_archive_is_one_sentence(tmp_path: Path, packed: int) -> None:
+    """A byte that is flipped anywhere, also in the flags that say how a member is packed or
+    encrypted, reads as it was or is refused with the file's name.
+    """
+    whole, path, told = tmp_path / "whole.eval", tmp_path / "log.eval", set()
+    with zipfile.ZipFile(whole, "w", packed) as archive:
+        archive.writestr("header.json", json.dumps({"version": 2, "status": "success", "eval": {}}))
+    data = whole.read_bytes()
+    for at in range(4, len(data)):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :])
+        try:
+            read_export(path)
+        except DatasetError as error:
+            assert "log.eval" in str(error)
+            told.add(str(error).split("(")[-1][:12])
+    assert len(told) > 3, told
+
+
+def test_an_answer_that_is_no_text_is_named(tmp_path: Path) -> None:
+    """A number where HELM has an answer's text is refused before a scorer meets it."""
+    state = {
+        "instance": {"id": "q1", "input": {"text": "?"}, "references": []},
+        "result": {"success": True, "completions": [{"text": 5.0}]},
+    }
+    path = tmp_path / "scenario_state.json"
+    path.write_text(json.dumps({"adapter_spec": {"model": "m"}, "request_states": [state]}))
+    refused(path, r"scenario_state.json .* the answer to the example 'q1' is a float, not a text")
+
+
 def test_many_small_bombs_are_one(tmp_path: Path) -> None:
     """Each below every limit, together 900 times the file."""
     path = tmp_path / "log.eval"
