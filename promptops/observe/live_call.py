@@ -130,7 +130,9 @@ class LiveCall:
         self._observer.quietly(lambda: self._finish(self._read(), None, early), None)
 
     def _read(self) -> ReplyFields:
-        return self.stream.result() if self.stream is not None else ReplyFields()
+        if self.stream is None:
+            return ReplyFields()
+        return self._observer.quietly(self.stream.result, self.stream.reading)
 
     def _finish(
         self, reading: ReplyFields, error: BaseException | None, early: bool = False

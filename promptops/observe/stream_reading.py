@@ -63,12 +63,16 @@ class StreamReading:
         seen.response_id = text(response_id) or seen.response_id
         seen.model = text(model) or seen.model
 
-    def _tool(self, place: int, name: object, arguments: object) -> None:
-        tool = self._tools.setdefault(place, {"name": None, "arguments": ""})
+    def _tool(self, place: object, name: object, arguments: object) -> None:
+        tool = self._tools.setdefault(
+            place if isinstance(place, int) else 0, {"name": None, "arguments": ""}
+        )
         tool["name"] = text(name) or tool["name"]
-        if isinstance(arguments, str):
+        if not isinstance(arguments, str):
+            tool["arguments"] = arguments or tool["arguments"]
+        elif isinstance(tool["arguments"], str):
             tool["arguments"] += arguments
-        elif arguments:
+        else:  # an object of the application's answer, which is not to be changed
             tool["arguments"] = arguments
 
     def _chat(self, chunk: object) -> None:
