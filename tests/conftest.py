@@ -20,6 +20,7 @@ LONG = (
     "tests/faults/test_lab_vanish.py",
     "tests/lab/test_run_all.py",
     "tests/faults/test_lab_kill.py",
+    "tests/lab/test_secrets.py",
     "tests/lab/test_compare.py",
     "tests/lab/test_road.py",
     "tests/store/test_keeping.py",
@@ -33,6 +34,11 @@ LONG = (
     "tests/pytest_plugin/test_pytest_plugin.py",
     "tests/test_recorded_studies.py",
     "tests/test_notebooks.py",
+    "tests/store/test_manifest.py",
+    "tests/store/test_hidden.py",
+    "tests/views/test_dashboard.py",
+    "tests/test_golden_format1.py",
+    "tests/structure/test_structure.py",
 )
 # Where bytecode is forbidden, as in many containers, each of the suite's hundreds of processes
 # would compile the whole package again: more than half of what their imports cost.

@@ -16,7 +16,7 @@ import pytest
 
 import promptops
 from promptops.errors import Refused
-from promptops.lab import Dataset, Lab, PromptVersion
+from promptops.lab import Comparison, Dataset, Lab, PromptVersion
 from promptops.scorers import scorer
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
@@ -91,6 +91,26 @@ def bbh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, dict[st
     return lab, studies
 
 
+@pytest.fixture(scope="module")
+def by_rows(bbh: tuple[Lab, dict[str, Any]]) -> dict[str, Comparison]:
+    """Each task's two versions compared row by row, as its authors count."""
+    _, studies = bbh
+    return {
+        task: study.compare(candidate="v2-cot", baseline="v1-direct", weights="rows")
+        for task, study in studies.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def compared(bbh: tuple[Lab, dict[str, Any]]) -> dict[str, Comparison]:
+    """Each task's two versions compared as the toolkit does by itself."""
+    _, studies = bbh
+    return {
+        task: study.compare(candidate="v2-cot", baseline="v1-direct")
+        for task, study in studies.items()
+    }
+
+
 def _template(text: str) -> PromptVersion:
     """The recorded template as a version: its one placeholder is the variable, all other braces
     stand for themselves.
@@ -100,16 +120,14 @@ def _template(text: str) -> PromptVersion:
 
 
 def test_bbh_accuracies_are_the_published_ones_to_the_printed_digit(
-    bbh: tuple[Lab, dict[str, Any]],
+    by_rows: dict[str, Comparison],
 ) -> None:
     """36 accuracies, scored by an extraction of this test's own, equal the figures of the
     repository, which counts two questions that it holds twice as often as it holds them.
     """
-    _, studies = bbh
     printed = published("bbh", "exact-match accuracy")
     found = {}
-    for task, study in studies.items():
-        comparison = study.compare(candidate="v2-cot", baseline="v1-direct", weights="rows")
+    for task, comparison in by_rows.items():
         found[task, "v1-direct"] = round(100 * comparison.primary.baseline, 6)
         found[task, "v2-cot"] = round(100 * comparison.primary.candidate, 6)
     wanted = {key: round(value, 6) for key, value in printed.items() if key in found}
@@ -117,16 +135,14 @@ def test_bbh_accuracies_are_the_published_ones_to_the_printed_digit(
     assert found == wanted
 
 
-def test_bbh_verdicts_follow_the_data(bbh: tuple[Lab, dict[str, Any]]) -> None:
+def test_bbh_verdicts_follow_the_data(compared: dict[str, Comparison]) -> None:
     """Each of the 18 comparisons is promoted, rejected or left open as scipy's exact binomial test
     on the disagreements says.
     """
     from scipy.stats import binomtest
 
-    _, studies = bbh
     decisions = {}
-    for task, study in studies.items():
-        comparison = study.compare(candidate="v2-cot", baseline="v1-direct")
+    for task, comparison in compared.items():
         wins, losses = comparison.primary.wins, comparison.primary.losses
         better = binomtest(wins, wins + losses, 0.5, alternative="greater").pvalue
         worse = binomtest(losses, wins + losses, 0.5, alternative="greater").pvalue
@@ -137,44 +153,33 @@ def test_bbh_verdicts_follow_the_data(bbh: tuple[Lab, dict[str, Any]]) -> None:
     assert set(decisions.values()) == {"promote", "reject", "inconclusive"}  # some must not promote
 
 
-def test_bbh_pooled(tmp_path: Path, bbh: tuple[Lab, dict[str, Any]]) -> None:
+def test_bbh_pooled(tmp_path: Path, by_rows: dict[str, Comparison]) -> None:
     """All 4,500 examples together: the two arms' means are those of the tasks, and the tasks that
     lose are named.
     """
-    _, studies = bbh
     lab = Lab(tmp_path)
     data = Dataset.read(examples(lines("bbh", "dataset.jsonl")), name="bbh")
     study = lab.import_runs(lines("bbh", "outputs.jsonl"), data, [bbh_exact])
     comparison = study.compare(candidate="v2-cot", baseline="v1-direct", weights="rows")
-    parts = [
-        each.compare(candidate="v2-cot", baseline="v1-direct", weights="rows").primary
-        for each in studies.values()
-    ]
+    parts = [each.primary for each in by_rows.values()]
     assert comparison.primary.n == 4500 == sum(part.n for part in parts)
     assert comparison.primary.wins == sum(part.wins for part in parts)
     assert comparison.primary.losses == sum(part.losses for part in parts)
     assert comparison.verdict.decision == "promote"
-    losing = {
-        task
-        for task, each in studies.items()
-        if each.compare(candidate="v2-cot", baseline="v1-direct", weights="rows").primary.gain < 0
-    }
+    losing = {task for task, each in by_rows.items() if each.primary.gain < 0}
     against = {row.tag for row in comparison.slices().against}
     assert losing
     assert losing <= against | {row.tag for row in comparison.slices().rows if row.gain < 0}
 
 
 def test_a_winning_task_is_promoted_and_an_application_renders_the_recorded_prompt(
-    bbh: tuple[Lab, dict[str, Any]],
+    bbh: tuple[Lab, dict[str, Any]], compared: dict[str, Comparison]
 ) -> None:
     """First deployment, promotion on evidence, refusal where the evidence does not carry it; the
     loader renders the recorded text.
     """
     lab, studies = bbh
-    verdicts = {
-        task: study.compare(candidate="v2-cot", baseline="v1-direct").verdict.decision
-        for task, study in studies.items()
-    }
+    verdicts = {task: each.verdict.decision for task, each in compared.items()}
     winner = next(task for task, decision in verdicts.items() if decision == "promote")
     loser = next(task for task, decision in verdicts.items() if decision != "promote")
     for task in (winner, loser):

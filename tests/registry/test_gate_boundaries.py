@@ -137,6 +137,37 @@ def test_a_judge_needs_leave(kind: str, calibrated: bool, allowed: bool, refused
     assert [("is a judge" in point) for point in found] == ([True] if refused else [])
 
 
+@pytest.mark.parametrize(
+    ("policy", "field", "value", "says"),
+    [
+        (
+            Policy(estimand="tasks"),
+            "tags",
+            {"billing": (0, 1), "bug": (2, 3)},
+            "The policy judges over tasks, and the evidence names no task of its examples.",
+        ),
+        (
+            Policy(weights="count"),
+            "weights",
+            (1.0, 2.0, 1.0, 2.0),
+            "The policy weighs examples by 'count', and the evidence does not.",
+        ),
+    ],
+)
+def test_a_comparison_needs_the_tasks_and_weights_of_its_policy(
+    policy: Policy, field: str, value: object, says: str
+) -> None:
+    """Evidence without them answers another question than the policy asks. A first deployment
+    compares nothing, and a policy that asks for neither needs neither.
+    """
+    better: tuple[Scores, Scores] = ((1, 1, 1, 1), (0, 0, 0, 0))
+    assert points(*better, policy) == [says]
+    assert points(*better, policy, **{field: value}) == []
+    assert points((1, 1, 1, 1), None, policy) == []
+    assert points((1, 1, 1, 1), None, policy, **{field: value}) == []
+    assert points(*better, Policy()) == []
+
+
 def test_scores_of_another_length_are_refused() -> None:
     """Of either side, and where the primary has none at all; classes name the first scorer."""
     cut = "The evidence has no score of its primary 'exact' for each of its 4 examples."

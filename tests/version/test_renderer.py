@@ -266,6 +266,8 @@ def test_missing_and_extra_are_named(
     assert ("is missing" in said) is bool(left_out)
     assert ("does not know" in said) is bool(extra)
     assert all(name in said for name in left_out | extra)
+    # only `api`, which a name here never is, gets the sentence on request forms
+    assert "request form" not in said
 
 
 @pytest.mark.parametrize(
