@@ -7,8 +7,10 @@ known, and cached tokens count as input).
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +29,7 @@ __all__ = [
     "check_prices",
     "cost_of",
     "cost_of_failure",
+    "prepare_prices",
     "price_of",
 ]
 
@@ -115,6 +118,18 @@ def price_of(model: str, prices: Mapping[str, object] | None = None) -> Price | 
     if listed is not None and listed.input is not None and listed.output is not None:
         return Price(listed.input, listed.output, listed.cached)
     return PRICES.get(model) or PRICES.get(family)
+
+
+def prepare_prices(model: str) -> None:
+    """Begin to read the list price of a model in another thread, while the first answers are waited
+    for: importing the list takes a fifth of a second, in which the loop would stand still.
+    """
+    asyncio.get_running_loop().run_in_executor(None, _looked_up, model)
+
+
+def _looked_up(model: str) -> None:
+    with suppress(Exception):  # a fault of the list is met again where a call is billed
+        price_catalogue.known(model)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from .breaker import Breaker
 from .budget import Budget
 from .clock import Timing
 from .lane import Lane
-from .prices import check_money
+from .prices import check_money, prepare_prices
 from .progress import Ledger, Progress
 from .question import Limits, Provenance, Question
 from .recording import Recorder
@@ -242,6 +242,7 @@ class Sweep:
         if id(model) not in self._met:
             if model.remote:
                 model.check(question.call.chat)
+                prepare_prices(question.model_name)
             self._met[id(model)] = model
             if isinstance(model, HoldsSecrets):
                 caller = self._lanes[model.label].caller
@@ -297,9 +298,8 @@ class Sweep:
             )  # it costs this question only
         pace = lane.caller.pace
         pace.hold()
-        self._recorder.enough = max(
-            1, pace.limit // 8
-        )  # so that most places are at work while a few answers are recorded
+        # most places are at work while some answers are recorded; each group costs two thread hops
+        self._recorder.enough = max(1, pace.limit // 4)
         self._recorder.add((run, attempts, question.model.remote))
 
     def _ordered(self, error: BaseException) -> bool:
