@@ -88,29 +88,39 @@ def puts(queue: LiveQueue, fault: str, folder: Path) -> list[float]:
     return took
 
 
+def longest(runs: list[list[float]]) -> float:
+    """Milliseconds of the longest put of each 250 in the best of the runs."""
+    places = range(0, ROWS, 250)
+    return max(min(max(run[place : place + 250]) for run in runs) for place in places)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_no_call_waits(fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """30,000 rows: the longest put, and put = stored + dropped + waiting.
 
     A busy machine takes the processor away at random: what is judged is the longest put of each 250
-    in the best of four runs, since a wait of our own is in each of them.
+    in the best of up to four runs, since a wait of our own is in each of them. Two are always made,
+    the others only while the mark is missed.
     """
-    runs, closing = [], []
+    runs: list[list[float]] = []
+    closing: list[float] = []
     for number in range(4):
+        if number >= 2 and longest(runs) <= WORST_MS and min(closing) <= EXIT_S:
+            break
         folder = tmp_path / str(number)
         folder.mkdir()
         with sink_of(fault, folder) as sink:
             queue = LiveQueue(sink, RowWriter(raises) if fault == "redactor" else RowWriter())
             runs.append(puts(queue, fault, folder))
-            queue.flush(5)
+            # what a broken sink does not take still waits after any time
+            queue.flush(5.0 if fault in ("none", "redactor") else 0.5)
             health = queue.health()
             began = time.perf_counter()
             queue.close()
             closing.append(time.perf_counter() - began)
         assert health["put"] == ROWS
         assert health["put"] == health["stored"] + health["dropped"] + health["waiting"]
-    places = range(0, ROWS, 250)
-    own = max(min(max(run[place : place + 250]) for run in runs) for place in places)
+    own = longest(runs)
     p50 = min(sorted(run)[ROWS // 2] for run in runs)
     with capsys.disabled():
         print(
