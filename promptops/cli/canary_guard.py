@@ -20,7 +20,7 @@ from .options import say
 __all__ = ["guarding", "run_guard"]
 
 
-def guarding(run: Callable[..., Any]) -> Callable[..., object]:
+def guarding(run: Callable[..., object]) -> Callable[..., object]:
     """The options of `canary guard`: `abort`, `record`, `latency_ms`, `cost_usd` and `by`."""
     options = (
         click.option("--abort", is_flag=True, help="guard: end the canary if it is worse."),

@@ -42,7 +42,7 @@ EXITS = (
 )
 
 
-def explained(run: Callable[..., Any]) -> Callable[..., object]:
+def explained(run: Callable[..., object]) -> Callable[..., object]:
     """The command, with one sentence in place of a traceback where a file cannot be read or
     written, or the registry is malformed.
     """
@@ -90,7 +90,7 @@ dry_run: Callable[[Any], Any] = click.option(
     is_flag=True,
     help="Check as usual and show what would be written, but write nothing.",
 )
-acting: Callable[[Any], Any] = click.option(
+acting = click.option(
     "--author",
     default="",
     help="Author to record [default: $PROMPTOPS_USER, git user.name, login].",
@@ -164,6 +164,6 @@ def notes() -> Iterator[None]:
         click.echo(f"note: {warning.message}", err=True)
 
 
-def say(line: str, value: Any, machine: bool) -> None:
+def say(line: str, value: object, machine: bool) -> None:
     """One line for people, or the value as JSON."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str) if machine else line)

@@ -133,17 +133,24 @@ class Background:
             ThreadPoolExecutor(_THREADS, thread_name_prefix=f"{self._name}-sync")
         )
         if self._thread is None:
-            atexit.register(_goodbye, weakref.ref(self))
+            atexit.register(_goodbye, weakref.WeakMethod(self._end))
         self._thread = threading.Thread(target=_serve, args=(loop,), name=self._name, daemon=True)
         self._thread.start()
         return loop
 
+    def _end(self) -> None:
+        """At the interpreter's end: what runs is cancelled and gets a moment; a forked child leaves
+        its parent's thread alone.
+        """
+        if self._thread is not None and self._pid == os.getpid():
+            self.close()
+            self._thread.join(_GOODBYE_S)
 
-def _goodbye(reference: weakref.ref[Background]) -> None:
-    background = reference()
-    if background is not None and background._thread is not None and background._pid == os.getpid():
-        background.close()
-        background._thread.join(_GOODBYE_S)
+
+def _goodbye(method: weakref.WeakMethod[Callable[[], None]]) -> None:
+    end = method()
+    if end is not None:
+        end()
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

@@ -43,7 +43,7 @@ class SideCall:
         self.future: Future[object]
         self._awaitable = awaitable
 
-    async def run(self) -> Any:
+    async def run(self) -> object:
         """Its result, or Raised: an interrupt that is raised here would end the loop."""
         try:
             return await self._awaitable

@@ -23,6 +23,7 @@ from .queries.live_judged import scored_by_all
 
 if TYPE_CHECKING:
     from ..scorers.case import Scorer
+    from ..scoring.score_rows import ScoreRow
     from ..study.project import Project
 
 __all__ = ["LiveScoring", "score_live"]
@@ -90,7 +91,7 @@ def score_live(
     return LiveScoring(len(rows), len(sampled), scored, dict(skipped))
 
 
-async def _remote(phase: ScorePhase, cases: list[Case]) -> list[dict[str, object]]:
+async def _remote(phase: ScorePhase, cases: list[Case]) -> list[ScoreRow]:
     return [row async for row in phase.rows_async(cases)]
 
 

@@ -25,7 +25,7 @@ from ..run import utc
 from ..score import Score
 from ..scorers.case import Ask, BatchScorer, Case, Scorer
 from ..scorers.judged_by import JudgedBy
-from .score_rows import Judgement, score_row
+from .score_rows import Judgement, ScoreRow, score_row
 from .watchdog import Watchdog
 
 __all__ = ["Judgement", "ScorePhase"]
@@ -92,13 +92,13 @@ class ScorePhase:
                     for score in found:
                         yield case, scorer, score
 
-    def rows(self, cases: Iterable[Case]) -> Iterator[dict[str, Any]]:
+    def rows(self, cases: Iterable[Case]) -> Iterator[ScoreRow]:
         """`score` as rows of the table `scores`."""
         prints = _Prints()
         for case, scorer, score in self.score(cases):
             yield score_row(case, scorer, score, prints.of(case), utc())
 
-    async def rows_async(self, cases: Iterable[Case]) -> AsyncIterator[dict[str, object]]:
+    async def rows_async(self, cases: Iterable[Case]) -> AsyncIterator[ScoreRow]:
         """`score_async` as rows of the table `scores`."""
         prints = _Prints()
         async for case, scorer, score in self.score_async(cases):

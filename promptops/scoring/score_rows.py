@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from ..run import utc
 from ..score import Score
 from ..scorers.case import Case, Scorer
 
-__all__ = ["Block", "Judgement", "blocks", "recorded_name", "row", "score_row"]
+__all__ = ["Block", "Judgement", "ScoreRow", "blocks", "recorded_name", "row", "score_row"]
 Judgement = tuple[Case, Scorer, Score]
+
+
+class ScoreRow(TypedDict):
+    """A row of the table `scores`."""
+
+    run_id: str
+    example_fingerprint: str
+    scorer: str
+    scorer_version: str
+    value: float | None
+    passed: bool | None
+    raw_value: float | None
+    unit: str
+    reason: str
+    unscored: str | None
+    category: str | None
+    scored_at: str
+    judged_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +82,7 @@ def recorded_name(scorer: Scorer, score: Score) -> str:
     return f"{scorer.name}/{score.name}" if score.name else scorer.name
 
 
-def row(case: Case, scorer: Scorer, score: Score, scored_at: str | None = None) -> dict[str, Any]:
+def row(case: Case, scorer: Scorer, score: Score, scored_at: str | None = None) -> ScoreRow:
     """A row of the table `scores`; one of several verdicts is named `scorer/verdict`.
 
     example_fingerprint: of the example that the run was judged by, so that a row whose golden
@@ -75,7 +93,7 @@ def row(case: Case, scorer: Scorer, score: Score, scored_at: str | None = None) 
 
 def score_row(
     case: Case, scorer: Scorer, score: Score, fingerprint: str, scored_at: str
-) -> dict[str, object]:
+) -> ScoreRow:
     """A row of the table `scores`."""
     return {
         "run_id": case.run.id,

@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..engine.pulse import Pulse
 from ..engine.sideloop import GRACE_S, CutOff, SideCall, SideLoop, interrupt
@@ -26,6 +26,7 @@ from ..models.foreign import Raised
 
 __all__ = ["Watchdog"]
 
+T = TypeVar("T")
 HUNG_IN_A_ROW = 3  # calls of one scorer after which it is not called again
 _TICK_S = 0.1  # between two looks
 # of the time between two looks, at most: where more passed, the whole process did not run
@@ -45,7 +46,7 @@ class Watchdog:
         self._idle: list[_Worker] = []
         self._cut: list[tuple[str, threading.Thread]] = []
         self._hung: Counter[str] = Counter()
-        self._running: set[_Chunk] = set()
+        self._running: set[_Chunk[Any]] = set()
         self._side: SideLoop | None = None
         self._begun: set[str] = set()
         self._pulse = Pulse(self._names)
@@ -53,8 +54,8 @@ class Watchdog:
         self.stood_still = ""
 
     async def each(
-        self, name: str, function: Callable[[Any], Any], items: Sequence[Any]
-    ) -> list[Any]:
+        self, name: str, function: Callable[[T], object], items: Sequence[T]
+    ) -> list[object]:
         """What the function gives for each item, or the exception that it raised or was cut off
         with; in order.
         """
@@ -76,7 +77,7 @@ class Watchdog:
                     results.append(cut)
         return results
 
-    async def again(self, name: str, function: Callable[[Any], Any], item: Any) -> Any:
+    async def again(self, name: str, function: Callable[[T], object], item: T) -> object:
         """What the function gives for one item, or the exception: an awaitable that has not begun,
         where it is async.
         """
@@ -84,7 +85,7 @@ class Watchdog:
         return result
 
     async def wait_for(
-        self, name: str, awaitable: Awaitable[object], again: Callable[[], Awaitable[Any]]
+        self, name: str, awaitable: Awaitable[object], again: Callable[[], Awaitable[object]]
     ) -> object:
         """The awaitable's result; raises what it raises, or TimeoutError.
 
@@ -182,7 +183,7 @@ class Watchdog:
             thread.join(max(0.0, until - time.monotonic()))
         return [name for name, thread in self._cut if thread.is_alive()]
 
-    async def _guard(self, chunk: _Chunk) -> BaseException | None:
+    async def _guard(self, chunk: _Chunk[T]) -> BaseException | None:
         """Runs a chunk in a thread; None when it is through, or why its current item was cut
         off.
         """
@@ -206,7 +207,7 @@ class Watchdog:
         finally:
             self._running.discard(chunk)
 
-    async def _look(self, futures: Sequence[asyncio.Future[Any]]) -> float:
+    async def _look(self, futures: Sequence[asyncio.Future[T]]) -> float:
         """Wait a little; the seconds that count.
 
         Where this loop itself stood still, anyone who it waits for may have stood too.
@@ -215,7 +216,7 @@ class Watchdog:
         await asyncio.wait(futures, timeout=min(_TICK_S, self._timeout_s))
         return min(time.monotonic() - before, _COUNTED_S)
 
-    def _verdict(self, chunk: _Chunk, passed: float) -> BaseException | None:
+    def _verdict(self, chunk: _Chunk[T], passed: float) -> BaseException | None:
         """Why the chunk's current call must end, or None."""
         memory = _resident()
         if chunk.watched != chunk.index:
@@ -233,12 +234,12 @@ class Watchdog:
         return None
 
 
-class _Chunk:
+class _Chunk(Generic[T]):
     """Items for one function, worked off in a thread; `give_up` closes the results to what the
     thread still does.
     """
 
-    def __init__(self, name: str, function: Callable[[Any], Any], items: Sequence[object]) -> None:
+    def __init__(self, name: str, function: Callable[[T], object], items: Sequence[T]) -> None:
         self.name = name
         self.results: list[object] = []
         self.finished: Future[None] = Future()
@@ -279,7 +280,7 @@ class _Chunk:
 
 class _Worker:
     def __init__(self) -> None:
-        self.queue: queue.SimpleQueue[_Chunk | None] = queue.SimpleQueue()
+        self.queue: queue.SimpleQueue[_Chunk[Any] | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self._work, name="promptops-scorer", daemon=True)
         self.thread.start()
 
@@ -292,7 +293,7 @@ class _Worker:
             return
 
 
-def _result(found: Any) -> object:
+def _result(found: object) -> object:
     """What was given; raises what was raised."""
     if isinstance(found, Raised):
         raise found.error

@@ -16,6 +16,7 @@ import threading
 import time
 import warnings
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import StoreError
@@ -268,16 +269,19 @@ class Spool:
     def _hook(self) -> None:
         if not self._hooked and hasattr(os, "register_at_fork"):
             self._hooked = True
-            me = weakref.ref(self)
-            os.register_at_fork(after_in_child=lambda: _forked(me))
+            after = weakref.WeakMethod(self._begin_in_child)
+            os.register_at_fork(after_in_child=lambda: _forked(after))
 
-
-def _forked(me: weakref.ref[Spool]) -> None:
-    """In a child: the parent's segment, and what waits in its memory, stay the parent's."""
-    spool = me()
-    if spool is not None:
-        segment = spool._segment
-        spool._reset()
+    def _begin_in_child(self) -> None:
+        """The parent's segment, and what waits in its memory, stay the parent's."""
+        segment = self._segment
+        self._reset()
         if segment is not None and segment.fd >= 0:
             os.close(segment.fd)
             segment.fd = -1
+
+
+def _forked(method: weakref.WeakMethod[Callable[[], None]]) -> None:
+    begin = method()
+    if begin is not None:
+        begin()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..run import Run
@@ -15,6 +16,9 @@ from ..scoring.score_phase import ScorePhase
 from .guess_scorer import as_scores, guessed
 from .preflight import checked_scorers
 from .tabular import AnswerTable
+
+if TYPE_CHECKING:
+    from ..scoring.score_rows import ScoreRow
 
 __all__ = ["blanks", "cell_text", "chosen", "scored_cells", "scores_in"]
 
@@ -96,7 +100,7 @@ def scored_cells(
     return found
 
 
-async def _collected(phase: ScorePhase, cases: Sequence[Case]) -> list[dict[str, object]]:
+async def _collected(phase: ScorePhase, cases: Sequence[Case]) -> list[ScoreRow]:
     return [row async for row in phase.rows_async(cases)]
 
 
