@@ -84,8 +84,8 @@ def registry(run: Callable[..., object]) -> Callable[..., object]:
     return option(explained(run))
 
 
-as_json: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-dry_run: Callable[[Any], Any] = click.option(
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+dry_run = click.option(
     "--dry-run",
     is_flag=True,
     help="Check as usual and show what would be written, but write nothing.",
