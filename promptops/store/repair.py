@@ -16,11 +16,12 @@ from pathlib import Path
 from ..spool.ends import ends_of, forget_end
 from .archive import alone, recover
 from .connect import Busy, Damaged, attach
-from .database import ASIDE, WAIT_S, Database
+from .database import ASIDE, Database
 from .hidden import hidden_faults, mend_hidden
 from .integrity import check_archive, check_database, check_ends, check_segments, unrecorded
 from .links import link_faults, moved_links, own_folder
 from .merge_segments import Sources, merge
+from .patience import PATIENT_S
 from .renewal import create
 
 __all__ = ["aside_of", "build", "mended_own", "repair_store", "rescued", "verify_store"]
@@ -35,7 +36,12 @@ def verify_store(
 
     least: segment -> bytes that stood there before all was merged, so that the file must hold them.
     """
-    with _undisturbed(folder):
+    with _undisturbed(folder) as mine:
+        if not mine:  # what is moved while it is read looks like a row that is missing
+            return [
+                f"{folder} is being archived or purged by another promptops process, which did"
+                f" not end in {PATIENT_S:.0f} s: it could not be checked; run verify() again."
+            ]
         # in this order: each holds at least what those before it speak of
         merged, ends, listed = database.covered, ends_of(folder), sources()
         own = [*link_faults(folder), *hidden_faults(folder)]
@@ -52,11 +58,23 @@ def verify_store(
 
 
 @contextmanager
-def _undisturbed(folder: Path) -> Iterator[None]:
-    """No file of the archive comes or goes meanwhile, as far as this process can have it so."""
+def _undisturbed(folder: Path) -> Iterator[bool]:
+    """Whether no file of the archive comes or goes until the block ends; a purge that runs is
+    waited for. Nobody else is expected in a folder that cannot be written, or is not there.
+    """
+    mine = True
     with ExitStack() as stack:
-        with suppress(OSError):  # a folder that cannot be written, or is not there
-            stack.enter_context(alone(folder, WAIT_S))
+        with suppress(OSError):
+            mine = stack.enter_context(alone(folder, PATIENT_S))
+        yield mine
+
+
+@contextmanager
+def _keeping_others_out(folder: Path) -> Iterator[None]:
+    """As `_undisturbed`, for what changes files. Raises Busy if another process goes on."""
+    with _undisturbed(folder) as mine:
+        if not mine:
+            raise Busy("another promptops process, which writes the archive")
         yield
 
 
@@ -76,7 +94,9 @@ def repair_store(
         done += [f"set aside {path}" for path in aside_of(folder) if path not in before]
         done += rescued(folder, database, sources, append)
         done += _mourned(folder, sources)
-        if done or check_database(database, sources, {}) or _beyond(database, sources):
+        with _keeping_others_out(folder):
+            wrong = check_database(database, sources, {}) or _beyond(database, sources)
+        if done or wrong:
             moved = database.replaced(lambda path: build(path, sources()), aside=True)
             done += [f"set aside {path}" for path in moved] + [
                 f"rebuilt {database.path} from segments and archive"
@@ -92,11 +112,12 @@ def repair_store(
 
 def mended_own(folder: Path, sources: Callable[[], Sources]) -> list[str]:
     """Make again what this package keeps about its rows: manifests of the archive, lists of what a
-    purge hid. One line for each thing done. Raises OSError.
+    purge hid. One line for each thing done. Raises OSError, and Busy while another process archives
+    or purges.
     """
     if not sources().unreadable and not hidden_faults(folder):
         return []
-    with _undisturbed(folder):
+    with _keeping_others_out(folder):
         faults = sources().unreadable
         return [*mend_hidden(folder), *(recover(path, folder / ASIDE) for path in faults)]
 
@@ -122,9 +143,9 @@ def rescued(
     folder: Path, database: Database, sources: Callable[[], Sources], append: Append
 ) -> list[str]:
     """Record once more what segments and archive lost and the file still holds; set damaged batches
-    of the archive aside.
+    of the archive aside. Raises Busy while another process archives or purges.
     """
-    with _undisturbed(folder):  # else rows that another process purges just now would come back
+    with _keeping_others_out(folder):  # else rows that another process purges now would come back
         merged, ends, listed = database.covered, ends_of(folder), sources()
         bad = [batch for batch in listed.batches if batch.damaged()]
         faults = (check_ends(ends, listed), check_segments(listed, merged))

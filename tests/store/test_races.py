@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from promptops.errors import StoreError
 from promptops.spool import ends, locks, segment
 from promptops.store import Store, integrity, repair, upkeep
 
@@ -269,6 +270,75 @@ def test_a_doctor_that_reads_while_another_archives_finds_nothing(
     )
     before(monkeypatch, integrity, "everything", lambda: other(tmp_path, *archive))
     assert Store(tmp_path).verify() == []
+
+
+# A purge that does not end: it has the archive's turn when the doctor comes, archives while the
+# doctor would read, and ends when it is told to.
+PURGER = """
+import sys
+from pathlib import Path
+from promptops.store.archive import alone
+with alone(Path(sys.argv[1])) as mine:
+    print(mine, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def endless_purge(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Another process archives or purges for longer than anybody waits."""
+    monkeypatch.setattr(repair, "PATIENT_S", 0.2)
+    with subprocess.Popen(
+        [sys.executable, "-c", PURGER, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "True\n"
+        yield
+        process.communicate("end\n", timeout=60)
+
+
+def test_a_doctor_does_not_read_while_another_purges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is moved while it is read would seem to be missing: the store is not checked then, which
+    is said, and is checked afterwards.
+    """
+    other(
+        tmp_path,
+        "store.append('study_events', [dict(study_id='s', event_at='2026-01-01', event='0')])",
+    )
+    with endless_purge(tmp_path, monkeypatch):
+        [line] = Store(tmp_path).verify()
+        assert "archived or purged by another promptops process" in line
+        assert "could not be checked; run verify() again" in line
+    assert Store(tmp_path).verify() == []
+
+
+def test_nothing_is_rescued_while_another_purges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows would come back: a segment that a purge has removed is one that lost its rows, and
+    the file has them still.
+    """
+    other(
+        tmp_path,
+        "store.append('study_events', [dict(study_id='s', event_at='2026-01-01', event='0')])",
+        "store.merge()",
+    )
+    store = Store(tmp_path)
+    with endless_purge(tmp_path, monkeypatch):
+        for lost in (tmp_path / "segments").iterdir():
+            lost.unlink()
+        done = store.repair()
+        assert any("is in use by another promptops process" in line for line in done)
+        assert not any("once more" in line for line in done)
+        with pytest.raises(StoreError, match="is in use by another promptops process"):
+            store.purge(["nobody"])
+        assert not list((tmp_path / "segments").iterdir())
+    assert any("recorded 1 rows once more" in line for line in store.repair())
 
 
 # -- what the doctor can know
