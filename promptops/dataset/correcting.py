@@ -253,7 +253,7 @@ def _line_end(text: str, at: int) -> int:
 def _replace(path: Path, old: bytes | None, new: bytes) -> None:
     """Put a complete new file in the old one's place, with its permissions.
 
-    Raises DatasetError if it is not the old one any more, or cannot be written.
+    Raises DatasetError if it is no longer the old one, or cannot be written.
     """
     now = path.read_bytes() if path.is_file() else None
     if now != old:

@@ -31,7 +31,7 @@ _BATCH = 256  # rows of a Parquet file that are expanded at a time
 
 
 class Plain:
-    """Cells as JSON values; says once a column what it changed.
+    """Cells as JSON values; notes once per column what it changed.
 
     Raises DatasetError for what JSON cannot hold.
     """

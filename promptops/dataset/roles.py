@@ -235,7 +235,7 @@ def _inputs(
     reserved = [name for name in inputs if name in RESERVED]
     if reserved:
         raise DatasetError(
-            f"an input cannot be named {reserved[0]!r}, which is a reserved column; say"
+            f"an input cannot be named {reserved[0]!r}, which is a reserved column; pass"
             f" inputs={{'other_name': {inputs[reserved[0]]!r}}}."
         )
     if not inputs:

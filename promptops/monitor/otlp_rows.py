@@ -65,7 +65,7 @@ _WHOLE = ("number", "tokens_in", "tokens_out", "tokens_cached")
 
 
 def rows_of_file(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
-    """("live", row) of each model call in a file of OTLP/JSON: one document, or one a line."""
+    """("live", row) of each model call in a file of OTLP/JSON: one document, or one per line."""
     for document in _documents(path):
         for span, shared in _spans(document):
             try:

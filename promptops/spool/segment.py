@@ -142,7 +142,11 @@ class SegmentFile:
         while self.state()[1]:  # removed as a dead writer's before it was locked
             os.close(self.fd)
             self.fd = self._locked()
-        for place in (self.path.parent, folder, folder.parent):  # once a segment, not once a row
+        for place in (
+            self.path.parent,
+            folder,
+            folder.parent,
+        ):  # once per segment, not once per row
             _sync_names(place)
 
     def _locked(self) -> int:

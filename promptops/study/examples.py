@@ -186,7 +186,7 @@ class StudyExamples:
         return {"study": self._study.id, "new": self.candidate.version, "old": old}
 
     def _index(self, scorer: str) -> DataFrame:
-        """One row per example, biggest loss first; read once a scorer."""
+        """One row per example, biggest loss first; read once per scorer."""
         name = scorer or (self._study.record.primary)
         if name not in self._memo.index:
             scorer_versions = {own.name: own.version for own in self._study.record.scorers}

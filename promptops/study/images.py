@@ -192,7 +192,7 @@ def _name(where: Path, size: int, changed: tuple[int, int]) -> str:
 
 
 def _read(where: Path) -> bytes:
-    """The file's bytes, no more than are allowed; none of what is not a file any more, or a link.
+    """The file's bytes, no more than are allowed; none of what is no longer a file, or is a link.
 
     Raises SetupError.
     """

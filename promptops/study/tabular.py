@@ -22,7 +22,7 @@ __all__ = ["Cells", "AnswerTable", "read_table"]
 
 Cells = Mapping[
     str, Mapping[str, Sequence[Any]]
-]  # arm -> example id -> its answers (None: none came), one a repeat
+]  # arm -> example id -> its answers (None: none came), one per repeat
 
 _OUTPUTS = ("output", "answer", "response", "completion", "prediction", "text", "score")
 _IDS = ("id", "example_id", "example", "question_id", "qid", "row_id")

@@ -33,6 +33,8 @@ _COUNTED = (
 )
 HABITS: dict[str, str] = {
     "noun a noun (write: per)": rf"\b(?:{_COUNTED})s? an? (?:{_THINGS})\b(?! of)",
+    "one a noun (write: one per)": rf"\b(?:one|once) an? (?:{_THINGS})\b(?! (?:has|is|was))",
+    "say name= (write: pass)": r"\bsay [a-z_]+=",
     "is no ... (write: is not a ...)": (
         r"(?<!there )\b(?:is|are|was|were) (?-i:no|none)\b"
         r"(?! (?:longer|more|less|fewer|later|earlier|better|worse|larger|smaller|one\b|bias))"
