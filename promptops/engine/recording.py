@@ -123,8 +123,8 @@ class Recorder:
 async def _run_in(
     thread: ThreadPoolExecutor, function: Callable[..., object], *arguments: object
 ) -> None:
-    """In the thread; on the spot if the interpreter is ending, since threads take no more work then.
-    Raises only an Exception.
+    """In the thread; on the spot if the interpreter is ending, because threads take no more work
+    then. Raises only an Exception.
     """
     try:
         work = asyncio.get_running_loop().run_in_executor(thread, tried, function, *arguments)
