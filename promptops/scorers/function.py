@@ -10,7 +10,7 @@ import hashlib
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, overload
+from typing import Any, TypedDict, Unpack, overload
 
 from ..errors import ScorerError
 from ..models.function_identity import identify
@@ -178,27 +178,32 @@ class BatchFunctionScorer(FunctionScorer):
         return [self._one(verdict) for verdict in verdicts]
 
 
+class ScorerOptions(TypedDict, total=False):
+    """The keywords of the decorator `scorer`, as it documents them."""
+
+    name: str | None
+    version: str | None
+    at_least: float | None
+    labels: Mapping[str, float] | None
+    needs: Sequence[str]
+    against: str | None
+    judges_failures: bool
+    batch: bool
+    isolated: bool
+
+
 @overload
 def scorer(function: Callable[..., object], /) -> FunctionScorer: ...
 
 
 @overload
 def scorer(
-    *,
-    name: str | None = None,
-    version: str | None = None,
-    at_least: float | None = None,
-    labels: Mapping[str, float] | None = None,
-    needs: Sequence[str] = (),
-    against: str | None = None,
-    judges_failures: bool = False,
-    batch: bool = False,
-    isolated: bool = False,
+    **options: Unpack[ScorerOptions],
 ) -> Callable[[Callable[..., object]], FunctionScorer]: ...
 
 
 def scorer(
-    function: Callable[..., object] | None = None, /, **options: Any
+    function: Callable[..., object] | None = None, /, **options: Unpack[ScorerOptions]
 ) -> FunctionScorer | Callable[[Callable[..., object]], FunctionScorer]:
     """Turn a function into a scorer: `@scorer`, or `@scorer(name=..., version=..., at_least=...,
     labels=...)`.
@@ -223,9 +228,15 @@ def scorer(
             whether its arguments are lists over many answers and it returns a list with a verdict
             for each; isolated, whether it runs in a separate process, on a copy of its arguments.
     """
+    unknown = options.keys() - ScorerOptions.__annotations__.keys()
+    if unknown:
+        raise TypeError(
+            f"@scorer has no option {min(unknown)!r}; its options are"
+            f" {', '.join(ScorerOptions.__annotations__)}."
+        )
     if function is not None:
-        return _build(function)
-    return lambda wrapped: _build(wrapped, **options)
+        return _build(function, options)
+    return lambda wrapped: _build(wrapped, options)
 
 
 @explained
@@ -245,27 +256,16 @@ def as_scorer(obj: object) -> Scorer:
         raise ScorerError(
             f"{obj!r} is not a scorer; pass a scorer or a function of output, expected, ..."
         )
-    return _build(obj)
+    return _build(obj, {})
 
 
-def _build(
-    function: Callable[..., object],
-    *,
-    name: str | None = None,
-    version: str | None = None,
-    at_least: float | None = None,
-    labels: Mapping[str, float] | None = None,
-    needs: Sequence[str] = (),
-    against: str | None = None,
-    judges_failures: bool = False,
-    batch: bool = False,
-    isolated: bool = False,
-) -> FunctionScorer:
-    called: str = name or str(getattr(function, "__name__", type(function).__name__))
+def _build(function: Callable[..., object], options: ScorerOptions) -> FunctionScorer:
+    called: str = options.get("name") or str(getattr(function, "__name__", type(function).__name__))
     if called == "<lambda>":
         raise ScorerError(
             'a lambda has no name; give it one, as in scorer(name="is_short")(lambda output: ...).'
         )
+    at_least, labels = options.get("at_least"), options.get("labels")
     if at_least is not None and not (isinstance(at_least, (int, float)) and 0 <= at_least <= 1):
         raise ScorerError(
             f"at_least={at_least!r} of {called} is not a threshold; give a number between 0 and 1."
@@ -278,18 +278,16 @@ def _build(
             f"labels of {called} have values outside [0, 1] ({wrong[0]}); scale them."
         )
     taken, needed = _arguments(function, called)
-    named = version or f"s-{identity_of(function, at_least, labels)}"
-    columns = tuple(dict.fromkeys((*needed, *needs)))
-    build = BatchFunctionScorer if batch else FunctionScorer
+    build = BatchFunctionScorer if options.get("batch") else FunctionScorer
     return build(
-        IsolatedFunction(function, called) if isolated else function,
+        IsolatedFunction(function, called) if options.get("isolated") else function,
         called,
-        named,
+        options.get("version") or f"s-{identity_of(function, at_least, labels)}",
         taken,
         at_least,
-        columns,
-        judges_failures,
-        against,
+        tuple(dict.fromkeys((*needed, *options.get("needs", ())))),
+        options.get("judges_failures", False),
+        options.get("against"),
         labels,
     )
 

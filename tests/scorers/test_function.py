@@ -54,6 +54,12 @@ def test_binds_arguments_by_name() -> None:
     assert scorer(exact)("a", "a") is True  # still callable
 
 
+def test_an_option_that_does_not_exist_is_named() -> None:
+    """The message lists the options there are, before any function is wrapped."""
+    with pytest.raises(TypeError, match=r"no option 'treshold'; its options are name, version,"):
+        scorer(treshold=0.5)  # type: ignore[call-overload]
+
+
 RESULTS = [
     (True, Score(1.0, True)),
     (False, Score(0.0, False)),

@@ -56,7 +56,7 @@ CEILINGS = {
     "lines past 100 characters": 0,
     "files past 350 lines": 0,
     "functions past 50 lines of code": 0,
-    "functions past 7 parameters": 2,
+    "functions past 7 parameters": 0,
     "file names in more than one layer": 0,
 }
 
