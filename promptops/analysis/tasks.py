@@ -11,9 +11,9 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import TYPE_CHECKING
 
+from ..dataset.shared_examples import shared_by_tasks
 from ..errors import StatisticsError
 from . import words
 from .arms import Pairs
@@ -166,14 +166,7 @@ def _shared(
         known = (contents or {}).get(task, {})
         where = each.grounds.fingerprint or task
         held[task] = {known.get(example, (where, example)) for example in pairs.examples}
-    for one, other in combinations(held, 2):
-        if held[one] and held[other] and (held[one] <= held[other] or held[other] <= held[one]):
-            raise StatisticsError(
-                f"the tasks {one!r} and {other!r} are the same examples, which would count twice;"
-                " name each dataset once."
-            )
-    times = Counter(example for examples in held.values() for example in examples)
-    several = sum(count > 1 for count in times.values())
+    several = shared_by_tasks(held, StatisticsError)
     if not several:
         return []
     return [

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 from ..errors import DatasetError
 from .example import Example
+from .shared_examples import shared_by_tasks
 
 if TYPE_CHECKING:
     from .dataset import Dataset
@@ -57,14 +56,7 @@ def _shared_notes(parts: Mapping[str, Sequence[Example]]) -> tuple[str, ...]:
         DatasetError: a task has no example of its own beside another.
     """
     held = {task: {one.fingerprint for one in examples} for task, examples in parts.items()}
-    for one, other in combinations(held, 2):
-        if held[one] <= held[other] or held[other] <= held[one]:
-            raise DatasetError(
-                f"the tasks {one!r} and {other!r} are the same examples, which would count twice;"
-                " name each dataset once."
-            )
-    times = Counter(each for examples in held.values() for each in examples)
-    several = sum(count > 1 for count in times.values())
+    several = shared_by_tasks(held, DatasetError)
     if not several:
         return ()
     return (
