@@ -4,6 +4,7 @@ the next honest step.
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import numpy as np
@@ -453,3 +454,4 @@ def test_a_verdict_reads_as_a_document() -> None:
     assert document["decision"] == "inconclusive"
     assert len(document["checks"]) == 2
     assert "inconclusive" in repr(found)
+    assert repr(found)[1:-1] in html.unescape(found._repr_html_())  # what a notebook shows
