@@ -95,12 +95,11 @@ def repair_store(
         done += rescued(folder, database, sources, append)
         done += _mourned(folder, sources)
         with _keeping_others_out(folder):
-            wrong = check_database(database, sources, {}) or _beyond(database, sources)
-        if done or wrong:
-            moved = database.replaced(lambda path: build(path, sources()), aside=True)
-            done += [f"set aside {path}" for path in moved] + [
-                f"rebuilt {database.path} from segments and archive"
-            ]
+            if done or check_database(database, sources, {}) or _beyond(database, sources):
+                moved = database.replaced(lambda path: build(path, sources()), aside=True)
+                done += [f"set aside {path}" for path in moved] + [
+                    f"rebuilt {database.path} from segments and archive"
+                ]
     except Busy as busy:
         done.append(f"{database.path} is in use by {busy}; close it there, then repair again")
     except OSError as error:

@@ -1,0 +1,78 @@
+"""The doctor beside a purge of another process: between its two steps the rows are in the DuckDB
+file alone, and are neither called a fault nor saved.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from promptops.store import Store
+from promptops.store import repair as repair_module
+
+# Purges the rows of one example; rests between the archive's cut and the file's renewal for longer
+# than a merge takes.
+PURGER = """
+import sys, time
+from promptops.store import Store
+from promptops.store.database import Database
+replaced = Database.replaced
+def slowly(self, build, *, aside):
+    print("cut", flush=True)
+    time.sleep(float(sys.argv[2]))
+    return replaced(self, build, aside=aside)
+Database.replaced = slowly
+Store(sys.argv[1]).purge(["doomed"])
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A store with three rows of two examples, merged and archived."""
+    store = Store(tmp_path / "store")
+    rows = [("a", "kept"), ("b", "doomed"), ("c", "doomed")]
+    store.append("runs", [{"id": id, "key": id, "example_id": example} for id, example in rows])
+    store.merge()
+    store.close()
+    assert Store(tmp_path / "store").archive() == 1
+    return tmp_path / "store"
+
+
+def purger(folder: Path, rest_s: float) -> subprocess.Popen[str]:
+    """A process that is between the two steps of its purge."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", PURGER, str(folder), str(rest_s)], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "cut\n"
+    return child
+
+
+@pytest.mark.parametrize("act", ["verify", "repair"])
+def test_the_doctor_waits_for_a_purge(folder: Path, act: str) -> None:
+    """It finds nothing, saves nothing, and sets nothing aside that holds what was purged."""
+    with purger(folder, 7.0) as child:
+        store = Store(folder)
+        assert getattr(store, act)() == []
+        assert child.wait(60) == 0
+    assert Store(folder).rows("select id from runs") == [("a",)]
+    assert Store(folder).verify() == []
+    assert not (folder / "aside").exists()
+
+
+def test_the_doctor_says_that_it_could_not_look(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a minute of waiting it names who is at it, and does not go on without the lock."""
+    monkeypatch.setattr(repair_module, "PATIENT_S", 0.2)
+    with purger(folder, 3.0) as child:
+        store = Store(folder)
+        (said,) = store.verify()
+        assert "another promptops process" in said
+        assert "could not be checked" in said
+        assert any("repair again" in line for line in store.repair())
+        assert child.wait(60) == 0
+    assert Store(folder).rows("select id from runs") == [("a",)]
