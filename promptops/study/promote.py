@@ -41,7 +41,7 @@ class Promoted:
 
 @dataclass(frozen=True, slots=True)
 class PromoteOptions:
-    """How a version is promoted, as the person who promotes it requested: the arguments of Lab.promote."""
+    """How one promotion is requested: the arguments of Lab.promote."""
 
     reason: str = ""
     force: bool = False
