@@ -23,6 +23,7 @@ from .clients import Clients, Sender, label_of
 from .completion import read_body
 from .dialects import DIALECTS, Dialect
 from .failures import error_of_body, error_of_exception, error_of_status
+from .fast_transport import HttpReply
 from .openai_batches import OpenAIBatches
 from .protocol import Call, Reply
 from .request_body import body_of
@@ -234,7 +235,7 @@ async def _within(seconds: float | None, answer: Coroutine[object, object, Reply
         return await answer
 
 
-def _headers(response: Any) -> dict[str, str]:
+def _headers(response: HttpReply) -> dict[str, str]:
     """The headers that are read: rate limits, Retry-After, the request's id, what the body is.
 
     Names in lower case.
@@ -256,7 +257,7 @@ def _events(content: bytes, headers: Mapping[str, str]) -> Iterator[object]:
             yield read_body(event, headers)
 
 
-def _body_or_text(response: Any) -> object:
+def _body_or_text(response: HttpReply) -> object:
     try:
         return json.loads(response.content)
     except (ValueError, RecursionError):
@@ -265,7 +266,7 @@ def _body_or_text(response: Any) -> object:
 
 def _failed(error: Exception) -> CallError:
     """The failure of an exception of the client or its transport."""
-    response = getattr(error, "response", None)
+    response: Any = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
     if isinstance(status, int) and status >= 300:
         return error_of_status(status, getattr(error, "body", None) or "", _headers(response))

@@ -9,12 +9,12 @@ proxy, a redirect, a body that is encoded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from .plain_post import PlainPost
 
-__all__ = ["RawHeaders", "RawResponse", "Wire"]
+__all__ = ["HttpReply", "RawHeaders", "RawResponse", "Wire"]
 
 
 _Pairs = Sequence[tuple[bytes, bytes]]
@@ -34,13 +34,37 @@ class RawResponse(NamedTuple):
     content: bytes
 
 
+class ReplyHeaders(Protocol):
+    """The headers of a response, as far as they are asked here."""
+
+    @property
+    def raw(self) -> _Pairs:
+        """Name and value of each, as they came."""
+
+
+class HttpReply(Protocol):
+    """A response, read: this module's own, or that of the client's HTTP library."""
+
+    @property
+    def status_code(self) -> int:
+        """Of HTTP."""
+
+    @property
+    def headers(self) -> ReplyHeaders:
+        """As they came."""
+
+    @property
+    def content(self) -> bytes:
+        """The body."""
+
+
 class Wire:
     """times: an aiohttp.ClientTimeout; transport: what keeps the session, as the client's own for
     the address that is asked; response: makes a response of one that came compressed.
     """
 
     def __init__(
-        self, times: object, transport: Any, response: Callable[[int, _Pairs, bytes], object]
+        self, times: object, transport: Any, response: Callable[[int, _Pairs, bytes], HttpReply]
     ) -> None:
         self._transport, self._response = transport, response
         self._options: dict[str, object] = {
@@ -77,7 +101,7 @@ class Wire:
             ),
         )
 
-    async def post(self, url: str, headers: Any, content: bytes) -> object:
+    async def post(self, url: str, headers: Mapping[str, str], content: bytes) -> HttpReply | None:
         """The response, read; None for a redirect. Raises what aiohttp raises."""
         session = self._transport.client
         if session is None or callable(
@@ -103,7 +127,7 @@ class Wire:
         headers: Any,
         raw: _Pairs,
         content: bytes,
-    ) -> object:
+    ) -> HttpReply | None:
         """The response as its readers know it; None for a redirect, which the client follows."""
         if 300 <= status < 400:
             return None

@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import NamedTuple, Protocol
 
-from .fast_transport import RawHeaders, RawResponse, Wire
+from .fast_transport import HttpReply, RawHeaders, RawResponse, Wire
 from .request_body import as_json
 from .senders import Sender
 
@@ -72,7 +72,7 @@ class PlainSender:
 
     async def post(
         self, path: str, body: Mapping[str, object], options: Mapping[str, object]
-    ) -> object:
+    ) -> HttpReply:
         """The HTTP response, read, whatever its status."""
         if not options:
             url = self._address.url + path
@@ -83,7 +83,7 @@ class PlainSender:
 
     async def stream(
         self, path: str, body: Mapping[str, object], options: Mapping[str, object]
-    ) -> AsyncGenerator[tuple[object, object], None]:
+    ) -> AsyncGenerator[tuple[HttpReply, object], None]:
         """(HTTP response, chunk) as chunks come."""
         stream = self._through_library().stream(path, body, options)
         try:
@@ -123,7 +123,7 @@ class _Connections:
         return aiohttp.ClientSession(connector=connector)
 
 
-def _unpacked(status: int, headers: Sequence[tuple[bytes, bytes]], content: bytes) -> object:
+def _unpacked(status: int, headers: Sequence[tuple[bytes, bytes]], content: bytes) -> HttpReply:
     """The response, unpacked: gzip here, which nearly all servers send, anything else by the HTTP
     library, whose errors are raised.
     """
@@ -136,7 +136,7 @@ def _unpacked(status: int, headers: Sequence[tuple[bytes, bytes]], content: byte
                 return RawResponse(status, RawHeaders(headers), words)
     import httpx2
 
-    made: object = httpx2.Response(status, headers=list(headers), content=content)
+    made: HttpReply = httpx2.Response(status, headers=list(headers), content=content)
     return made
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from ..errors import SetupError
-from .fast_transport import Wire
+from .fast_transport import HttpReply, Wire
 from .request_body import as_json
 
 __all__ = ["AsyncSender", "DirectSender", "Sender", "ThreadSender", "response_type"]
@@ -21,12 +21,12 @@ class Sender(Protocol):
 
     async def post(
         self, path: str, body: Mapping[str, object], options: Mapping[str, object]
-    ) -> Any:
+    ) -> HttpReply:
         """The HTTP response, read."""
 
     def stream(
         self, path: str, body: Mapping[str, object], options: Mapping[str, object]
-    ) -> AsyncGenerator[tuple[Any, object], None]:
+    ) -> AsyncGenerator[tuple[HttpReply, object], None]:
         """(HTTP response, chunk) as chunks come; of a reply that is not a stream its whole body, as
         bytes, once.
         """
@@ -45,13 +45,15 @@ class AsyncSender:
 
     async def post(
         self, path: str, body: Mapping[str, object], options: Mapping[str, object]
-    ) -> object:
+    ) -> HttpReply:
         """The HTTP response, read."""
-        return await self._client.post(path, body=body, cast_to=self._response, options=options)
+        sent = self._client.post(path, body=body, cast_to=self._response, options=options)
+        found: HttpReply = await sent
+        return found
 
     async def stream(
-        self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]
-    ) -> AsyncGenerator[tuple[Any, Any], None]:
+        self, path: str, body: Mapping[str, object], options: Mapping[str, object]
+    ) -> AsyncGenerator[tuple[HttpReply, object], None]:
         """(HTTP response, chunk) as chunks come."""
         stream = await self._client.post(
             path, body=body, cast_to=object, options=options, stream=True, stream_cls=self._stream
@@ -93,7 +95,7 @@ class DirectSender(AsyncSender):
 
     async def post(
         self, path: str, body: Mapping[str, object], options: Mapping[str, object]
-    ) -> object:
+    ) -> HttpReply:
         """The HTTP response, read, whatever its status."""
         if options or self._query:
             return await super().post(path, body, options)
@@ -136,8 +138,8 @@ class ThreadSender:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="promptops-endpoint")
 
     async def post(
-        self, path: str, body: Mapping[str, Any], options: Mapping[str, object]
-    ) -> object:
+        self, path: str, body: Mapping[str, object], options: Mapping[str, object]
+    ) -> HttpReply:
         """The HTTP response, read."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
@@ -146,8 +148,8 @@ class ThreadSender:
         )
 
     async def stream(
-        self, path: str, body: Mapping[str, Any], options: Mapping[str, Any]
-    ) -> AsyncGenerator[tuple[Any, Any], None]:
+        self, path: str, body: Mapping[str, object], options: Mapping[str, object]
+    ) -> AsyncGenerator[tuple[HttpReply, object], None]:
         """(HTTP response, chunk) as chunks come."""
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[Any]()
 

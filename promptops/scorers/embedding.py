@@ -87,18 +87,19 @@ class EndpointEmbedder:
         raise AssertionError
 
     async def _asked(
-        self, body: dict[str, Any], count: int
+        self, body: Mapping[str, object], count: int
     ) -> tuple[list[list[float]], str | None]:
         try:
             response = await (await self._clients.here()).post("/embeddings", body, {})
         except PromptOpsError:
             raise
         except Exception as error:
-            response = getattr(error, "response", None)
-            if getattr(response, "status_code", None) is None:
+            failed: Any = getattr(error, "response", None)
+            if getattr(failed, "status_code", None) is None:
                 raise error_of_exception(
                     error
                 ) from None  # the chain holds request headers, and so the key
+            response = failed
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in response.headers.raw
