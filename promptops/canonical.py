@@ -72,7 +72,8 @@ def copied(value: Json) -> Json:
         held = {name: copied(item) for name, item in held.items()}
     elif held.__class__ is list:
         held = [copied(item) for item in held]
-    return held  # type: ignore[no-any-return]
+    value = held
+    return value
 
 
 def digest(value: object) -> str:
