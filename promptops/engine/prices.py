@@ -121,8 +121,8 @@ def price_of(model: str, prices: Mapping[str, object] | None = None) -> Price | 
 
 
 def prepare_prices(model: str) -> None:
-    """Begin to read the list price of a model in another thread, while the first answers are waited
-    for: importing the list takes a fifth of a second, in which the loop would stand still.
+    """Begin to read the list price of a model in another thread, while the first answers are awaited:
+    importing the list takes a fifth of a second, in which the loop would be blocked.
     """
     asyncio.get_running_loop().run_in_executor(None, _looked_up, model)
 
