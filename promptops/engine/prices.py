@@ -121,8 +121,9 @@ def price_of(model: str, prices: Mapping[str, object] | None = None) -> Price | 
 
 
 def prepare_prices(model: str) -> None:
-    """Begin to read the list price of a model in another thread, while the first answers are awaited:
-    importing the list takes a fifth of a second, in which the loop would be blocked.
+    """Begin to read the list price of a model in another thread, before the first answers are in.
+
+    Importing the list takes a fifth of a second, in which the loop would be blocked.
     """
     asyncio.get_running_loop().run_in_executor(None, _looked_up, model)
 
