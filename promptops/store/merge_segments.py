@@ -122,7 +122,7 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
     }
     new = 0
     for batch in sources.batches:
-        if any(size > ledger.get(name, (0, 0))[0] for name, size in batch.segments.items()):
+        if any(size > _held(ledger, name) for name, size in batch.segments.items()):
             try:
                 new += _archived(con, batch, ledger)
             except (pa.ArrowException, OSError) as error:
@@ -135,8 +135,7 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
                     )
                 continue
             ledger |= {
-                name: (max(size, ledger.get(name, (0, 0))[0]), 0)
-                for name, size in batch.segments.items()
+                name: (max(size, _held(ledger, name)), 0) for name, size in batch.segments.items()
             }
     for step in _steps(sources, ledger):
         tables = list(step.rows.tables())
@@ -151,6 +150,11 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
             break
     _LOG.debug("%d new rows merged from %d segments", new, len(sources.segments))
     return new
+
+
+def _held(ledger: Mapping[str, tuple[int, int]], name: str) -> int:
+    """How many bytes of a segment are merged already."""
+    return ledger[name][0] if name in ledger else 0
 
 
 def _steps(sources: Sources, ledger: Mapping[str, tuple[int, int]]) -> Iterator[_Step]:
@@ -187,7 +191,7 @@ def _archived(con: Connection, batch: Batch, ledger: Mapping[str, tuple[int, int
     """All of a batch in one transaction, some thousand rows at a time."""
     first = next(iter(batch.segments), "")  # the batch's damaged records are counted once
     marks = {
-        name: (max(size, ledger.get(name, (0, 0))[0]), batch.dropped if name == first else 0)
+        name: (max(size, _held(ledger, name)), batch.dropped if name == first else 0)
         for name, size in batch.segments.items()
     }
     return _commit(con, batch.read(), marks)

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from promptops.analysis.arms import Arm, Outcomes
+from promptops.analysis.classes import GoldenLabels
 from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.analysis.decide import decide
 from promptops.analysis.finalists import decide_many
 from promptops.analysis.first_deployment import decide_first
 from promptops.analysis.policy_checks import Check, DecisionRule
 from promptops.analysis.verdict import Verdict
+from promptops.errors import StudyError
 from promptops.policy import Guardrail, Policy
 
 
@@ -148,6 +150,32 @@ def test_min_score_is_reached_by_its_equal() -> None:
     assert named(decide_first(Arm("p", "v1", {"s": tenths}), Policy(min_score=0.2)), "first") == [
         "pass"
     ]
+
+
+def test_the_scorer_of_a_first_deployment() -> None:
+    """The policy's, then the study's, then the first; a measure of classes rests on the scorer that
+    matches the labels; a scorer without scores is named beside those that have some.
+    """
+    labels = GoldenLabels({f"e{i}": ("yes" if i % 2 else "no",) for i in range(10)})
+    right = {example: golden[0] for example, golden in labels.golden.items()}
+    exact = Outcomes.of({example: [1] for example in right})
+    length = Outcomes.of({example: [0] for example in right})
+    first = Arm("p1-b", "v1", {"length": length, "exact": exact}, answers=right)
+    context = ComparisonContext(labels=labels)
+
+    def judged(policy: Policy, primary: str | None = None) -> str:
+        found = decide_first(first, policy, primary=primary, context=context)
+        [text] = [check.text for check in found.checks if check.name == "first"]
+        return text.split(" on ")[1].split(" over ")[0]
+
+    assert judged(Policy(primary="exact"), "length") == "exact"
+    assert judged(Policy(), "exact") == "exact"
+    assert judged(Policy()) == "length"
+    assert judged(Policy(primary="balanced_accuracy")) == "exact"
+    with pytest.raises(StudyError, match="v1 has no scores by other, it has length, exact;"):
+        judged(Policy(primary="other"))
+    with pytest.raises(StudyError, match="v1 has no scores; evaluate it"):
+        decide_first(Arm("p1-b", "v1", {}))
 
 
 @pytest.mark.parametrize(("missing", "complete"), [(2, []), (3, ["unproven"])])
