@@ -145,7 +145,7 @@ def test_its_bar_is_the_projects(project: Project, path: str) -> None:
 def test_a_new_reference_ends_alarms(project: Project, path: str) -> None:
     called(project, 0, 1, 0.5)
     assert run_any_day(project, path, day(2)).exit_code == 1
-    with pytest.raises(StudyError, match="with a reason"):
+    with pytest.raises(StudyError, match="a new reference needs a reason"):
         accept_live(project, "triage", "prod", " ")
     file = accept_live(project, "triage", "prod", "a new kind of user")
     assert file.history[-1]["reason"] == "a new kind of user"

@@ -70,7 +70,7 @@ def test_an_acknowledged_alarm_is_exit_code_0_and_still_there(
     world.wrong = set(range(30))
     assert days(project, path, 1, 1) == 1
     [alarm] = MonitorFile.read(path).alarms
-    with pytest.raises(StudyError, match="with a reason"):
+    with pytest.raises(StudyError, match="needs a reason"):
         acknowledge(project, alarm["id"], " ")
     with pytest.raises(StudyError, match="no open alarm"):
         acknowledge(project, "a-00000000", "seen")
@@ -96,7 +96,7 @@ def test_accepting_takes_a_new_anchor_and_records_who_and_why(
     assert (entry["event"], entry["days"], entry["by"]) == ("accepted", 1, project.author)
     assert sum(file.series[0].means) == N - 30
     assert days(project, path, 2, 3) == 0, "what was accepted is not drift"
-    with pytest.raises(StudyError, match="with a reason"):
+    with pytest.raises(StudyError, match="needs a reason"):
         accept(project, "triage", "prod", "")
 
 

@@ -215,7 +215,7 @@ def test_this_release_still_makes_what_the_last_golden_one_holds(
 
 def test_evidence_of_a_newer_form_is_named() -> None:
     """It is not guessed at: one sentence, with what to do."""
-    with pytest.raises(RegistryError, match=r"form 'e3'.*install a newer promptops-toolkit"):
+    with pytest.raises(RegistryError, match=r"format 'e3'.*install a newer promptops-toolkit"):
         Evidence.from_document({"form": "e3"})
 
 
