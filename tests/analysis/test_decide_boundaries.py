@@ -225,6 +225,56 @@ def test_of_equal_gains_the_cheaper_is_preferred_in_either_order() -> None:
     assert decisions(decide_many(unknown)) == ["promote", "inconclusive"]
 
 
+def test_an_unknown_cost_is_neither_cheaper_nor_dearer() -> None:
+    """Of equal gains what is known to be cheaper than the baseline comes before what is unknown,
+    and what is known to be dearer behind it.
+    """
+    unknown = versus(20, 2, label="v2")
+    cheap = versus(20, 2, label="v3", costs=([0.001] * 100, [0.003] * 100))
+    dear = versus(20, 2, label="v3", costs=([0.003] * 100, [0.001] * 100))
+    assert decisions(decide_many([unknown, cheap])) == ["inconclusive", "promote"]
+    assert decisions(decide_many([unknown, dear])) == ["promote", "inconclusive"]
+    assert decisions(decide_many([dear, unknown])) == ["inconclusive", "promote"]
+
+
+def test_what_was_rolled_back_is_preferred_to_none() -> None:
+    """Not even with the larger gain; among such alone the larger gain still wins."""
+    large, small = versus(20, 2, label="v2"), versus(18, 2, label="v3")
+    both = [large, small]
+    assert decisions(decide_many(both)) == ["promote", "inconclusive"]
+    assert decisions(decide_many(both, withdrawn={"p1-v2"})) == ["inconclusive", "promote"]
+    assert decisions(decide_many(both, withdrawn={"p1-v2", "p1-v3"})) == [
+        "promote",
+        "inconclusive",
+    ]
+
+
+def test_must_pass_examples_that_hold_are_counted() -> None:
+    """One is the example, two are all of two."""
+    texts = []
+    for examples in (("e50",), ("e50", "e51")):
+        found = decide(versus(12, 2), Policy(must_pass=examples))
+        texts += [check.text for check in found.checks if check.name == "must_pass"]
+    assert texts == ["The must-pass example holds.", "All 2 must-pass examples hold."]
+
+
+def test_one_answer_to_everything_is_a_check_of_labels_only() -> None:
+    """Right on 57 of 100 by one answer; where cost is the primary there is no answer to look at."""
+    labels = GoldenLabels({f"e{i}": ("no" if i < 57 else "yes",) for i in range(100)})
+    always = dict.fromkeys(labels.golden, "no")
+    never = dict.fromkeys(labels.golden, "perhaps")
+    own = Outcomes.of({f"e{i}": [float(i < 57)] for i in range(100)})
+    none = Outcomes.of({f"e{i}": [0.0] for i in range(100)})
+    cost = {"cost": Outcomes.of({f"e{i}": [0.001] for i in range(100)})}
+    comparison = compare(
+        Arm("p1-b", "v2", {"exact": own}, cost, answers=always),
+        Arm("p1-a", "v1", {"exact": none}, cost, answers=never),
+        grounds=ComparisonContext(planned=100, labels=labels),
+    )
+    assert named(decide(comparison), "constant") == ["fail"]
+    assert named(decide(comparison, Policy(primary="cost")), "constant") == []
+
+
 def test_cost_is_shown_by_its_own_test_at_the_share() -> None:
     """Five cheaper of five settle cost at .05, not at .025; and the other way round it is a
     failure.
