@@ -11,9 +11,9 @@ from .errors import VersionError
 from .late_pattern import late_pattern
 
 try:  # what json.encoder takes, too; importing that would import json's parser and re
-    from _json import encode_basestring
+    from _json import encode_basestring as _quoted
 except ImportError:  # a Python without it
-    from json.encoder import encode_basestring
+    from json.encoder import encode_basestring as _quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ __all__ = [
     "tagged",
 ]
 
+encode_basestring = _quoted
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = (
     200  # deeper JSON is a bomb, not a value; well under the interpreter's own recursion limit
