@@ -15,6 +15,7 @@ from ..version import PromptVersion
 from .connect import Busy, Damaged
 from .database import Database
 from .merge_segments import Sources, everything
+from .patience import patiently
 from .schema import TABLES
 
 if TYPE_CHECKING:
@@ -93,11 +94,11 @@ def check_database(
 
     least: segment -> bytes that the file must hold at least. Of what was recorded since, as much is
     compared as it holds: the sources are listed while nobody can merge, so that both are of one
-    moment.
+    moment. A process of our own that merges is waited for.
     """
     import duckdb
 
-    try:
+    def look() -> list[str]:
         with database.reading() as con:
             listed = sources()
             covered = database.covered
@@ -108,6 +109,9 @@ def check_database(
                 *_examples(con),
                 *_orphans(con),
             ]
+
+    try:
+        return patiently(look)
     except Busy as busy:
         return [f"{database.path} is in use by {busy}: it could not be checked."]
     except Damaged as damage:
