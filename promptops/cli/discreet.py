@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from jupyter_server.auth.identity import PasswordIdentityProvider, User
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from tornado.web import RequestHandler
 
 from ..markup import plain
 
-__all__ = ["Discreet"]
+__all__ = ["Discreet", "Login"]
 
 
 class Discreet(ZMQChannelsWebsocketConnection):
@@ -29,3 +31,12 @@ class Discreet(ZMQChannelsWebsocketConnection):
         content = self.session.unpack(frames[4])
         lines = content.get("traceback", ()) if kind == "error" else [content.get("text", "")]
         self.log.warning("The dashboard's kernel: %s", plain("\n".join(map(str, lines))).rstrip())
+
+
+class Login(PasswordIdentityProvider):
+    """A login that also hands the page the cookie without which it may not end its kernel."""
+
+    def set_login_cookie(self, handler: RequestHandler, user: User) -> None:
+        super().set_login_cookie(handler, user)
+        handler.current_user = user  # which the cookie's lifetime depends on
+        handler.xsrf_token  # reading it sets the cookie  # noqa: B018

@@ -94,6 +94,7 @@ def closed(folder: Path, ip: str, port: int, base_url: str = "/") -> object:
     config.MappingKernelManager.cull_idle_timeout = _IDLE_S
     config.MappingKernelManager.cull_interval = _IDLE_S // 10
     config.Voila.kernel_websocket_connection_class = "promptops.cli.discreet.Discreet"
+    config.Voila.identity_provider_class = "promptops.cli.discreet.Login"
     return config
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.cookiejar
 import json
 import os
 import re
@@ -306,3 +307,18 @@ def test_jupyterlab_takes_nothing_of_the_working_folder(
     assert str(folder / "tour" / "notebooks" / "01_quickstart.ipynb") in called[0]
     assert str(folder) not in shown.stdout.replace(str(folder / "tour"), "")
     assert not (folder / "RAN").exists()
+
+
+def test_a_page_that_closes_ends_its_kernel(page: Page) -> None:
+    """The page has what its request on closing needs, which Voilà refuses without it."""
+    jar = http.cookiejar.CookieJar()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+    with browser.open(f"http://127.0.0.1:{page.port}/?token={TOKEN}", timeout=60) as answer:
+        kernel = re.search(r'"kernelId":\s*"([0-9a-f-]{36})"', answer.read().decode())
+    assert kernel
+    closing = f"http://127.0.0.1:{page.port}/voila/api/shutdown/{kernel[1]}"
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        browser.open(closing, data=b"", timeout=60)
+    (cookie,) = [each.value for each in jar if each.name == "_xsrf"]
+    with browser.open(closing, data=f"_xsrf={cookie}".encode(), timeout=60) as answer:
+        assert answer.status == 204

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import DatasetError
+from ...plain_file import read_plain
 from .found_prompt import FoundPrompt
 from .python_prompts import prompts_in_python
 from .python_source import tables_of
@@ -60,7 +61,7 @@ def scan(paths: Sequence[Path]) -> list[FoundPrompt]:
         here: list[FoundPrompt] = []
         for file in _files(path):
             shown = file.relative_to(root).as_posix()
-            text = file.read_text(encoding="utf-8", errors="replace")
+            text = _text(file)
             if file.suffix == ".py":
                 tree = _parsed(text) if _MAY.search(text) else None
                 if tree is not None:
@@ -113,6 +114,14 @@ def _named_apart(found: list[FoundPrompt]) -> list[FoundPrompt]:
     return out
 
 
+def _text(file: Path) -> str:
+    """The text of a source file; "" for what is no file, or larger than any source."""
+    try:
+        return read_plain(file).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 @dataclass(slots=True)
 class _Imports:
     """Constants of the scanned modules, read when a file imports them."""
@@ -146,7 +155,7 @@ class _Imports:
     def names(self, module: Path) -> Names:
         """The constants of a module."""
         if module not in self.known:
-            tree = _parsed(module.read_text(encoding="utf-8", errors="replace"))
+            tree = _parsed(_text(module))
             self.known[module] = Names({} if tree is None else tables_of(tree))
         return self.known[module]
 
