@@ -37,6 +37,7 @@ class Login(PasswordIdentityProvider):
     """A login that also hands the page the cookie without which it may not end its kernel."""
 
     def set_login_cookie(self, handler: RequestHandler, user: User) -> None:
+        """Set the login's cookie, and the one that a request to end the kernel has to carry."""
         super().set_login_cookie(handler, user)
         handler.current_user = user  # which the cookie's lifetime depends on
         handler.xsrf_token  # reading it sets the cookie  # noqa: B018

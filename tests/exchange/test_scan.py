@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -17,7 +18,8 @@ from hypothesis import strategies as st
 
 import promptops
 from promptops.cli.__main__ import group
-from promptops.exchange.scan import Baseline, FoundPrompt, scan
+from promptops.errors import DatasetError
+from promptops.exchange.scan import Baseline, FoundPrompt, scan, walk
 from promptops.exchange.scan.found_prompt import plain_text
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -581,3 +583,30 @@ def chain():
         "Answer as {json}.",
         "Sort T of W",
     ]
+
+
+def test_what_is_not_a_file_is_passed_by(tmp_path: Path) -> None:
+    """A link that leads nowhere (an editor's lock), a pipe, which would keep its reader, a
+    folder.
+    """
+    (tmp_path / ".#lock.py").symlink_to("ana@host.1234")
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "folder.py").mkdir()
+    source = """
+def answer(client, q):
+    return client.responses.create(model="m", instructions="Be kind.", input=q)
+"""
+    assert len(found_in(tmp_path, a_py=source)) == 1
+
+
+def test_a_file_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its prompts would be missing without a word."""
+
+    def refused(file: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr(walk, "read_plain", refused)
+    with pytest.raises(DatasetError, match=r"a\.py cannot be read \(Permission denied\)"):
+        found_in(tmp_path, a_py="x = 1")

@@ -97,6 +97,7 @@ def _files(path: Path) -> Iterator[Path]:
                 known
                 and not _TEST.search(name)
                 and not name.endswith(".d.ts")
+                and file.is_file()  # a pipe would keep its reader; a link may lead nowhere
                 and file.stat().st_size <= _MOST
             ):
                 yield file
@@ -115,11 +116,14 @@ def _named_apart(found: list[FoundPrompt]) -> list[FoundPrompt]:
 
 
 def _text(file: Path) -> str:
-    """The text of a source file; "" for what is no file, or larger than any source."""
+    """The text of a source file. Raises DatasetError if it cannot be read."""
     try:
         return read_plain(file).decode("utf-8", "replace")
-    except OSError:
-        return ""
+    except OSError as error:
+        raise DatasetError(
+            f"{file} cannot be read ({error.strerror or error}), so its prompts are unknown; make"
+            " it readable, or scan another folder."
+        ) from error
 
 
 @dataclass(slots=True)
