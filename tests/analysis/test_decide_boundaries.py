@@ -15,6 +15,7 @@ from promptops.analysis.decide import decide
 from promptops.analysis.finalists import decide_many
 from promptops.analysis.first_deployment import decide_first
 from promptops.analysis.policy_checks import Check, DecisionRule
+from promptops.analysis.tried import Tried, TriedCandidate
 from promptops.analysis.verdict import Verdict
 from promptops.errors import StudyError
 from promptops.policy import Guardrail, Policy
@@ -326,3 +327,82 @@ def test_missing_outcomes_of_finalists_are_corrected_too() -> None:
     found = decide_many([with_gap("v2"), with_gap("v3")])
     assert [named(verdict, "exact") for verdict in found] == [["pass"], ["pass"]]
     assert [named(verdict, "missing") for verdict in found] == [["unproven"], ["unproven"]]
+
+
+@pytest.mark.parametrize(("rules", "needs"), [(1, None), (2, 20.0), (3, 20.0)])
+def test_what_was_tried_before_counts_since_the_second_rules(
+    rules: int, needs: float | None
+) -> None:
+    """A pair judged twice needs E of 1/alpha; a bundle of the first rules verifies without."""
+    comparison = versus(12, 2)
+    comparison.grounds = ComparisonContext(planned=100, tried=twice(), rules=rules)
+    assert decide(comparison).rule.needs_e == (None if needs is None else pytest.approx(needs))
+
+
+@pytest.mark.parametrize(("looks", "needs"), [(1, 20.0), (3, 60.0)])
+def test_the_larger_of_what_was_tried_and_looked_at_is_needed(looks: int, needs: float) -> None:
+    """Judged twice needs E of 20, three looks need 60: never the smaller of both."""
+    comparison = versus(12, 2)
+    comparison.grounds = ComparisonContext(planned=100, tried=twice(), looked=looks)
+    assert decide(comparison).rule.needs_e == pytest.approx(needs)
+
+
+def twice() -> Tried:
+    """The candidate was judged on other runs before."""
+    return Tried(
+        tuple(TriedCandidate(f"s{i}", i, "p1-v2", 100, f"d{i}", "exact") for i in range(2)), "p1-v2"
+    )
+
+
+def test_missing_outcomes_of_a_clear_winner_cost_it_nothing() -> None:
+    """20 to 1 with one missing holds at the worst beside another finalist too; the first rules did
+    not look at it.
+    """
+
+    def with_gap(label: str, b: int, rules: int = 2) -> ComparisonFacts:
+        pairs = [(1.0, 0.0)] * b + [(0.0, 1.0)] + [(1.0, 1.0)] * (98 - b) + [(None, 1.0)]
+        arms = [
+            Arm(
+                f"p-{label}-{side}",
+                (label, "v1")[side],
+                {"exact": Outcomes.of({f"e{i}": [pair[side]] for i, pair in enumerate(pairs)})},
+            )
+            for side in (0, 1)
+        ]
+        return compare(*arms, grounds=ComparisonContext(planned=100, rules=rules))
+
+    found = decide_many([with_gap("v2", 20), with_gap("v3", 9)])
+    assert decisions(found) == ["promote", "inconclusive"]
+    assert named(found[0], "missing") == []
+    assert decide(with_gap("v2", 7)).decision == "inconclusive"
+    assert named(decide(with_gap("v2", 7)), "missing") == ["unproven"]
+    assert decide(with_gap("v2", 7, rules=1)).decision == "promote"
+
+
+def weighed(
+    b: int, c: int, counts: list[float], costs: Any = None, label: str = "v2"
+) -> ComparisonFacts:
+    n = len(counts)
+    arms = arm(0, label, b, c, n, costs), arm(1, "v1", b, c, n, costs)
+    weights = {f"e{i}": count for i, count in enumerate(counts)}
+    return compare(*arms, grounds=ComparisonContext(planned=n, weights=weights, weighed_by="uses"))
+
+
+def test_cost_holds_by_weight_too() -> None:
+    """Cheaper on 95 of 100 that are asked once, dearer on 5 that are asked fifty times."""
+    costs = [0.001] * 95 + [0.004] * 5, [0.002] * 100
+    cheaper = Policy(goal="cheaper", margin=0.5)
+    even = [1.0 + i % 2 for i in range(100)]
+    assert decide(weighed(0, 0, even, costs), cheaper).decision == "promote"
+    heavy = [1.0] * 95 + [50.0] * 5
+    assert decide(versus(0, 0, 100, costs=costs), cheaper).decision == "promote"
+    found = decide(weighed(0, 0, heavy, costs), cheaper)
+    assert (found.decision, named(found, "weights")) == ("inconclusive", ["unproven"])
+
+
+def test_finalists_by_weight_are_corrected_for_their_number_once() -> None:
+    """A clear winner by count and by weight is promoted beside another finalist."""
+    even = [1.0 + i % 2 for i in range(100)]
+    found = decide_many([weighed(24, 2, even), weighed(9, 2, even, label="v3")])
+    assert decisions(found) == ["promote", "inconclusive"]
+    assert named(found[0], "weights") == ["pass"]

@@ -194,3 +194,31 @@ def test_guardrails_hold_by_weight_too(goal: str) -> None:
     policy = Policy(goal=goal, guardrails=(Guardrail("exact", 0.05),))  # type: ignore[arg-type]
     assert decide(judged(40, 3, 200, None), policy).decision == "promote"
     assert decide(judged(40, 3, 200, counts), policy).decision == "inconclusive"
+
+
+def test_a_guardrail_that_falls_by_weight_alone_holds_the_promotion_back() -> None:
+    """The primary gains by count and by weight; the guardrail is lost on 3 of 200 that are asked
+    twelve times as often. A guardrail of a tag is a check of its own.
+    """
+    counts = [1.0] * 40 + [12.0] * 3 + [1.0] * 157
+    n, ones = 200, [1.0] * 200
+    candidate = {"exact": outcomes(ones), "form": outcomes([1.0] * 40 + [0.0] * 3 + [1.0] * 157)}
+    baseline = {"exact": outcomes([0.0] * 40 + [1.0] * 160), "form": outcomes(ones)}
+    arms = Arm("v2", "v2", candidate), Arm("v1", "v1", baseline)
+    policy = Policy(guardrails=(Guardrail("form", 0.05),))
+    weighed = ComparisonContext(planned=n, weights=weights_of(counts), weighed_by="count")
+    plain = compare(*arms, primary="exact", grounds=ComparisonContext(planned=n))
+    assert decide(plain, policy).decision == "promote"
+    found = compare(*arms, primary="exact", grounds=weighed)
+    assert decide(found).decision == "promote"
+    verdict = decide(found, policy)
+    assert verdict.decision == "inconclusive"
+    assert "form" in verdict.checks[-1].text
+
+
+@pytest.mark.parametrize(("share", "decision"), [(1.0, "promote"), (0.5, "inconclusive")])
+def test_a_share_of_alpha_is_all_that_the_weighted_gain_may_use(
+    share: float, decision: str
+) -> None:
+    """A heavy example that came out even: the gain is shown at 90 %, not at 95 %."""
+    assert decide(judged(25, 0, 60, [1] * 59 + [13]), share=share).decision == decision

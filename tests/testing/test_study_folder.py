@@ -10,7 +10,6 @@ from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
-from tests.cli.test_evaluate import ONE_OF
 
 from promptops.cli.__main__ import main
 from promptops.lab import Dataset, Lab
@@ -20,6 +19,7 @@ from promptops.scorers import equals
 from promptops.testing import study_file
 from promptops.testing.study_folder import StudyFolder, since_last, study_files
 from promptops.views.trend_page import trend_page
+from tests.cli.test_evaluate_command import ONE_OF
 
 WORDS = {
     "refund": "I was charged twice, money back",
