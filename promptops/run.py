@@ -106,7 +106,7 @@ class Attempt:
     number: int
     started_at: str
     latency_ms: float
-    status: int | None = None  # HTTP status
+    http_status: int | None = None
     failure: str | None = None
     detail: str | None = None
     request_id: str | None = None

@@ -44,7 +44,7 @@ def attempt_ended(attempt: Attempt) -> None:
     """An attempt was answered, or failed."""
     if not _LOG.isEnabledFor(logging.DEBUG):
         return
-    status = "" if attempt.status is None else f", status {attempt.status}"
+    status = "" if attempt.http_status is None else f", status {attempt.http_status}"
     tokens = (
         ""
         if attempt.tokens_in is None and attempt.tokens_out is None

@@ -286,7 +286,7 @@ def _may_be_billed(attempt: Attempt) -> bool:
     """Whether an attempt went out and nobody knows whether an answer was made. A reply that holds
     no completion is known: anyone who sent it had none.
     """
-    return attempt.cost_usd is None and attempt.status != 200
+    return attempt.cost_usd is None and attempt.http_status != 200
 
 
 def _status(error: CallError) -> int | None:

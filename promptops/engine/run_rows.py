@@ -133,7 +133,7 @@ class RowBuilder:
             number=len(asked.attempts) + 1,
             started_at=utc(asked.sent_wall),
             latency_ms=(ended - asked.sent_at) * 1e3,
-            status=status,
+            http_status=status,
             failure=outcome.failure,
             detail=redact_shapes(told, self.secrets)[:_DETAIL] if told else None,
             request_id=outcome.request_id,

@@ -17,7 +17,7 @@ from ..observe.row_writer import HASHED, USERS, keyed_hash
 from ..observe.sinks import project_key
 from ..spool.segment import read_pieces, segments
 from ..store import Store
-from ..store.schema import TABLES
+from ..store.schema import TABLES, renamed
 from .otlp_rows import rows_of_file
 from .queries.live_listing import LIVE_TABLES, rows_held, taken_of_each
 
@@ -172,6 +172,6 @@ def _append(
 
 
 def _known(table: str, row: Row) -> dict[str, object]:
-    """The columns of this release: a newer one may write more."""
+    """The columns of this release, by their names of today: a newer one may write more."""
     names = TABLES[table].names
-    return {name: value for name, value in row.items() if name in names}
+    return {name: value for name, value in renamed(table, row).items() if name in names}

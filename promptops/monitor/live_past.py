@@ -52,8 +52,8 @@ def _added(
 ) -> Row:
     """One group's row; columns that a summary cannot have stay as they are, or unknown."""
     out = {"first_token_ms": None, "priced": 0, "cost_usd": None, **row}
-    numbers = [row.get("number"), *(hour["number"] for hour in gone)]
-    out["number"] = max(filter(None, numbers), default=None)
+    versions = [row.get("version"), *(hour["version"] for hour in gone)]
+    out["version"] = max(filter(None, versions), default=None)
     for name in ("calls", "failures"):
         out[name] = (row.get(name) or 0) + sum(hour[name] for hour in gone)
     counts = dict(bins)

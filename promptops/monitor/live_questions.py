@@ -56,7 +56,7 @@ def by_hour(
     """One row per hour and version: calls, failures, p50 and p95; with `quality` also how many were
     judged, their mean score and its spread, which takes as long again.
     """
-    names = ("hour", "version_id", "number", "calls", "failures", "p50_ms", "p95_ms")
+    names = ("hour", "version_id", "version", "calls", "failures", "p50_ms", "p95_ms")
     known = judged_hours(store, asked) if quality else []
     judged = {(hour, version): scores for hour, version, *scores in known}
     rows = []

@@ -26,7 +26,7 @@ __all__ = ["ALIASES", "row_of_span", "rows_of_file"]
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "id": ("promptops.id",),
     "prompt": ("gen_ai.prompt.name", "langfuse.observation.prompt.name"),
-    "number": ("gen_ai.prompt.version", "langfuse.observation.prompt.version"),
+    "version": ("gen_ai.prompt.version", "langfuse.observation.prompt.version"),
     "version_id": ("promptops.version.id",),
     "env": ("promptops.environment", "langfuse.environment", "deployment.environment.name"),
     "arm": ("promptops.arm",),
@@ -61,7 +61,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 }
 _CACHED = "gen_ai.usage.cache_read.input_tokens"
 _WHOLE_FILE = 64 << 20  # bytes of a document over many lines, which is read as one
-_WHOLE = ("number", "tokens_in", "tokens_out", "tokens_cached")
+_WHOLE = ("version", "tokens_in", "tokens_out", "tokens_cached")
 
 
 def rows_of_file(path: Path) -> Iterator[tuple[str, dict[str, object]]]:

@@ -28,7 +28,7 @@ __all__ = ["INSIDE", "SESSION", "LiveCall", "Observer", "session"]
 CAP = 32_000  # characters of a kept text
 _SHARES = 1 << 32
 _MODULES = sys.modules
-_WHOSE_COLUMNS = ("prompt", "version_id", "number", "env", "arm", "served_from", "key_hash")
+_WHOSE_COLUMNS = ("prompt", "version_id", "version", "env", "arm", "served_from", "key_hash")
 INSIDE: ContextVar[bool] = ContextVar("promptops_observed", default=False)
 SESSION: ContextVar[str | None] = ContextVar("promptops_session", default=None)
 T = TypeVar("T")

@@ -13,7 +13,7 @@ __all__ = ["ATTRIBUTES", "OWN"]
 # column of `live` -> attribute
 ATTRIBUTES: Mapping[str, str] = {
     "prompt": "gen_ai.prompt.name",
-    "number": "gen_ai.prompt.version",
+    "version": "gen_ai.prompt.version",
     "model": "gen_ai.request.model",
     "model_returned": "gen_ai.response.model",
     "response_id": "gen_ai.response.id",

@@ -105,7 +105,7 @@ def span_of(table: str, row: dict[str, Any]) -> dict[str, object]:
 
 
 def _as_written(column: str, value: Any) -> object:
-    if column == "number":
+    if column == "version":
         return str(value)
     if column == "finish_reason":
         return [value]

@@ -14,7 +14,7 @@ LIVE = table_of(
     response_id text the provider's id of the answer
     prompt text the prompt's name; null if it is unknown
     version_id text content id of the version; null if it is unknown
-    number int the version's display number
+    version int display number of the version
     env text the environment
     arm text stable or canary; null if no canary ran
     served_from text where the loader had it from: file, last_known_good, default or use
@@ -99,7 +99,7 @@ LIVE_HOURS = table_of(
     hour time the hour in which the calls began
     prompt text the prompt's name
     version_id text content id of the version; null if it was unknown
-    number int the version's display number
+    version int display number of the version
     env text the environment
     arm text stable or canary; null if no canary ran
     model text the model's name that came back, else that was asked for

@@ -41,7 +41,7 @@ judged AS (
 )
 SELECT 'h-' || md5(string_agg(id, ' ' ORDER BY id)) AS id,
     strftime(hour, '%Y-%m-%dT%H:%M:%S') AS hour,
-    prompt, version_id, max(number) AS number, env, arm, named AS model, count(*) AS calls,
+    prompt, version_id, max(version) AS version, env, arm, named AS model, count(*) AS calls,
     count(*) FILTER (WHERE {FAILED}) AS failures, count(*) FILTER (WHERE {_TOKENS}) AS priced,
     sum(tokens_in) FILTER (WHERE {_TOKENS})::BIGINT AS tokens_in,
     sum(tokens_out) FILTER (WHERE {_TOKENS})::BIGINT AS tokens_out,

@@ -72,7 +72,7 @@ _ATTEMPTS = table_of(
     number int 1 for the first try
     started_at time when the try began
     latency_ms float milliseconds of this try
-    status int HTTP status
+    http_status int HTTP status
     failure text failure class; null if it succeeded
     detail text the raw code and message of the failure
     request_id text the provider's id of the request
@@ -290,15 +290,19 @@ TABLES: Mapping[str, Table] = {
     )
 }
 
-# table -> {name of a column in an earlier format: its name today}. Format 1 is that of release 0.1.
+# table -> {name of a column in an earlier format: its name today}. Format 1 is that of release 0.1;
+# it has no live calls, whose former names are of format 2 before its release.
 FORMER: Mapping[str, Mapping[str, str]] = {
     "runs": {"source": "role", "fingerprint": "system_fingerprint", "cell": "cell_hash"},
+    "attempts": {"status": "http_status"},
     "scores": {"measure": "raw_value", "label": "category"},
     "study_events": {"at": "event_at"},
     "studies": {"config": "design", "cell": "cell_hash"},
     "versions": {"label": "display_name"},
     "datasets": {"fingerprint": "dataset_fingerprint", "n": "n_examples"},
     "examples": {"fingerprint": "dataset_fingerprint"},
+    "live": {"number": "version"},
+    "live_hours": {"number": "version"},
 }
 
 

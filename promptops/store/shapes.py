@@ -15,7 +15,7 @@ __all__ = ["odd"]
 
 _DEEPEST = 200  # levels of a JSON column; the deepest that is written here has some ten
 _FIRST = datetime(1970, 1, 1)
-_COUNTS = ("repeat", "attempts", "number", "n_examples", "position", "status")
+_COUNTS = ("repeat", "attempts", "number", "n_examples", "position", "http_status", "version")
 
 
 def odd(table: str, row: Mapping[str, Any]) -> str | None:

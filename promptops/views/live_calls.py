@@ -104,7 +104,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
 def _name(row: dict[str, Any]) -> str:
     if row["version_id"] is None:
         return "unknown"
-    label = f"v{row['number']}" if row["number"] else str(row["version_id"])[:11]
+    label = f"v{row['version']}" if row["version"] else str(row["version_id"])[:11]
     return f"{label} ({row['arm']})" if row.get("arm") else label
 
 

@@ -51,10 +51,10 @@ def _by_version(rows: Sequence[Row]) -> list[tuple[str, str, list[Row]]]:
     """(name, colour, rows) of each version, the lowest number first."""
     found: dict[str, list[Row]] = {}
     for row in rows:
-        name = f"v{row['number']}" if row["number"] else str(row["version_id"] or "unknown")[:11]
+        name = f"v{row['version']}" if row["version"] else str(row["version_id"] or "unknown")[:11]
         found.setdefault(name, []).append(row)
-    ordered = sorted(found.items(), key=lambda each: (each[1][0]["number"] or 1 << 30, each[0]))
-    return [(name, colour(mine[0]["number"]), mine) for name, mine in ordered]
+    ordered = sorted(found.items(), key=lambda each: (each[1][0]["version"] or 1 << 30, each[0]))
+    return [(name, colour(mine[0]["version"]), mine) for name, mine in ordered]
 
 
 def _panel(

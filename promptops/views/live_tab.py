@@ -211,7 +211,9 @@ def _follow(me: weakref.ref[LiveTab], loop: asyncio.AbstractEventLoop) -> None:
 def call_html(row: dict[str, Any]) -> str:
     """One call: what was asked, what came back, and feedback."""
     facts = [
-        f"v{row['number']}" if row.get("number") else str(row.get("version_id") or "unknown")[:11],
+        f"v{row['version']}"
+        if row.get("version")
+        else str(row.get("version_id") or "unknown")[:11],
         str(row["started_at"])[:19],
         f"{row['latency_ms']:,.0f} ms" if row.get("latency_ms") is not None else "",
         row.get("model_returned") or row.get("model") or "",

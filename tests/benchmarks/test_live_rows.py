@@ -36,7 +36,7 @@ class Rows:
             self._con.execute(f"CREATE TABLE {name} ({listed})")
         self._con.execute(
             "INSERT INTO live BY NAME SELECT 'l-' || i AS id, 'triage' AS prompt, 'prod' AS env,"
-            " 'p1-' || i % 3 AS version_id, 1 + i % 3 AS number, 'gpt-4o-mini' AS model,"
+            " 'p1-' || i % 3 AS version_id, 1 + i % 3 AS version, 'gpt-4o-mini' AS model,"
             " TIMESTAMP '2026-11-22' + to_seconds(i * 604800 / $n) AS started_at,"
             " exp(6 + hash(i) % 1000 / 500.0) AS latency_ms, 500 AS tokens_in, 90 AS tokens_out,"
             " CASE WHEN hash(i) % 50 = 0 THEN 'rate_limit' END AS failure"

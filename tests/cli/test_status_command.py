@@ -58,10 +58,10 @@ def test_figures_since_the_deployment_beside_those_before(run: Run, path: Path) 
     project = Project.open(path.parent)
     at = _deployed_at(project)
     ids = {1: "p1-one", 2: "p1-two"}
-    rows = [call_row(n, at - 3600 * (n + 1), version_id=ids[1], number=1) for n in range(4)]
+    rows = [call_row(n, at - 3600 * (n + 1), version_id=ids[1], version=1) for n in range(4)]
     rows[0]["failure"] = "server_error"
-    rows += [call_row(9, at - 40 * DAY_S, version_id=ids[1], number=1, failure="server_error")]
-    rows += [call_row(20 + n, at + 1 + n, version_id=ids[2], number=2) for n in range(2)]
+    rows += [call_row(9, at - 40 * DAY_S, version_id=ids[1], version=1, failure="server_error")]
+    rows += [call_row(20 + n, at + 1 + n, version_id=ids[2], version=2) for n in range(2)]
     project.store.append("live", rows)
     votes = [("live-1", 0.0), ("live-20", 1.0), ("live-21", 1.0)]
     project.store.append(

@@ -141,7 +141,7 @@ def test_typescript_passes_the_same_cases(tools: test_node.Tools, tmp_path: Path
 _CALLS = """
 const { observe, feedback } = await import(process.argv[1]);
 const messages = [{ role: "user", content: "x" }];
-const value = { prompt: "p", number: 2, version_id: "p1-00000000000000000000000000000000",
+const value = { prompt: "p", version: 2, version_id: "p1-00000000000000000000000000000000",
   env: "prod", arm: null, served_from: "file" };
 Object.defineProperty(messages, Symbol.for("promptops.identity"), { value });
 const usage = { prompt_tokens: 3, completion_tokens: 1 };
@@ -165,6 +165,6 @@ def test_a_folder_of_typescript_comes_into_the_store_once(
     lab = Lab(tmp_path)
     for _ in range(2):
         lab.import_from(file)
-        rows = lab.store.rows("select prompt, number, tokens_in, finish_reason from live")
+        rows = lab.store.rows("select prompt, version, tokens_in, finish_reason from live")
         assert rows == [("p", 2, 3, "stop")] * 2
         assert lab.store.rows("select kind, value from feedback") == [("good", 0.0)]

@@ -91,7 +91,7 @@ def test_what_is_not_strict_json_is_invalid_json(text: str, wanted: dict[str, An
     assert (run.failure, run.output, run.attempts) == ("invalid_json", text, 1)
     assert run.failure_detail is not None
     assert run.failure_detail.startswith("the answer is not JSON: ")
-    assert (attempts[0].failure, attempts[0].status) == ("invalid_json", 200)
+    assert (attempts[0].failure, attempts[0].http_status) == ("invalid_json", 200)
 
 
 @pytest.mark.parametrize("text", ['{"a": 1}', " [1]\n", "null", '"é"', "12"])

@@ -88,7 +88,7 @@ def test_everything_else_is_never_tried_again(failure: str) -> None:
     """One attempt, and the run ends in that class with the raw code beside it."""
     run, attempts = ask([failing(failure, code="400 some_code"), "never asked"])
     assert (run.failure, run.output, run.attempts, len(attempts)) == (failure, None, 1, 1)
-    assert attempts[0].status == 400
+    assert attempts[0].http_status == 400
     assert run.failure_detail is not None
     assert run.failure_detail.startswith("400 some_code: it fails")
 
@@ -201,7 +201,7 @@ def test_models_in_process_are_not_retried_and_cost_nothing_unknown() -> None:
     again.
     """
     run, attempts = ask([failing("connection"), "fine"], remote=False)
-    assert (run.failure, len(attempts), attempts[0].status) == ("connection", 1, None)
+    assert (run.failure, len(attempts), attempts[0].http_status) == ("connection", 1, None)
 
 
 def test_the_cost_is_known_where_the_price_is() -> None:

@@ -194,12 +194,12 @@ def check(count: int, rate: float, seed: int) -> None:
         f"seed {seed}: requests that are not recorded as attempts"
     )
     assert all(attempt.failure is None or attempt.failure in FAILURES for attempt in attempts)
-    refused = {attempt.run_id for attempt in attempts if attempt.status in (400, 401)}
+    refused = {attempt.run_id for attempt in attempts if attempt.http_status in (400, 401)}
     assert all(attempt.run_id not in refused or attempt.number <= 2 for attempt in attempts)
     last = {
         attempt.run_id: attempt for attempt in sorted(attempts, key=lambda attempt: attempt.number)
     }
-    assert {last[run].status for run in refused} <= {400, 401}, "tried again after 400 or 401"
+    assert {last[run].http_status for run in refused} <= {400, 401}, "tried again after 400 or 401"
 
 
 def test_a_thousand_examples_each_end_in_exactly_one_class() -> None:

@@ -19,6 +19,7 @@ from promptops.lab import Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.monitor import ingest
 from promptops.observe.open_queues import open_queue
+from promptops.observe.sinks import FolderSink
 from promptops.registry.served_version import Served
 from promptops.run import utc
 from promptops.scorers import equals, json_valid, rubric
@@ -68,7 +69,7 @@ def test_a_call_is_there_at_the_next_look(lab: Lab) -> None:
     ask("b", answer("bill", finish="length"), good=False, correction="billing")
     for _ in range(2):
         [row] = live.versions
-    assert (row["version_id"], row["number"]) == (VERSION.id, 3)
+    assert (row["version_id"], row["version"]) == (VERSION.id, 3)
     assert (row["calls"], row["failures"], row["votes"], row["good"]) == (2, 1, 2, 0.5)
     assert row["cost_usd"] == pytest.approx(2 * (0.15 + 0.6))
     assert row["p50_ms"] > 0
@@ -193,6 +194,20 @@ def test_lines_of_stdout_are_taken_once(tmp_path: Path) -> None:
     assert store.rows("select count(*) from runs") == [(0,)]
 
 
+def test_a_recorder_that_writes_a_former_name_is_read(tmp_path: Path) -> None:
+    """The version's number was called so until it got a name of its own, also in a folder."""
+    row = {"id": "l-1", "prompt": "p", "number": 3}
+    path = tmp_path / "app.log"
+    path.write_text(json.dumps({"promptops": "live", **row}))
+    sink = FolderSink(tmp_path / "folder")
+    sink.write([("live", {**row, "id": "l-2"})])
+    sink.close()
+    store = Store(tmp_path / "store")
+    ingest.take_lines(store, path)
+    ingest.take_folder(store, tmp_path / "folder")
+    assert store.rows("select id, version from live order by id") == [("l-1", 3), ("l-2", 3)]
+
+
 def test_purge_reaches_live_rows(lab: Lab) -> None:
     """Rows from before a moment leave the store with their scores and feedback."""
     run = ask("a", answer("{}"), good=True)
@@ -225,7 +240,7 @@ def test_a_purge_by_age_leaves_the_figures_by_hour(lab: Lab) -> None:
     [after] = live.versions
     for name in ("calls", "failures", "votes", "good", "scored", "score", "spread", "cost_usd"):
         assert after[name] == pytest.approx(before[name]), name
-    assert after["number"] == 3
+    assert after["version"] == 3
     counted = [(row["hour"], row["calls"], row["scored"]) for row in live.hours]
     assert counted == [(row["hour"], row["calls"], row["scored"]) for row in hours]
     ask("c", answer("{}"))

@@ -42,7 +42,7 @@ def at(minute: int) -> str:
 
 
 def call(name: str, minute: int, **more: Any) -> dict[str, Any]:
-    base = {"prompt": "p", "env": "prod", "version_id": "v1", "arm": "stable", "number": 1}
+    base = {"prompt": "p", "env": "prod", "version_id": "v1", "arm": "stable", "version": 1}
     return {**base, "id": name, "started_at": at(minute), **more}
 
 
@@ -55,7 +55,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         [
             call("l-1", 1, latency_ms=100.0, model="m", tokens_in=5, tokens_out=2),
             call("l-2", 2, latency_ms=300.0, model="m", failure="timeout"),
-            call("l-3", 3, version_id="v2", arm="canary", number=2, model="m"),
+            call("l-3", 3, version_id="v2", arm="canary", version=2, model="m"),
             call("l-4", 4, env="dev"),
         ],
     )

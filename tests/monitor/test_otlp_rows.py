@@ -84,7 +84,7 @@ def test_every_emitter(emitter: str, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     for _ in range(2):
         assert ingest.take_file(store, path).refused == 0
-    columns = "model_returned, tokens_in, tokens_out, latency_ms, output, prompt, number"
+    columns = "model_returned, tokens_in, tokens_out, latency_ms, output, prompt, version"
     [row] = store.rows(f"select {columns}, version_id, system_fingerprint from live")
     assert row == ("gpt-6-mini-2026", 11, 2, 1500.0, "billing", "triage", 3, "p1", "fp_1")
 
@@ -94,7 +94,7 @@ def test_our_own_sink_comes_back(tmp_path: Path) -> None:
     row = {
         "id": "l-0123456789abcdef0123456789abcdef",
         "prompt": "triage",
-        "number": 3,
+        "version": 3,
         "version_id": "p1-x",
         "env": "prod",
         "started_at": "2026-11-29T10:00:00.250000",
@@ -125,7 +125,7 @@ def test_recorded_files(emitter: str, tmp_path: Path) -> None:
     assert ingest.is_live_file(path)
     store = Store(tmp_path / "store")
     assert [ingest.take_files(store, [path]).new for _ in range(2)] == [2, 0]
-    columns = "prompt, number, version_id, env, model, failure, length(trace_id), length(span_id)"
+    columns = "prompt, version, version_id, env, model, failure, length(trace_id), length(span_id)"
     good, bad = store.rows(f"select {columns} from live order by started_at")
     whose = ("triage", 3, "p1-1ae06f656c358577b1f29e70059162d6", "prod")
     asked = "gpt-6-mini-2026" if emitter == "langfuse" else "gpt-6-mini"  # it keeps one name only

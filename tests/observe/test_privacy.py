@@ -186,7 +186,7 @@ def test_a_call_of_another_client(folder: Path) -> None:
         pass
     assert promptops.observe.flush(30)
     first, second = rows_of(folder)
-    assert (first["prompt"], first["env"], first["number"]) == ("support-triage", "prod", 3)
+    assert (first["prompt"], first["env"], first["version"]) == ("support-triage", "prod", 3)
     assert (first["arm"], first["tokens_in"], first.get("failure")) == (
         "canary",
         11,

@@ -120,7 +120,7 @@ def live_row(chance: random.Random) -> dict[str, Any]:
         "prompt": "support-triage",
         "env": "prod",
         "response_id": f"chatcmpl-{chance.getrandbits(96):024x}",
-        "number": 12,
+        "version": 12,
         "version_id": "p1-" + "a" * 32,
         "served_from": "file",
         "attribution": "carried",

@@ -13,7 +13,7 @@ import pytest
 
 from promptops.run import Attempt, Run
 from promptops.score import Score
-from promptops.spool.lines import SCHEMA
+from promptops.spool.lines import SCHEMA, meta_line, plain_json, record
 from promptops.store import Store, database
 from promptops.store.schema import FORMER, TABLES, renamed
 
@@ -213,6 +213,66 @@ def test_a_former_name_is_given_to_no_other_column() -> None:
         assert set(names.values()) <= set(TABLES[table].names), table
         assert len(set(names.values())) == len(names), table
     assert renamed("runs", {"source": "model", "id": "r-1"}) == {"role": "model", "id": "r-1"}
+
+
+# -- columns of two meanings, of which one got a name of its own within format 2
+
+FORMERLY: dict[str, dict[str, Any]] = {  # table -> a row as it was written until then
+    "attempts": attempt(status=429),
+    "live": {"id": "l-1", "number": 3},
+    "live_hours": {"id": "h-1", "number": 4},
+}
+RENAMED = "select (select http_status from attempts), (select version from live), version"
+
+
+def written_before(path: Path, schema: int) -> None:
+    """A segment, which is what an export is too, with the former names."""
+    rows = [record(table, plain_json(row)) for table, row in FORMERLY.items()]
+    path.write_bytes(meta_line(schema=schema) + b"".join(rows))
+
+
+@pytest.mark.parametrize("schema", [1, SCHEMA])
+def test_a_segment_and_an_export_of_former_names_are_read(tmp_path: Path, schema: int) -> None:
+    """By the names of today, before they are merged, in the file, and from the archive alone; the
+    same names keep their meaning in other tables.
+    """
+    store = Store(tmp_path / "store")
+    event = {"optimization_id": "o-1", "number": 5, "status": "kept"}
+    store.append_all({"candidate_events": [event], "runs": [{"id": "r-1"}]})
+    store.close()
+    written_before(tmp_path / "store" / "segments" / "a.jsonl", schema)
+    written_before(tmp_path / "out", schema)
+    fresh = Store(tmp_path / "fresh")
+    assert fresh.import_(tmp_path / "out") == dict.fromkeys(FORMERLY, 1)
+    for read in (Store(tmp_path / "store"), fresh):
+        assert read.rows(f"{RENAMED} from live_hours") == [(429, 3, 4)]
+    store = Store(tmp_path / "store")
+    store.merge()
+    assert store.archive() == 2
+    (tmp_path / "store" / "store.duckdb").unlink()
+    again = Store(tmp_path / "store")
+    assert again.rows(f"{RENAMED} from live_hours") == [(429, 3, 4)]
+    assert again.rows("select number, status from candidate_events") == [(5, "kept")]
+    assert again.verify() == []
+
+
+def test_a_file_of_former_names_and_the_format_of_today_is_renewed(tmp_path: Path) -> None:
+    """The file's columns say what it lacks, not the number of its format."""
+    store = Store(tmp_path)
+    rows = {table: [renamed(table, row)] for table, row in FORMERLY.items()}
+    store.append_all({**rows, "runs": [{"id": "r-1"}]})
+    store.merge()
+    store.close()
+    with duckdb.connect(str(tmp_path / "store.duckdb")) as con:
+        for table in FORMERLY:
+            for former, name in FORMER[table].items():
+                con.execute(f'alter table {table} rename column "{name}" to "{former}"')
+    store = Store(tmp_path)
+    assert store.rows(f"{RENAMED} from live_hours") == [(429, 3, 4)]
+    with duckdb.connect(str(tmp_path / "store.duckdb"), read_only=True) as con:
+        assert con.execute("select http_status from attempts").fetchall() == [(429,)]
+        assert con.execute("select version from live").fetchall() == [(3,)]
+    assert store.verify() == []
 
 
 def test_an_older_archive_and_an_older_export_are_read(tmp_path: Path) -> None:

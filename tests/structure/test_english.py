@@ -45,6 +45,7 @@ SHARED = {
     "model_returned": "runs live",
     "name": "studies datasets",
     "note": "versions labels feedback",
+    "number": "attempts candidates candidate_events proposals",
     "optimization_id": "candidates candidate_events proposals",
     "output": "runs live",
     "parents": "versions candidates proposals",
@@ -61,14 +62,8 @@ SHARED = {
     "tokens_out": "runs attempts live live_hours",
     "tool_calls": "runs live",
     "value": "scores labels feedback",
+    "version": "live live_hours",
     "version_id": "runs study_runs candidates candidate_events proposals live live_hours",
-}
-# Of two meanings still: the HTTP status of an attempt and what became of a candidate; the place of
-# an attempt or a candidate in its sequence and the display number of a live call's version. The
-# names are written, so that another one is a new format; no further table may take them.
-SEVERAL = {
-    "number": "attempts candidates candidate_events proposals live live_hours",
-    "status": "attempts candidate_events",
 }
 
 
@@ -121,9 +116,9 @@ def test_a_column_name_means_one_thing() -> None:
         for column in table.columns:
             kinds.setdefault(column.name, set()).add(column.kind)
             tables.setdefault(column.name, []).append(table.name)
-    assert {name for name, several in kinds.items() if len(several) > 1} <= set(SEVERAL)
+    assert {name for name, several in kinds.items() if len(several) > 1} == set()
     shared = {name: " ".join(several) for name, several in tables.items() if len(several) > 1}
-    assert shared == SHARED | SEVERAL
+    assert shared == SHARED
 
 
 def test_a_class_name_means_one_thing() -> None:

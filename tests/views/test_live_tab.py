@@ -106,7 +106,7 @@ def test_hours_are_drawn_with_what_was_deployed(lab: Lab) -> None:
             "prompt": "triage",
             "env": "prod",
             "version_id": f"p1-{number}{HOSTILE}",
-            "number": number or None,
+            "version": number or None,
             "started_at": (now - timedelta(hours=hour)).isoformat(),
             "latency_ms": 100.0 * (1 + hour),
             "failure": "rate_limit" if hour == 1 else None,

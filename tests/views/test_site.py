@@ -40,7 +40,7 @@ def _call(number: int) -> dict[str, Any]:
         "prompt": NAME,
         "env": "prod",
         "version_id": "p1-2",
-        "number": 2,
+        "version": 2,
         "started_at": f"2026-12-01T{number:02}:00:00",
         "latency_ms": 100.0,
         "failure": None if number % 4 else "rate_limit",

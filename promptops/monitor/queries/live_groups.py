@@ -38,7 +38,7 @@ judged AS (
     WHERE run_id IN (SELECT id FROM shown) AND scorer = coalesce($scorer, scorer)
     GROUP BY run_id
 )
-SELECT version_id, arm, max(number) AS number, count(*) AS calls,
+SELECT version_id, arm, max(version) AS version, count(*) AS calls,
     count(*) FILTER (WHERE {FAILED}) AS failures,
     quantile_cont(latency_ms, 0.5) AS p50_ms, quantile_cont(latency_ms, 0.95) AS p95_ms,
     quantile_cont(first_token_ms, 0.5) AS first_token_ms,
@@ -66,14 +66,14 @@ WHERE {_WHERE} AND latency_ms IS NOT NULL GROUP BY ALL
 """
 _HOURS = f"""
 SELECT * EXCLUDE (ms), ms[1] AS p50_ms, ms[2] AS p95_ms FROM (
-    SELECT date_trunc('hour', started_at) AS hour, version_id, max(number) AS number,
+    SELECT date_trunc('hour', started_at) AS hour, version_id, max(version) AS version,
         count(*) AS calls, count(*) FILTER (WHERE {FAILED}) AS failures,
         quantile_cont(latency_ms, [0.5, 0.95]) AS ms
     FROM live WHERE {_WHERE} GROUP BY 1, 2
 ) ORDER BY 1, 2
 """
 _PAST_COLUMNS = (
-    *("hour", "version_id", "number", "arm", "model", "calls", "failures", "priced", "tokens_in"),
+    *("hour", "version_id", "version", "arm", "model", "calls", "failures", "priced", "tokens_in"),
     *("tokens_out", "tokens_cached", "votes", "good", "scored", "score_sum", "score_squares"),
     "latency",
 )
@@ -84,7 +84,7 @@ WHERE prompt = $prompt AND ($env IS NULL OR env = $env)
     AND ($until IS NULL OR hour < $until::TIMESTAMP) ORDER BY hour
 """
 _BY_VERSION = (
-    *("version_id", "arm", "number", "calls", "failures", "p50_ms", "p95_ms", "first_token_ms"),
+    *("version_id", "arm", "version", "calls", "failures", "p50_ms", "p95_ms", "first_token_ms"),
     *("votes", "good", "scored", "score", "spread", "first_at", "last_at"),
 )
 
@@ -107,7 +107,7 @@ def tokens(store: Store, asked: Asked) -> list[tuple[Any, ...]]:
 
 
 def hours(store: Store, asked: Asked) -> list[tuple[object, ...]]:
-    """(hour, version, number, calls, failures, p50, p95) by hour and version."""
+    """(hour, version id, version, calls, failures, p50, p95) by hour and version."""
     return list(store.rows(_HOURS, _window(asked)))
 
 

@@ -1063,7 +1063,7 @@ export class Served<V = Values> {
 
   /** The messages, carrying whose they are for `observe`; unseen by JSON. */
   #carried<T>(messages: T): T {
-    const identity = { prompt: this.name, version_id: this.id, number: this.number, env: this.env, arm: this.arm, served_from: this.source };
+    const identity = { prompt: this.name, version_id: this.id, version: this.number, env: this.env, arm: this.arm, served_from: this.source };
     return Object.defineProperty(messages, Symbol.for("promptops.identity"), { value: identity });
   }
 

@@ -104,7 +104,7 @@ for (const one of cases.errors) {
 }
 
 const messages = Object.defineProperty([{ role: "user", content: "x" }], Symbol.for("promptops.identity"), {
-  value: { prompt: "p", version_id: "p1-x", number: 2, env: "prod", arm: null, served_from: "file" },
+  value: { prompt: "p", version_id: "p1-x", version: 2, env: "prod", arm: null, served_from: "file" },
 });
 const client = (create) => ({ chat: { completions: { create } } });
 
@@ -118,7 +118,7 @@ test("a call is one line, and the provider's own promise comes back", async () =
   const [row] = lines.map((text) => JSON.parse(text));
   assert.equal(lines.length, 1);
   assert.equal(row.promptops, "live");
-  assert.deepEqual([row.prompt, row.version_id, row.env, row.attribution], ["p", "p1-x", "prod", "carried"]);
+  assert.deepEqual([row.prompt, row.version_id, row.version, row.env, row.attribution], ["p", "p1-x", 2, "prod", "carried"]);
   assert.ok(!JSON.stringify(row).includes("content"));
 });
 

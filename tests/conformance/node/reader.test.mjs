@@ -194,6 +194,8 @@ test("what was served cannot be changed by its caller, nor by another prompt's n
   const path = fresh(registry("good"));
   const served = at(path);
   const request = served.request({ ticket: "x" });
+  const carried = request.messages[Symbol.for("promptops.identity")]; // by the names of a live row's columns
+  assert.deepEqual([carried.prompt, carried.version, carried.version_id], ["support-triage", served.number, served.id]);
   request.messages[0].content = "gone";
   request.messages.length = 0;
   assert.equal(at(path).request({ ticket: "x" }).messages.length > 0, true);
