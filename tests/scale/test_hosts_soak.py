@@ -118,7 +118,9 @@ def test_a_worker_that_is_killed_costs_its_calls_in_flight(tmp_path: Path) -> No
 
 
 def test_scorers_that_need_the_processor_gain(tmp_path: Path) -> None:
-    """Recorded answers judged by a scorer of 20 ms CPU: the ratio with two workers."""
+    """1,000 recorded answers judged by a scorer of 20 ms CPU: two workers on two cores take 1.7
+    times less than one process.
+    """
     from promptops.models.scripted import ScriptedModel
 
     studies = []
@@ -136,4 +138,4 @@ def test_scorers_that_need_the_processor_gain(tmp_path: Path) -> None:
         there = time.monotonic() - began
     print(f"1,000 judgements of 20 ms CPU: {here:.1f} s here, {there:.1f} s at two workers")
     print(f"ratio {here / there:.2f}")
-    assert there < here
+    assert here / there >= 1.7
