@@ -83,7 +83,7 @@ def test_live_calls_come_over_by_a_pattern(lab: Lab) -> None:
     assert (again.live and again.live.new, again.study) == (0, None)
     assert "6 live rows read, 0 of them new" in repr(again)
     [row] = lab.live("triage", env="prod", days=36_500).versions
-    assert (row["calls"], row["failures"], row["number"]) == (6, 3, 3)
+    assert (row["calls"], row["failures"], row["version"]) == (6, 3, 3)
     with pytest.raises(DatasetError, match="no file matches"):
         lab.import_from("nowhere/*.jsonl")
 
