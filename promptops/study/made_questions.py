@@ -8,7 +8,10 @@ from ..engine.question import Question
 
 __all__ = ["MadeQuestions"]
 
-_ROOM = 4_000_000  # characters of all of them, so that a large study takes no more memory
+# Of all of them, so that a large study takes no more memory: characters, where a question counts
+# as some thousand beside its texts.
+_ROOM = 12_000_000
+_OWN = 2_000
 
 
 class MadeQuestions:
@@ -23,7 +26,7 @@ class MadeQuestions:
         messages: Any = question.call.chat.get("messages", ())
         texts = [message.get("content") for message in messages]
         if self._room > 0 and texts and all(isinstance(text, str) for text in texts):
-            self._room -= sum(map(len, texts))
+            self._room -= _OWN + sum(map(len, texts))
             self._kept[question.key] = question
 
     def take(self, key: str) -> Question | None:
