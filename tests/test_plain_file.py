@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,10 @@ from promptops.models.scripted import ScriptedModel
 from promptops.plain_file import open_plain, read_plain
 from promptops.scorers import equals
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes"),
+    pytest.mark.usefixtures("no_waiting"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -41,20 +43,6 @@ def project(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     shutil.copytree(whole, root)
     monkeypatch.chdir(root)
     return root
-
-
-@pytest.fixture(autouse=True)
-def no_waiting() -> Iterator[None]:
-    """A reader that waits for the pipe's writer is interrupted, and the test fails."""
-
-    def late(*_: object) -> None:
-        raise TimeoutError("it waits for the pipe")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(60)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 def sparse(path: Path) -> None:

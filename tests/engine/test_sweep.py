@@ -361,12 +361,20 @@ def test_an_interrupt_keeps_what_is_finished() -> None:
 
 def test_a_cancelled_loop_still_records_what_is_finished() -> None:
     """Where the event loop itself is torn down, finished runs are written on the way out."""
-    kept, model = Kept(), Slow(0.002)
+
+    class Tells(Slow):
+        async def complete(self, call: Call) -> Reply:
+            reply = await super().complete(call)
+            if self.answered == 100:
+                under_way.set()
+            return reply
+
+    kept, model, under_way = Kept(), Tells(0.002), asyncio.Event()
 
     async def story() -> None:
         sweep = Sweep(questions(model, 1000), record=kept.record, limits=Limits(concurrency=20))
         task = asyncio.create_task(sweep.run())
-        await asyncio.sleep(0.05)
+        await asyncio.wait_for(under_way.wait(), 60)
         for other in asyncio.all_tasks() - {asyncio.current_task()}:
             other.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -178,24 +178,36 @@ def test_promotions_of_one_environment_land_or_conflict(tmp_path: Path) -> None:
 def test_without_the_lock_promotions_would_be_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The test above would see it: with the lock taken away, some of the landed are missing from
-    the file.
+    """The test above would see it: with the lock taken away, all but one of those who read the
+    same file overwrite each other, each in the belief that it landed.
     """
     import contextlib
 
     from promptops.registry import file
 
-    monkeypatch.setattr(file, "locked", lambda path: contextlib.nullcontext())
+    workers, rounds = 8, 10
+    replace, all_have_read = file.replace, FORK.Barrier(workers, timeout=30)
+
+    def after_all_have_read(path: str, data: bytes) -> bool:
+        all_have_read.wait()
+        return replace(path, data)
+
     path = tmp_path / "r.json"
     editor = Editor(path)
     editor.set_policy(OPEN)
-    for n in range(8):
+    for n in range(workers):
         for version in SMALL:
             editor.save(f"prompt-{n}", version)
-    landed = crowd(path, 8, 10, one=False)["landed"]
-    kept = sum(len(editor.history(f"prompt-{n}", f"env-{k}")) for n in range(8) for k in range(10))
-    assert landed > 0
-    assert kept < landed
+    monkeypatch.setattr(file, "locked", lambda path: contextlib.nullcontext())
+    monkeypatch.setattr(file, "replace", after_all_have_read)
+    landed = crowd(path, workers, rounds, one=False)["landed"]
+    kept = sum(
+        len(editor.history(f"prompt-{n}", f"env-{k}"))
+        for n in range(workers)
+        for k in range(rounds)
+    )
+    assert landed == workers * rounds
+    assert 0 < kept <= rounds  # each round leaves what its last writer read, and its own promotion
 
 
 OPEN = Policy(ungated_environments=tuple(f"env-{number}" for number in range(10)))

@@ -6,16 +6,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from promptops.store import Store
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes"),
+    pytest.mark.usefixtures("no_waiting"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +31,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if names == "abc":
             assert Store(folder).archive() == 1
     return folder
-
-
-@pytest.fixture(autouse=True)
-def no_waiting() -> Iterator[None]:
-    """A reader that waits for the pipe's writer is interrupted, and the test fails."""
-
-    def late(*_: object) -> None:
-        raise TimeoutError("it waits for the pipe")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(60)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize(
