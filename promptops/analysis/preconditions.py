@@ -95,7 +95,8 @@ def complete(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) ->
             f"Incomplete: {words.percent(missing)} of the pairs have no score, the limit is"
             f" {words.percent(MISSING_LIMIT, 0)}."
         )
-        checks.append(Check("complete", "unproven", text, _to_complete(comparison)))
+        answered = figures.unscored > 0 == lost_b + lost_a and shared >= (planned or shared)
+        checks.append(Check("complete", "unproven", text, _to_complete(comparison, answered)))
     elif unequal < 0.05:
         text = (
             f"Incomplete: calls failed unequally ({lost_b} of {asked_b} against {lost_a} of"
@@ -122,19 +123,25 @@ def measured(comparison: ComparisonFacts, policy: Policy) -> list[Check]:
     return [Check("measured", "unproven", text, more)]
 
 
-def _to_complete(comparison: ComparisonFacts) -> str:
+def _to_complete(comparison: ComparisonFacts, answered: bool) -> str:
     """What brings the missing scores: answers of earlier studies are pooled with those at hand, and
-    may have been judged by other scorers then.
+    may have been judged by other scorers then; where every answer is there, nothing is asked again.
     """
     tried = comparison.grounds.tried
     earlier = tried.earlier_studies if tried.times > 1 else ()
-    if not earlier:
-        return ASK_AGAIN
-    rescored = ", ".join(f"lab.study({study!r}).rescore([...])" for study in earlier[-2:])
-    return (
-        f"{ASK_AGAIN} If answers of an earlier study lack this score, score them by the same"
-        f" scorer, which makes no call: {rescored}."
-    )
+    if earlier:
+        rescored = ", ".join(f"lab.study({study!r}).rescore([...])" for study in earlier[-2:])
+        return (
+            f"{ASK_AGAIN} If answers of an earlier study lack this score, score them by the same"
+            f" scorer, which makes no call: {rescored}."
+        )
+    if answered:
+        return (
+            "Every answer is there: `study.scores()` says why some could not be scored. Correct the"
+            " scorer or the golden answers and run the cell again, which asks nothing, or score"
+            " them once more by the same scorer with `study.rescore([...], retry_failed=True)`."
+        )
+    return ASK_AGAIN
 
 
 def constant(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) -> list[Check]:

@@ -93,7 +93,7 @@ class _FunctionWalk:
     def value(self, value: object, where: str, depth: int) -> str:
         """A text that is equal for equal values, in this process and the next."""
         if type(value) in _PLAIN:
-            return f"{type(value).__name__}:{value!r}"
+            return f"{type(value).__name__}:{_text(value)}"
         if isinstance(value, memoryview):
             return f"memoryview:{value.tobytes()!r}"
         if id(value) in self._seen:
@@ -113,7 +113,7 @@ class _FunctionWalk:
 
     def mapping(self, values: Mapping[Any, Any], where: str, depth: int) -> str:
         pairs = [
-            f"{self.value(key, where, depth)}={self.value(item, f'{where}[{key!r}]', depth)}"
+            f"{self.value(key, where, depth)}={self.value(item, f'{where}[{_text(key)}]', depth)}"
             for key, item in values.items()
         ]
         factory = getattr(values, "default_factory", None)  # a defaultdict's
@@ -288,6 +288,20 @@ def _const(const: object) -> str:
     if isinstance(const, frozenset):
         return f"frozenset({sorted(map(repr, const))})"
     return f"{type(const).__name__}:{const!r}"
+
+
+def _text(value: object) -> str:
+    """`repr` of a value, also of an integer of more digits than Python writes (4,300); the type of
+    an object that has none.
+    """
+    try:
+        return repr(value)
+    except Exception:
+        if isinstance(value, int):
+            return hex(value)
+        if isinstance(value, tuple):
+            return f"({','.join(map(_text, value))})"
+        return type(value).__qualname__
 
 
 def _configures(value: object) -> bool:

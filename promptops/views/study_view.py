@@ -11,7 +11,7 @@ from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from ..study.queries.call_figures import failures_of
-from ..study.queries.outcomes import commonest_unscored
+from ..study.queries.outcomes import unscored_of
 from . import svg
 from .grid import GridColumn, breaking, measures
 from .model_grid_view import of_study
@@ -26,14 +26,15 @@ __all__ = ["arm_rows", "arms_html", "headline", "html", "results", "review_html"
 
 
 def headline(study: Study) -> str:
-    """What came out, in one sentence, with what failed and what is of another model; why there is
-    no finding yet if that is so.
+    """What came out, in one sentence, with what failed, what could not be scored and what is of
+    another model; why there is no finding yet if that is so.
     """
     try:
         wording = _alone(study) if len(study.record.arms) < 2 else study.compare().statement()
     except PromptOpsError as error:
         wording = str(error)
-    return " ".join(filter(None, (wording, _failures(study), *study.recorded.mixed())))
+    beside = (_failures(study), _unscored(study), *study.recorded.mixed())
+    return " ".join(filter(None, (wording, *beside)))
 
 
 def _alone(study: Study) -> str:
@@ -42,10 +43,8 @@ def _alone(study: Study) -> str:
         return "One version, no scorer."
     mean, _, n, _ = rows[0]["scores"].get(study.record.scorer_names[0]) or (None, None, 0, 0)
     if mean is None:
-        arm, scorer = study.record.arms[0], study.record.scorer_names[0]
-        why, n = commonest_unscored(study.recorded.project.store, study.id, arm.version, scorer)
-        most = f" Most often ({n:,}): {shorten(why, 200)}" if why else ""
-        return f"Not one answer of {rows[0]['label']} could be scored by {scorer}.{most}"
+        scorer = study.record.scorer_names[0]
+        return f"Not one answer of {rows[0]['label']} could be scored by {scorer}."
     return (
         f"{rows[0]['label']} scores {words.percent(mean)} on {study.record.scorer_names[0]} over"
         f" {words.count(n, 'example')}."
@@ -62,6 +61,19 @@ def _failures(study: Study) -> str:
         f"{words.count(sum(count for _, count, _ in rows), 'call')} failed ({classes}):"
         f" {shorten(rows[0][2] or 'no detail', 160)}"
     )
+
+
+def _unscored(study: Study) -> str:
+    """How many scores are missing, by scorer, with the most frequent reason; "" if none is."""
+    own = [(scorer.name, scorer.version) for scorer in study.record.scorers]
+    rows = unscored_of(study.recorded.project.store, study.id, own)
+    if not rows:
+        return ""
+    missing: Counter[str] = Counter()
+    for scorer, _, count in rows:
+        missing[scorer] += count
+    by_scorer = ", ".join(f"{count:,} by {scorer}" for scorer, count in missing.most_common())
+    return f"Answers that could not be scored: {by_scorer} ({shorten(rows[0][1], 160)})."
 
 
 def html(study: Study) -> str:
@@ -106,7 +118,11 @@ def _head(study: Study) -> str:
     return (
         f"<p><b>{esc(study.name)}</b> <span class='dim'>{esc(size)} ·"
         f" {esc(study.status)}{' · ' + esc(done) if done else ''}</span></p>"
-        + "".join(f"<p>⚠ {esc(sentence)}</p>" for sentence in study.recorded.mixed())
+        + "".join(
+            f"<p>⚠ {esc(sentence)}</p>"
+            for sentence in (_unscored(study), *study.recorded.mixed())
+            if sentence
+        )
     )
 
 

@@ -57,7 +57,19 @@ def test_missing_is_counted_of_all_that_was_planned_or_asked(
     [check] = complete(monkeypatch, figures(n, unscored), judged("s1", planned=100))
     share = "50.8 %" if unscored == 100 else "3.0 %"
     assert check.text == f"Incomplete: {share} of the pairs have no score, the limit is 2 %."
-    assert (check.name, check.status, check.next) == ("complete", "unproven", ASK_AGAIN)
+    assert (check.name, check.status) == ("complete", "unproven")
+    if unscored:  # all answers are there, and nothing would be asked
+        assert check.next.startswith("Every answer is there: `study.scores()` says why")
+    else:
+        assert check.next == ASK_AGAIN
+
+
+@pytest.mark.parametrize("failed", [(1, 100, 0, 100), (0, 100, 1, 100)])
+def test_where_a_call_failed_the_next_step_is_to_ask_again(
+    monkeypatch: pytest.MonkeyPatch, failed: tuple[int, int, int, int]
+) -> None:
+    [check] = complete(monkeypatch, figures(90, 10, failed=failed), judged("s1", planned=100))
+    assert check.next == ASK_AGAIN
 
 
 def test_while_peeking_only_what_was_asked_so_far_can_be_missing(

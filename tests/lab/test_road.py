@@ -1027,6 +1027,31 @@ def test_a_mended_scorer_judges_again_without_a_call(road: tuple[Lab, Any, Any, 
     assert len(lab.project.model("yes").calls) == asked
 
 
+@pytest.mark.parametrize("arms", [1, 2])
+def test_an_answer_that_no_scorer_could_score_is_named_with_the_study(
+    road: tuple[Lab, Any, Any, Dataset], arms: int
+) -> None:
+    """One answer without a score is not silently left out of the sentence about the others."""
+    lab, v1, v2, data = road
+    seen: list[str] = []
+
+    @scorer
+    def fails_once(output: str) -> bool:
+        seen.append(output)
+        if len(seen) == 3:
+            raise ValueError("unreadable")
+        return True
+
+    study = lab.evaluate([v1, v2][:arms], data, [fails_once, equals()])
+    said = (
+        "Answers that could not be scored: 1 by fails_once (scorer_error: ValueError: unreadable)."
+    )
+    assert said in str(study)
+    assert said in study.report().read_text("utf-8")
+    again = lab.evaluate([v1, v2][:arms], data, [equals()])
+    assert "could not be scored" not in str(again)
+
+
 def test_a_scorer_that_failed_is_asked_again_there_and_nowhere_else(
     road: tuple[Lab, Any, Any, Dataset],
 ) -> None:

@@ -205,3 +205,28 @@ def test_nothing_is_run_and_circles_end() -> None:
         return again(q)
 
     assert identify(one.answer).opaque == identify(again).opaque == ()
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: 10**5000,
+        lambda: -(10**5000),
+        lambda: (1, 10**5000),
+        lambda: {10**5000: 1},
+        lambda: frozenset({10**5000}),
+        lambda: {(1, 10**5000): [10**5000]},
+    ],
+)
+def test_an_integer_of_more_digits_than_python_writes_is_told_from_others(build: Any) -> None:
+    """A closure over it is a version of its own, and no bare ValueError of `repr`."""
+
+    def over(held: Any) -> Any:
+        def answer(q: str) -> Any:
+            return held
+
+        return answer
+
+    first = identify(over(build()))
+    assert first == identify(over(build()))
+    assert first.digest != identify(over(10**5000 + 2)).digest

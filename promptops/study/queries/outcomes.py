@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "cells_of",
-    "commonest_unscored",
     "first_two_answers",
     "repeated_outcomes",
     "runs_frame",
     "scores_frame",
+    "unscored_of",
 ]
 
 _OWN = "(select unnest(?) as name, unnest(?) as scorer_version) own"
@@ -44,8 +44,9 @@ _SCORES = (
 )
 
 _UNSCORED = (
-    f"select s.unscored, count(*) {_JOINED} where m.study_id = ? and m.version_id = ? "
-    "and s.scorer = ? and s.unscored is not null group by 1 order by 2 desc, 1 limit 1"
+    f"select s.scorer, s.unscored, count(*) {_JOINED}"
+    f"join {_OWN} on s.scorer = own.name and s.scorer_version = own.scorer_version "
+    "where m.study_id = ? and s.unscored is not null group by all order by 3 desc, 1, 2"
 )
 
 # Every answer of a version on a dataset once, whichever studies it belongs to.
@@ -87,10 +88,12 @@ def repeated_outcomes(
     return list(store.rows(_REPEATED, [version, *scorer, dataset]))
 
 
-def commonest_unscored(store: Store, study: str, version: str, scorer: str) -> tuple[str, int]:
-    """(why most unscored answers of a version are unscored, how many of them); ("", 0) without."""
-    found = store.rows(_UNSCORED, [study, version, scorer])
-    return (str(found[0][0]), int(found[0][1])) if found else ("", 0)
+def unscored_of(store: Store, study: str, scorers: Scorers) -> list[tuple[str, str, int]]:
+    """(scorer, why there is no value, answers) of the answers that the study's own scorers could
+    not score, the most frequent first.
+    """
+    names, scorer_versions = [name for name, _ in scorers], [number for _, number in scorers]
+    return list(store.rows(_UNSCORED, [names, scorer_versions, study]))
 
 
 def cells_of(store: Store, study: str) -> list[tuple[str, str, int, str]]:
