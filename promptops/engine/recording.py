@@ -131,6 +131,6 @@ async def _run_in(
     except RuntimeError:
         function(*arguments)
         return
-    result = await work
+    result = await asyncio.shield(work)  # a loop that ends takes nothing back from the thread
     if isinstance(result, Raised):
         raise as_exception(result.error)

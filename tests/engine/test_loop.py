@@ -135,15 +135,16 @@ print(os.waitpid(pid, 0)[1], b.submit(one()).result(5))
 def test_the_interpreters_end_waits_for_what_is_put_away() -> None:
     """What runs is cancelled and its finally is done; the process ends in good time and quietly."""
     code = """
-import asyncio, time
+import asyncio, threading
 from promptops.engine.loop import Background
-b = Background()
+b, begun = Background(), threading.Event()
 async def work():
+    begun.set()
     try:
         await asyncio.sleep(60)
     finally:
         print("put away", flush=True)
-b.submit(work()); time.sleep(0.2)
+b.submit(work()); begun.wait()
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True

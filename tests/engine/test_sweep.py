@@ -12,11 +12,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from promptops.engine import recording
+from promptops.engine.clock import SystemClock, Timing
 from promptops.engine.loop import Background
 from promptops.engine.sweep import Limits, Progress, Question, Sweep
 from promptops.errors import SetupError, StudyError
@@ -78,6 +81,14 @@ class Slow:
 
     async def aclose(self) -> None:
         """Nothing is open."""
+
+
+class Uneven(Slow):
+    """Answers one question at once and the next one later."""
+
+    async def complete(self, call: Call) -> Reply:
+        self.latency_s = 0.05 * (int(call.example_id or 0) % 2)
+        return await super().complete(call)
 
 
 def questions(model: Any, count: int, start: int = 0) -> Iterator[Question]:
@@ -384,6 +395,44 @@ def test_a_cancelled_loop_still_records_what_is_finished() -> None:
     assert sum(run.failure is None for run in kept.runs) >= model.answered - 20 > 0
 
 
+def test_a_cancelled_loop_records_what_its_thread_has_not_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One group waits for the thread, the others for that group: every answer is recorded on the
+    way out.
+    """
+    go = threading.Event()
+
+    class Busy(ThreadPoolExecutor):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+            super().submit(go.wait, 60)
+            return super().submit(fn, *args, **options)
+
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            go.set()
+            super().shutdown(wait, cancel_futures=cancel_futures)
+
+    monkeypatch.setattr(recording, "ThreadPoolExecutor", Busy)
+
+    kept, model = Kept(), Uneven()
+
+    async def story() -> None:
+        sweep = Sweep(questions(model, 1000), record=kept.record, limits=Limits(concurrency=20))
+        task = asyncio.create_task(sweep.run())
+        async with asyncio.timeout(60):
+            while model.answered < 20 or len(asyncio.all_tasks()) > 3:  # all places are held
+                await asyncio.sleep(0.001)
+        assert kept.runs == []
+        for other in asyncio.all_tasks() - {asyncio.current_task()}:
+            other.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(story())
+    assert sorted(int(run.example_id or 0) for run in kept.runs) == list(range(20))
+    assert model.answered == 20
+
+
 def test_recording_that_fails_once_loses_nothing() -> None:
     """The sweep stops asking, tries again at the end, and says what happened."""
     kept, progress = swept(
@@ -449,19 +498,29 @@ def test_an_empty_sweep_ends_at_once() -> None:
 
 def test_expected_questions_give_the_time_left() -> None:
     """Progress is read from another thread while it runs: total, rate and time left are there, done
-    never falls.
+    never falls. The second half is answered once the reader has seen the first.
     """
+    half_seen = threading.Event()
+
+    class Halves(Slow):
+        async def complete(self, call: Call) -> Reply:
+            while int(call.example_id or 0) >= 200 and not half_seen.is_set():
+                await asyncio.sleep(0.001)
+            return await super().complete(call)
+
     kept, loop = Kept(), Background("test")
-    sweep = Sweep(questions(Slow(0.01), 400), record=kept.record, limits=Limits(concurrency=10))
+    sweep = Sweep(questions(Halves(0.001), 400), record=kept.record, limits=Limits(concurrency=10))
     sweep.expect(400)
     future, seen = loop.submit(sweep.run()), []
     while not future.done():
         seen.append(sweep.progress)
+        if seen[-1].done == 200:
+            half_seen.set()
         time.sleep(0.02)
     loop.close()
     assert [progress.done for progress in seen] == sorted(progress.done for progress in seen)
     assert {progress.total for progress in seen} == {400}
-    middle = seen[len(seen) // 2]
+    middle = next(progress for progress in seen if progress.done == 200)
     assert middle.time_left_s is not None
     assert 0 < middle.time_left_s < 60
     assert middle.in_flight <= 10
@@ -480,6 +539,15 @@ def test_models_in_process_run_a_few_at_once() -> None:
     assert model.most == 8
 
 
+class DiskClock(SystemClock):
+    """A clock that moves only while the disk writes."""
+
+    seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+
 def test_a_slow_disk_lengthens_no_call() -> None:
     """While a group takes a tenth of a second to be written, calls in flight end when they end; and
     never are more answers unrecorded than calls may be in flight, so that a crash costs no more
@@ -488,16 +556,30 @@ def test_a_slow_disk_lengthens_no_call() -> None:
 
     class SlowDisk(Kept):
         def record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
-            time.sleep(0.1)
+            until = time.monotonic() + 30
+            while len(asyncio.all_tasks(loops[0])) > 2:  # the sweep's and the recorder's own
+                assert time.monotonic() < until, "a call in flight waits for the disk"
+                time.sleep(0.001)
+            clock.seconds += 0.1
             unrecorded.append(model.answered - len(self.runs))
             super().record(runs, attempts)
 
+    async def story() -> None:
+        loops.append(asyncio.get_running_loop())
+        await Sweep(
+            questions(model, 200),
+            record=kept.record,
+            limits=Limits(concurrency=10),
+            timing=Timing(clock),
+        ).run()
+
     unrecorded: list[int] = []
-    model = Slow(0.005)
-    kept, _ = swept(questions(model, 200), SlowDisk(), concurrency=10)
+    loops: list[asyncio.AbstractEventLoop] = []
+    model, clock, kept = Uneven(), DiskClock(), SlowDisk()
+    asyncio.run(story())
     latencies = sorted(run.latency_ms or 0 for run in kept.runs)
     assert len(latencies) == 200
-    assert latencies[180] < 90
+    assert latencies[-1] < 90
     assert 0 < max(unrecorded) <= 10
 
 

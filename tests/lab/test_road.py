@@ -4,9 +4,11 @@ restart, and with bad input.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -984,7 +986,15 @@ def test_an_interrupted_wait_says_what_is_kept(
     """The interrupt goes upwards with the number of answers that are recorded; the same again asks
     only the rest.
     """
-    model = ScriptedModel(lambda request: "yes", label="slow", latency_ms=15)
+    pressed = threading.Event()
+
+    async def answer(request: Any) -> str:
+        while len(model.calls) > 20 and not pressed.is_set():
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.015)
+        return "yes"
+
+    model = ScriptedModel(answer, label="slow")
     lab = make_lab(models={"slow": model})
     v1, data = lab.prompt("p").save("{{ticket}}", model="slow"), Dataset.read(TICKETS)
 
@@ -999,6 +1009,7 @@ def test_an_interrupted_wait_says_what_is_kept(
         match=r"^\d+ of 40 calls of p-\w+ are answered and kept; run the same again to go on\.$",
     ) as said:
         lab.evaluate([v1], data, [equals()], concurrency=1)
+    pressed.set()
     kept = int(str(said.value).split()[0])
     assert 3 <= kept < 40
     assert lab.store.rows("select count(*) from runs where failure is null") == [(kept,)]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import time
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -115,10 +115,24 @@ def test_a_call_that_takes_too_long_is_given_up() -> None:
     def own(x: int) -> str:
         raise TimeoutError("my database")
 
-    for fn in (hangs, lambda x: time.sleep(0.3)):
+    given_up = threading.Event()
+
+    def waits(x: int) -> str:
+        given_up.wait(60)
+        return "too late"
+
+    model = TargetModel(waits)
+
+    async def unheard() -> None:
         with pytest.raises(CallError, match="did not answer within 0.05 s") as caught:
-            ask(fn, timeout_s=0.05, x=1)
+            await model.complete(Call({}, values={"x": 1}, timeout_s=0.05))
         assert caught.value.failure == "timeout_read"
+        given_up.set()  # only now does it answer: nobody may have waited for it
+
+    asyncio.run(unheard())
+    with pytest.raises(CallError, match="did not answer within 0.05 s") as caught:
+        ask(hangs, timeout_s=0.05, x=1)
+    assert caught.value.failure == "timeout_read"
     with pytest.raises(CallError, match="my database") as caught:
         ask(own, timeout_s=5, x=1)
     assert caught.value.failure == "internal"
@@ -147,15 +161,15 @@ def test_a_changed_function_is_another_endpoint() -> None:
 
 
 def test_sync_functions_run_at_once() -> None:
-    """Each in a thread of its own: eight waits of 50 ms take nowhere near 400 ms."""
+    """Each in a thread of its own: four that wait for each other all come to their end."""
+    together = threading.Barrier(4, timeout=30)
 
-    async def story() -> float:
-        model = TargetModel(lambda x: time.sleep(0.2) or "done")
-        began = time.perf_counter()
-        await asyncio.gather(*(model.complete(Call({}, values={"x": 1})) for _ in range(4)))
-        return time.perf_counter() - began
+    async def story() -> list[Reply]:
+        model = TargetModel(lambda x: f"place {together.wait()}")
+        asked = (model.complete(Call({}, values={"x": 1})) for _ in range(4))
+        return await asyncio.gather(*asked)
 
-    assert asyncio.run(story()) < 0.7
+    assert {reply.text for reply in asyncio.run(story())} == {f"place {n}" for n in range(4)}
 
 
 def test_the_rule_of_names_stands_in_the_error() -> None:

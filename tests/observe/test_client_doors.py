@@ -194,13 +194,16 @@ def test_asynchronous_doors(folder: Path) -> None:
 def test_a_cancelled_task_is_one_row(folder: Path) -> None:
     """asyncio cancels the call while the provider is silent: one row that says so."""
 
+    asked = asyncio.Event()
+
     async def silent(_: Any) -> Any:
+        asked.set()
         await asyncio.sleep(3600)
 
     async def main() -> None:
         observed = promptops.observe(async_client(silent), sink=folder)  # type: ignore[arg-type]
         task = asyncio.ensure_future(observed.chat.completions.create(**request()))
-        await asyncio.sleep(0.05)
+        await asyncio.wait_for(asked.wait(), 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
