@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from ..dataset.example import Example
 from ..errors import ScorerError
 from ..scorers.case import Scorer
-from ..scorers.row_checks import check_checks
 
 __all__ = ["check_names", "check_needs"]
 
@@ -42,6 +41,8 @@ def check_needs(scorers: Sequence[Scorer], examples: Iterable[Example]) -> list[
         return []
     listed = list(examples)
     if "checks" in wanted:
+        from ..scorers.row_checks import check_checks
+
         check_checks(listed)
     text = []
     for column, name in wanted.items():

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal, Unpack
 from ..signatures import explained
 from ..study import evaluate as evaluating
 from ..study.design import as_dataset
-from ..study.plan import Plan
 from ..study.provenance import in_kernel
 from .collections import Studies
 from .prompt import Prompt, prompt_name
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from ..policy import Policy
     from ..study.design import StudyDesign
     from ..study.estimate import Estimate
+    from ..study.plan import Plan
     from ..study.project import OfProject, Project
     from .optimization import Optimization, OptimizeOptions
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from ..signatures import explained
 from . import show
-from .study_examples import Examples
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from ..review.labelling import Labelling, RaterAgreement
     from ..study.examples import Filter
     from ..study.recorded_study import RecordedStudy
+    from .study_examples import Examples
 
 __all__ = ["StudyReview"]
 
@@ -38,6 +38,8 @@ class StudyReview:
         Args:
             candidate, baseline: versions or labels, chosen as in `study.compare`.
         """
+        from .study_examples import Examples
+
         return Examples(self.recorded, candidate, baseline)
 
     @explained

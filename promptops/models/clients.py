@@ -17,16 +17,18 @@ import os
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from ..errors import CallError, MissingExtra, SetupError
 from ..redact import SHORTEST, address_secrets
-from .batches import Client
 from .credentials import QuietAddresses, header_secrets
 from .plain_sender import PlainAddress, PlainSender
 from .senders import AsyncSender, DirectSender, Sender, ThreadSender, response_type
+
+if TYPE_CHECKING:
+    from .batches import Client
 
 __all__ = [
     "AsyncSender",
@@ -102,6 +104,8 @@ class Clients:
 
         Raises SetupError as `check` does.
         """
+        from .batches import Client
+
         self.check()
         library, given = self._library(), self._client
         keep_out_of_logs(self.secrets, response_type(library).__module__.partition(".")[0])

@@ -14,19 +14,20 @@ import json
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CallError, SetupError
 from ..redact import redact_shapes
-from .batches import BatchDoor
 from .clients import Clients, Sender, label_of
 from .completion import read_body
 from .dialects import DIALECTS, Dialect
 from .failures import error_of_body, error_of_exception, error_of_status
 from .fast_transport import HttpReply
-from .openai_batches import OpenAIBatches
 from .protocol import Call, Reply
 from .request_body import body_of
+
+if TYPE_CHECKING:
+    from .batches import BatchDoor
 
 __all__ = ["EndpointModel"]
 
@@ -144,6 +145,8 @@ class EndpointModel:
 
     def batches(self, api: str) -> BatchDoor:
         """The batch interface for a request form, through the provider's own client."""
+        from .openai_batches import OpenAIBatches
+
         return OpenAIBatches(self._clients.library_client(self._failed), api)
 
     async def aclose(self) -> None:

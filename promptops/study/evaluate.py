@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from ..engine.batch_pass import Batches
-from ..engine.hand_over import BatchPace
 from ..errors import StudyError
 from ..run import utc
 from ..store.recorder import outside
@@ -206,6 +204,8 @@ def _executor(project: Project, drawn: StudyDesign, options: EvaluateOptions) ->
         StudyError: single calls were chosen while batches of the study are to be collected.
     """
     if options.wait_s is not None:
+        from ..engine.batch_pass import Batches, BatchPace
+
         pace = BatchPace(wait_s=options.wait_s)
         return Batches(StoredBatches(project.store, drawn.id), pace)
     waiting = [intent for intent, study in open_batches(project.store) if study == drawn.id]

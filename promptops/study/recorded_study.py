@@ -13,7 +13,6 @@ from ..errors import StudyError
 from .other_model import other_models
 from .queries import studies
 from .records import load_dataset, load_version
-from .stored_arms import arms_of
 from .study_record import StudyRecord
 
 if TYPE_CHECKING:
@@ -82,6 +81,8 @@ class RecordedStudy:
         Raises:
             StudyError: an arm has no run.
         """
+        from .stored_arms import arms_of
+
         return arms_of(self.project.store, self.record.sources(), self.record.scorers)
 
     def mixed(self) -> list[str]:

@@ -18,7 +18,6 @@ from ..engine.progress import HandedIn, Progress, together
 from ..engine.question import Limits, Provenance, Question
 from ..run import Attempt, Run, utc
 from .design import StudyDesign
-from .early_stopping import LOOKED, EarlyStop, early
 from .made_questions import MadeQuestions
 from .queries.recorded_runs import answered_places
 from .questions import question
@@ -28,6 +27,7 @@ from .score_study import Place, StudyScoring, judged
 if TYPE_CHECKING:
     from ..scorers.case import Ask
     from ..store import Store
+    from .early_stopping import EarlyStop
 
 __all__ = ["StudyRun", "link"]
 
@@ -82,6 +82,8 @@ class StudyRun:
         """
         linked = self._linked()
         if self._settling is not None:
+            from .early_stopping import early
+
             if early(self.store, self.design.id) is None:
                 await self._run_settling(linked, self._settling)
             return
@@ -103,6 +105,8 @@ class StudyRun:
 
     async def _run_settling(self, linked: Mapping[Place, str], settling: EarlyStop) -> None:
         """Batch by batch in the shuffled order, until the e-values settle it, or all is in."""
+        from .early_stopping import LOOKED
+
         known = self._known(linked)
         self._reused = Counter(place[0] for place in (*linked, *known))
         self._to_ask = self.design.planned - self._reused.total()

@@ -633,6 +633,20 @@ def test_import_of_the_lab_is_light() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_import_of_what_a_study_asks_with_is_light() -> None:
+    """What asks the questions of a study imports neither its statistics nor scorers that it does
+    not use.
+    """
+    code = (
+        "import sys; from promptops.lab import Dataset, Lab; from promptops.scorers import equals;"
+        " print(sorted({'promptops.analysis.compare', 'promptops.scorers.ifeval',"
+        " 'promptops.study.examples', 'promptops.engine.batch_pass', 'numpy', 'pandas', 'duckdb',"
+        " 'aiohttp', 'promptops.scorers.assertion'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['promptops.scorers.assertion']"
+
+
 def test_imported_outputs_are_there_once(make_lab: MakeLab) -> None:
     """The same table imported twice is one study with the same rows; an unknown example is
     named.

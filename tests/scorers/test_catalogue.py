@@ -33,7 +33,7 @@ OTHERS = {
 
 
 def built(entry: Entry) -> Any:
-    return eval(entry.example, dict(vars(scorers)))
+    return eval(entry.example, {name: getattr(scorers, name) for name in scorers.__all__})
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
@@ -153,7 +153,7 @@ def test_versions_are_stable_across_processes() -> None:
     """Names and versions of the whole catalogue are the same in a fresh interpreter."""
     code = (
         "import promptops.scorers as s\nfor e in s.CATALOGUE:\n    r = eval(e.example,"
-        " dict(vars(s)))\n    print(r.name, r.version)\n"
+        " {n: getattr(s, n) for n in s.__all__})\n    print(r.name, r.version)\n"
     )
     done = subprocess.run(
         [sys.executable, "-X", "utf8", "-c", code],
@@ -171,7 +171,10 @@ def test_import_is_light() -> None:
     """Importing the room loads nothing heavy: those are imported by the scorer that needs them,
     when it is built.
     """
-    code = "import sys, promptops.scorers; print([m for m in sys.argv[1:] if m in sys.modules])"
+    code = (
+        "import sys; from promptops.scorers import *;"
+        " print([m for m in sys.argv[1:] if m in sys.modules])"
+    )
     heavy = [
         "numpy",
         "scipy",
@@ -190,6 +193,22 @@ def test_import_is_light() -> None:
         [sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_scorer_comes_alone() -> None:
+    """Importing one scorer does not import the modules of the others."""
+    code = (
+        "import sys; from promptops.scorers import equals;"
+        " print([m for m in sys.argv[1:] if 'promptops.scorers.' + m in sys.modules])"
+    )
+    others = ["catalogue", "composition", "embedding", "ifeval", "judging", "numbers", "row_checks"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *others, "assertion"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "['assertion']"
 
 
 def test_a_missing_extra_is_said_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
