@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingExtra, PromptOpsError, Refused
 from .extras import extra_of, require_extra
-from .plain_text import plain_where_needed
+from .standard_streams import standard_streams
 
 if TYPE_CHECKING:
     import click
@@ -116,7 +116,11 @@ HIDDEN_NAMES = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; every error that promptops raises on purpose is one line on standard error."""
-    words = sys.argv[1:] if arguments is None else arguments
+    with standard_streams():
+        _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(words: list[str]) -> None:
     if words == ["--version"]:  # also on the base install
         sys.stdout.write(f"promptops-toolkit, version {version('promptops-toolkit')}\n")
         sys.exit(0)
@@ -127,19 +131,14 @@ def main(arguments: list[str] | None = None) -> None:
         what = f"promptops {named}" if named else "the command line"
         sys.stderr.write(f"{MissingExtra(what, extra_of(named))}\n")
         sys.exit(2)
-    for stream in (sys.stdout, sys.stderr):
-        plain_where_needed(stream)
     try:
-        command(args=arguments, prog_name="promptops")
+        command(args=words, prog_name="promptops")
     except Refused as error:
         sys.stderr.write(f"refused: {error}\n")
         sys.exit(1)
     except PromptOpsError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        sys.stderr.close()
-        sys.exit(0)
     except Exception:  # 1 means that a check does not hold: a crash is never that
         traceback.print_exc()
         sys.stderr.write("error: this is a fault of promptops; please report the lines above.\n")
@@ -184,6 +183,8 @@ def group() -> click.Group:
             ) as stopped:  # click would exit with 1, which here means refused
                 click.echo(f"interrupted: {stopped}" if str(stopped) else "interrupted", err=True)
                 ctx.exit(INTERRUPTED)
+            except BrokenPipeError as error:  # click would exit with 1 and no word
+                raise RuntimeError("a process that this command talks to has ended") from error
 
     group = Lazy(
         name="promptops",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
 from ..signatures import explained
@@ -197,5 +197,6 @@ class Lab:
 def _say(line: str) -> None:
     """One line where a person reads it: the cell's output in a notebook, else standard error."""
     stream = sys.stdout if in_kernel() else sys.stderr
-    if in_kernel() or stream.isatty():
-        stream.write(line + "\n")
+    with suppress(AttributeError, OSError, ValueError):  # none, full, gone or closed
+        if in_kernel() or stream.isatty():
+            stream.write(line + "\n")

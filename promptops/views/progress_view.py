@@ -4,6 +4,7 @@ script until it is done.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING, TextIO
@@ -65,10 +66,10 @@ def bar(progress: Progress, width: int = 24) -> str:
 
 def follow(progress: StudyProgress, stream: TextIO | None = None) -> None:
     """Write a study's progress until it is done: one line that changes on a terminal, one line
-    every 10 s elsewhere.
+    every 10 s elsewhere. A stream that is closed, full or gone ends no study.
     """
     out, study = stream or sys.stderr, progress.recorded
-    live = out.isatty()
+    live = out is not None and not out.closed and out.isatty()
     began = last = time.monotonic()
     while study.status == "running":
         time.sleep(_TICK_S if time.monotonic() - began > 1 else 0.02)
@@ -76,20 +77,25 @@ def follow(progress: StudyProgress, stream: TextIO | None = None) -> None:
         if now - began < 1 or calls is None:
             continue
         if live:
-            out.write(f"\r\x1b[2K{study.name} {bar(calls)} {line(calls, reused=progress.reused)}")
-            out.flush()
+            _put(out, f"\r\x1b[2K{study.name} {bar(calls)} {line(calls, reused=progress.reused)}")
         elif now - last >= _LOG_EVERY_S:
             last = now
-            out.write(f"{study.name}: {line(calls, reused=progress.reused)}\n")
-            out.flush()
+            _put(out, f"{study.name}: {line(calls, reused=progress.reused)}\n")
     calls = progress.calls
     if live and time.monotonic() - began > 1 and calls is not None:
-        out.write(f"\r\x1b[2K{study.name} {bar(calls)} {line(calls, reused=progress.reused)}\n")
+        _put(out, f"\r\x1b[2K{study.name} {bar(calls)} {line(calls, reused=progress.reused)}\n")
     running = study.running
     if running is not None and running.status == "handed_in":
-        out.write(f"{study.name}: {running.handed_in}; run the same again to collect the answers\n")
+        _put(out, f"{study.name}: {running.handed_in}; run the same again to collect the answers\n")
     if running is not None and running.reused_targets:
-        out.write(f"{study.name}: {running.reused_targets}\n")
+        _put(out, f"{study.name}: {running.reused_targets}\n")
+
+
+def _put(out: TextIO | None, text: str) -> None:
+    if out is not None:
+        with contextlib.suppress(OSError, ValueError):
+            out.write(text)
+            out.flush()
 
 
 def state(progress: StudyProgress) -> str:

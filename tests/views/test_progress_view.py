@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
 from promptops.engine.progress import Progress
-from promptops.views.progress_view import bar, line
+from promptops.views.progress_view import bar, follow, line
+
+if TYPE_CHECKING:
+    from promptops.lab.study_progress import StudyProgress
 
 
 def test_a_running_study_says_calls_failures_retries_rate_tokens_cost_and_time_left() -> None:
@@ -52,3 +61,20 @@ def test_the_bar_fills() -> None:
     """Empty, half and full."""
     assert bar(Progress(total=4, done=2), 4) == "██░░"
     assert bar(Progress(total=0, finished=True), 4) == "████"
+
+
+@pytest.mark.parametrize("stream", ["full", "closed", "none"])
+def test_no_stream_ends_the_wait_for_a_study(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk behind the log, a closed one, and pythonw, which has none."""
+    out = None
+    if stream != "none":
+        out = open("/dev/full", "w")  # noqa: SIM115
+    if out is not None and stream == "closed":
+        out.close()
+    monkeypatch.setattr("sys.stderr", out)
+    running = SimpleNamespace(status="finished", handed_in=None, reused_targets="5 reused")
+    recorded: Any = SimpleNamespace(name="s", status="finished", running=running)
+    follow(cast("StudyProgress", SimpleNamespace(recorded=recorded, calls=None, reused=0)))
+    if out is not None:
+        with contextlib.suppress(OSError):
+            out.close()
