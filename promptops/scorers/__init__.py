@@ -190,9 +190,11 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f".{_HOMES[name]}", __name__)
-    globals()[name] = found = getattr(module, name)
-    return found
+    # the catalogue's examples are evaluated with `vars` of this module, and it imports all of them
+    for each in _HOMES if name == "CATALOGUE" else (name,):
+        module = importlib.import_module(f".{_HOMES[each]}", __name__)
+        globals()[each] = getattr(module, each)
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

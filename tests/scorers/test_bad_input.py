@@ -21,8 +21,7 @@ from promptops.scorers import CATALOGUE, Case, Entry
 from promptops.scoring.score_phase import ScorePhase
 
 JUDGED = [entry for entry in CATALOGUE if entry.value is not None]
-NAMES = {name: getattr(scorers, name) for name in scorers.__all__}
-INLINE = [entry for entry in JUDGED if not eval(entry.example, NAMES).remote]
+INLINE = [entry for entry in JUDGED if not eval(entry.example, dict(vars(scorers))).remote]
 
 TEXTS = {
     "empty": "",
@@ -66,7 +65,7 @@ def case(entry: Entry, output: str) -> Case:
 
 
 def judge(entry: Entry, output: str) -> list[Score]:
-    scorer = eval(entry.example, NAMES)
+    scorer = eval(entry.example, dict(vars(scorers)))
     return [score for _, _, score in ScorePhase([scorer]).score([case(entry, output)])]
 
 
@@ -126,13 +125,13 @@ def test_fifty_megabytes(entry: Entry) -> None:
     assert time.monotonic() - started < 60
 
 
-NEEDY = [entry for entry in INLINE if eval(entry.example, NAMES).needs]
+NEEDY = [entry for entry in INLINE if eval(entry.example, dict(vars(scorers))).needs]
 
 
 @pytest.mark.parametrize("entry", NEEDY, ids=lambda entry: entry.name)
 def test_missing_golden_is_named(entry: Entry) -> None:
     """A row without the column that a scorer needs is unscored: row and column are named."""
-    scorer = eval(entry.example, NAMES)
+    scorer = eval(entry.example, dict(vars(scorers)))
     bare = Case("text", Example("row 7", {}), case(entry, "text").run)
     [(_, _, score)] = ScorePhase([scorer]).score([bare])
     assert score.value is None
@@ -166,7 +165,7 @@ GOLDEN = [
 )
 def test_odd_golden_values(entry: Entry, golden: Any) -> None:
     """A golden value of any type is compared, or the row is unscored; nothing raises."""
-    scorer = eval(entry.example, NAMES)
+    scorer = eval(entry.example, dict(vars(scorers)))
     one = case(entry, entry.output)
     for _, _, score in ScorePhase([scorer]).score(
         [replace(one, example=replace(one.example, expected=golden))]
