@@ -86,7 +86,7 @@ class Ranking:
         first, *others = self.standings
         head = (
             f"{first.label} leads on {self.primary} with {words.percent(first.primary.mean)}"
-            f" ({_span(first.primary)})"
+            f" ({_span(first.primary)}{_left_out(first.primary)})"
         )
         beaten = [s.label for s in others if not s.contender]
         open_ = [s.label for s in others if s.contender]
@@ -287,6 +287,13 @@ def _notes(standings: Sequence[Standing], arms: Sequence[Arm], name: str) -> lis
     if "judge" in kinds:
         notes.append(f"{name} is an uncalibrated judge: its agreement with people is not measured.")
     return notes
+
+
+def _left_out(score: MeanScore) -> str:
+    """How many examples a mean leaves out; "" if it leaves out none."""
+    if not score.unscored:
+        return ""
+    return f"; {score.unscored:,} of {words.count(score.n + score.unscored, 'example')} not scored"
 
 
 def _span(score: MeanScore) -> str:

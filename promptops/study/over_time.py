@@ -233,6 +233,10 @@ def _pass_row(study: RecordedStudy, arm: Arm, k: int, scorer: str) -> dict[str, 
             f" {', '.join(ref.name for ref in study.record.scorers)}."
         )
     outcomes = arm.scores[scorer]
+    if not outcomes.scored.any():
+        raise StudyError(
+            f"Not one answer of {arm.label} could be scored by {scorer}; study.scores() says why."
+        )
     if not outcomes.binary:
         raise StudyError(
             f"pass@k needs outcomes that are 0 or 1, and {scorer} gives others; give it a"

@@ -115,6 +115,15 @@ def test_the_best_of_many_is_said_to_be_partly_luck() -> None:
     assert "The best of 20 equal versions would appear up to" in " ".join(board.notes)
 
 
+def test_a_leader_whose_answers_were_not_all_scored_is_said_to_be() -> None:
+    """Whose hard examples have no score leads on the others: the sentence says how many."""
+    board = leaderboard([arm("v1", [1.0] * 5 + [None] * 3), arm("v2", [1.0] * 6 + [0.0] * 2)])
+    assert board.statement().startswith("v1 leads on exact with 100.0 % (95 % interval 56.6 to")
+    assert "; 3 of 8 examples not scored); " in board.statement()
+    whole = leaderboard([arm("v1", [1.0] * 5 + [0.0] * 3), arm("v2", [1.0] * 6 + [0.0] * 2)])
+    assert "not scored" not in whole.statement()
+
+
 def test_a_leaderboard_says_what_it_mixes() -> None:
     """Other examples, unknown cost, an uncalibrated judge; one arm alone; no arm, twins and other
     scorer versions are refused.

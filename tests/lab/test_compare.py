@@ -438,6 +438,18 @@ def test_where_every_call_failed_it_is_said(make_lab: MakeLab, ask: Any, other: 
         v1.noise(ROWS, [equals()])
 
 
+def test_pass_at_k_of_answers_without_a_score_says_that_there_is_none(lab: Lab) -> None:
+    """Not that the scorer gives other outcomes than 0 and 1: it gave none."""
+    (v1,) = versions(lab, "half")
+
+    def fails(output: str) -> bool:
+        raise ValueError(output)
+
+    study = lab.evaluate([v1], ROWS, [fails], repeats=2)
+    with pytest.raises(StudyError, match=r"Not one answer of v1 could be scored by fails; study"):
+        study.pass_at(2)
+
+
 def test_more_answers_than_there_are_is_said(lab: Lab) -> None:
     """pass@5 of a study with two repeats is refused with what it needs, alone and in a comparison;
     what is asked must be a number.
