@@ -10,10 +10,13 @@ import math
 __all__ = [
     "count",
     "duration",
+    "e_value",
     "interval",
     "money",
+    "money_between",
     "number",
     "odds",
+    "p_number",
     "p_value",
     "percent",
     "points",
@@ -38,8 +41,26 @@ def odds(p: float) -> str:
 
 def p_value(p: float) -> str:
     """A one-sided p value with what it means: `p = 0.007, one-sided (about 1 in 150 by chance)`."""
-    shown = "p < 0.0001" if p < 0.0001 else f"p = {number(p, 1 if p < 0.1 else 2)}"
-    return f"{shown}, one-sided ({'about ' if 1e-15 <= p <= 0.5 else ''}{odds(p)} by chance)"
+    shown = p_number(p)
+    sign = "" if shown.startswith("<") else "= "
+    return (
+        f"p {sign}{shown}, one-sided ({'about ' if 1e-15 <= p <= 0.5 else ''}{odds(p)} by chance)"
+    )
+
+
+def p_number(p: float) -> str:
+    """A p value as every view shows it: `< 0.0001`, `0.0008`, `0.25`."""
+    return "< 0.0001" if p < 0.0001 else number(p, 1 if p < 0.1 else 2)
+
+
+def e_value(value: float) -> str:
+    """Evidence as a monitor or a guard reports it: `3.18`, `365`, and `1.4 × 10^10` from a million
+    on, where further digits say nothing.
+    """
+    if value < 1e6:
+        return number(value, 3)
+    figure, _, power = f"{value:.1e}".partition("e")
+    return f"{figure} × 10^{int(power)}"
 
 
 def percent(value: float, digits: int = 1) -> str:
@@ -89,10 +110,18 @@ def money(value: float | None) -> str:
     return f"${value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"${number(value, 2)}"
 
 
+def money_between(low: float, high: float) -> str:
+    """A range of USD, as one figure where both ends read alike."""
+    first, last = money(low), money(high)
+    return first if first == last else f"{first} to {last}"
+
+
 def duration(seconds: float | None) -> str:
-    """Seconds as people say them: 85 ms, 3.2 s, 4 min, 2 h 10 min, 3 days."""
+    """Seconds as people say them: 0.13 ms, 2.4 ms, 85 ms, 3.2 s, 4 min, 2 h 10 min, 3 days."""
     if seconds is None or seconds != seconds:
         return "–"
+    if 0 < seconds < 0.00995:  # a call that takes 0.1 ms does not take 0 ms
+        return f"{number(seconds * 1000, 2)} ms"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:

@@ -39,6 +39,8 @@ def doctor(repair: bool, as_json: bool) -> None:
         for line in found:
             click.echo(f"found: {line}")
         if not found:
-            rows = store.stats().get("rows")
-            click.echo(f"the store is sound{f': {rows}' if rows else ''}")
+            rows = {name: n for name, n in (store.stats().get("rows") or {}).items() if n}
+            click.echo("the store is sound" + (":" if rows else ""))
+            for name, n in rows.items():
+                click.echo(f"  {n:>12,} {name.replace('_', ' ')}")
     sys.exit(1 if found else 0)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..analysis import words
 from ..analysis.canary_evidence import MeasureEvidence, Seen, judge_canary
 from ..errors import PromptOpsError, RegistryError
 
@@ -115,9 +116,10 @@ class GuardReport:
             "report": f"could not find out: {self.note}",
         }[self.decision]
         seen = (
-            f"seen: {self.calls:,} calls since {self.since[:16]}, {self.by_canary:.1%} of them by"
-            f" the canary ({self.percent:g} % of the keys are its own), {self.keyed:.0%} with a"
-            f" user's key, {self.scored:,} with a quality"
+            f"seen: {words.count(self.calls, 'call')} since"
+            f" {self.since[:16].replace('T', ' ')} UTC, {words.percent(self.by_canary)} of them by"
+            f" the canary ({self.percent:g} % of the keys are its own),"
+            f" {words.percent(self.keyed, 0)} with a user's key, {self.scored:,} with a quality"
         )
         return [f"{self.prompt} in {self.env}: {head}", seen, *(_line(m) for m in self.measures)]
 
@@ -180,7 +182,7 @@ def end_canary(project: Project, report: GuardReport) -> str:
             it can.
     """
     worst = ", ".join(each.name for each in report.measures if each.aborts)
-    reason = f"guard: worse on {worst} (evidence {_strongest(report):,.0f})"
+    reason = f"guard: worse on {worst} (evidence {words.e_value(_strongest(report))})"
     try:
         project.registry.abort(report.prompt, report.env, author=project.author, reason=reason)
     except PromptOpsError as error:
@@ -249,9 +251,9 @@ _FINE = {
 def _line(each: MeasureEvidence) -> str:
     mark = "worse" if each.aborts else "not enough evidence"
     return (
-        f"  {_FINE[each.name]}: {each.canary.mean:.1%} over {each.canary.users:,} canary users, "
-        f"{each.stable.mean:.1%} over {each.stable.users:,} others (evidence {each.evidence:,.2f},"
-        f" threshold {each.threshold:,.0f}): {mark}"
+        f"  {_FINE[each.name]}: {words.percent(each.canary.mean)} over {each.canary.users:,} canary"
+        f" users, {words.percent(each.stable.mean)} over {each.stable.users:,} others (evidence"
+        f" {words.e_value(each.evidence)}, threshold {each.threshold:,.0f}): {mark}"
     )
 
 

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..analysis import words
 from ..errors import SetupError
 from ..run import utc
 from .drift_file import MonitorFile, reserved
@@ -34,8 +35,9 @@ def alarm_text(alarm: Mapping[str, Any]) -> list[str]:
     verb = "fell" if alarm["now"] <= alarm["before"] else "rose"
     lines = [
         f"{prompt} in {env}: {alarm['scorer']} {verb} from {100 * alarm['before']:.1f} % to"
-        f" {100 * alarm['now']:.1f} % since {alarm['since']} (evidence {alarm['evidence']:,.0f},"
-        f" threshold {alarm['threshold']:,.0f}; alarm {alarm['id']} of {alarm['day']})",
+        f" {100 * alarm['now']:.1f} % since {alarm['since']} (evidence"
+        f" {words.e_value(alarm['evidence'])}, threshold {alarm['threshold']:,.0f}; alarm"
+        f" {alarm['id']} of {alarm['day']})",
         f"cause: {alarm['cause']['sentence']}",
     ]
     if alarm["cause"]["command"]:

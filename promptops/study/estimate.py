@@ -56,7 +56,7 @@ class Estimate:
 
     def __repr__(self) -> str:
         money = (
-            f"{words.money(self.cost_usd[0])} to {words.money(self.cost_usd[1])}"
+            words.money_between(*self.cost_usd)
             if self.cost_usd
             else f"unknown cost (no price for {', '.join(self.unpriced)})"
         )

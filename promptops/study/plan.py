@@ -49,11 +49,7 @@ class Needs:
         enough = (
             "which the plan has" if self.have >= self.examples else f"the plan has {self.have:,}"
         )
-        money = (
-            f", {words.money(self.cost_usd[0])} to {words.money(self.cost_usd[1])}"
-            if self.cost_usd
-            else ""
-        )
+        money = f", {words.money_between(*self.cost_usd)}" if self.cost_usd else ""
         if self.unpriced:
             money = f", at an unknown cost (no price for {', '.join(self.unpriced)})"
         return (

@@ -89,8 +89,9 @@ def _facts(comparison: Comparison) -> str:
     parts = [f"<span>n = <b>{figures.n:,}</b> {unit}{'' if figures.n == 1 else 's'}</span>"]
     if figures.wins + figures.losses:
         p = min(figures.p_better, figures.p_worse)
-        shown = "p &lt; 0.0001" if p < 0.0001 else f"p = {esc(words.number(p, 2))}"
-        parts.insert(0, f"<span><b>{shown}</b>, one-sided</span>")
+        figure = words.p_number(p)
+        shown = f"p {'' if figure.startswith('<') else '= '}{figure}"
+        parts.insert(0, f"<span><b>{esc(shown)}</b>, one-sided</span>")
     cost = next((each for each in comparison.differences if each.name == "cost"), None)
     if cost is not None and cost.n:
         before, now = (cost_per_thousand(value) for value in (cost.baseline, cost.candidate))

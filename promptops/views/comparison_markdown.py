@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from ..analysis import words
 from ..analysis.arms import MEASURES
 from ..markup import markdown as _md
+from .answer_card import cost_per_thousand
+from .comparison_table import MEASURE_HEADS
 from .theme import VERDICTS
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def markdown(comparison: Comparison) -> str:
         "",
         (
             f"| metric | {_md(comparison.baseline.label)} | {_md(comparison.candidate.label)} |"
-            " difference (90 %) | improved : regressed | n |"
+            " difference (90 % interval) | improved : regressed | n |"
         ),
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
@@ -48,8 +50,9 @@ def markdown(comparison: Comparison) -> str:
             if in_measures
             else f"{words.points(figures.gain)} ({words.interval(figures.low, figures.high)})"
         )
+        name = MEASURE_HEADS.get(figures.name, figures.name)
         lines.append(
-            f"| {_md(figures.name)} | {means[0]} | {means[1]} | {gain} | {figures.wins} :"
+            f"| {_md(name)} | {means[0]} | {means[1]} | {gain} | {figures.wins} :"
             f" {figures.losses} | {figures.n} |"
         )
     lines += ["", *(f"- {_md(note)}" for note in comparison.notes)]
@@ -57,8 +60,12 @@ def markdown(comparison: Comparison) -> str:
 
 
 def _level(figures: Difference, value: float) -> str:
-    """A cost, a latency or a number of tokens in its unit."""
-    return words.money(value) if figures.name == "cost" else f"{words.number(value)} {figures.unit}"
+    """A cost per 1,000 answers, a latency or a number of tokens in its unit, as Markdown: two bare
+    dollars of a row would be read as the ends of a formula, with the cells between them.
+    """
+    if figures.name == "cost":
+        return _md(cost_per_thousand(value))
+    return f"{words.number(value)} {figures.unit}"
 
 
 def _change(figures: Difference) -> str:

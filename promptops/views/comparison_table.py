@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from ..analysis.facts import Difference
     from ..lab.comparison import Comparison
 
-__all__ = ["comparison_table"]
+__all__ = ["MEASURE_HEADS", "comparison_table"]
 
-_HEADS = {
+MEASURE_HEADS = {
     "cost": "cost per 1,000 answers",
     "latency": "latency, mean",
     "tokens": "tokens per answer, mean",
@@ -51,7 +51,7 @@ def comparison_table(comparison: Comparison) -> str:
 
 
 def _line(comparison: Comparison, figures: Difference) -> tuple[str, ...]:
-    name = _HEADS.get(figures.name) or breaking(figures.name)
+    name = MEASURE_HEADS.get(figures.name) or breaking(figures.name)
     return (
         f"<b>{name}</b>" if figures.name == comparison.primary_name else name,
         _mean(figures, figures.baseline, figures.baseline_interval),
@@ -68,8 +68,7 @@ def _line(comparison: Comparison, figures: Difference) -> tuple[str, ...]:
 def _p(figures: Difference) -> str:
     if not figures.wins + figures.losses:
         return "–"
-    p = min(figures.p_better, figures.p_worse)
-    return "&lt; 0.0001" if p < 0.0001 else esc(words.number(p, 2))
+    return esc(words.p_number(min(figures.p_better, figures.p_worse)))
 
 
 def _split(figures: Difference) -> str:

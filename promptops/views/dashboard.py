@@ -84,7 +84,6 @@ class Dashboard(View):
 
     def reload(self) -> None:
         """Read the studies again and rebuild the open tab."""
-        self.head.value = head_html(self.lab.project, writes=self.writes)
         chosen = self.picker.value
         frame = self.lab.studies.frame
         readable = frame[frame["status"] != "unreadable"]  # those are in the list of all studies
@@ -118,6 +117,7 @@ class Dashboard(View):
         """Show a tab, the chosen one by default; returns its view."""
         if name is not None and self.tab.selected_index != TABS.index(name):
             self.tab.selected_index = TABS.index(name)  # comes back here
+        self._draw_head()  # whatever was deployed since: the header never differs from a tab
         at = self.tab.selected_index or 0
         tab = TABS[at]
         if tab not in self.views:
@@ -126,6 +126,9 @@ class Dashboard(View):
         elif tab in ("Registry", "Live"):
             self.views[tab].refresh()
         return self.views[tab]
+
+    def _draw_head(self) -> None:
+        self.head.value = head_html(self.lab.project, writes=self.writes)
 
     def _made(self, tab: str) -> object:
         """The view of a tab, or what to do first."""
@@ -137,7 +140,9 @@ class Dashboard(View):
         )
         builders: dict[str, Callable[[], object]] = {
             "Prompts": lambda: PromptsView(self.lab, prompt, writes=self.writes),
-            "Registry": lambda: EnvironmentsView(self.lab, prompt, writes=self.writes),
+            "Registry": lambda: EnvironmentsView(
+                self.lab, prompt, writes=self.writes, drawn=self._draw_head
+            ),
             "Live": self._live,
             "Watch": lambda: _Empty(monitors_html(self.lab.project)),
         }

@@ -171,7 +171,9 @@ def _tries(side: Side) -> str:
 
 
 def _tint(value: float | None, passed: bool | None) -> str:
-    return NEUTRAL if value is None else GOOD if (value >= 1 if passed is None else passed) else BAD
+    if value is None:
+        return in_text(NEUTRAL)
+    return in_text(GOOD if (value >= 1 if passed is None else passed) else BAD)
 
 
 def _value(value: float | None, passed: bool | None) -> str:

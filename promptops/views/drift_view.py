@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..analysis import words as numbers
 from ..errors import PromptOpsError
 from ..markup import esc
 from ..monitor.drift_file import MonitorFile, Series, every
@@ -130,7 +131,7 @@ def evidence_picture(project: Project, file: MonitorFile, series: Series, thresh
     out += [dot(*point, PALETTE[0]) for point in points]
     out.append(_FRAME.ends(days[0].day, days[-1].day))
     last = days[-1]
-    seen = f"evidence {last.evidence:,.2f} on {last.day}"
+    seen = f"evidence {numbers.e_value(last.evidence)} on {last.day}"
     title = f"{series.scorer}: {seen}, threshold {threshold:,.0f}"
     return svg.wrap("".join(out), _FRAME.width, _FRAME.height, title)
 

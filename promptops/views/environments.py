@@ -37,13 +37,21 @@ _SHOWN = 24  # deployments in the timeline
 
 class EnvironmentsView(View):
     """The widget of one prompt's environments. box: its container; writes: whether it may promote
-    and roll back.
+    and roll back; drawn: called after the registry was read again, for views beside this one.
     """
 
-    def __init__(self, lab: Lab, prompt: str = "", *, writes: bool = True) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        prompt: str = "",
+        *,
+        writes: bool = True,
+        drawn: Callable[[], object] = lambda: None,
+    ) -> None:
         import ipywidgets as widgets
 
         self.lab, self.writes, self.message = lab, writes, ""
+        self._drawn = drawn
         self._asked = ""
         chosen, steps = self._chosen(prompt), self._steps()
         self.view, self.status = widgets.HTML(), widgets.HTML()
@@ -74,7 +82,7 @@ class EnvironmentsView(View):
         """The controls of the two steps, and the gate's answer between them."""
         import ipywidgets as widgets
 
-        self.version = choice("version", [("–", 0)], width="220px")
+        self.version = choice("version", [("–", 0)], width="360px")
         self.study = choice("evidence", [("–", "")], width="320px")
         self.percent = widgets.BoundedFloatText(
             value=0,
@@ -127,6 +135,7 @@ class EnvironmentsView(View):
         self._settle()
         self.message = wording
         self.status.value = page(f"<p role='status'><b>{esc(wording)}</b></p>") if wording else ""
+        self._drawn()
         name, env = self.prompt.value, self.env.value.strip()
         if not name:
             self.view.value = page("<p class='dim'>No prompt is saved yet.</p>")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..analysis import words
 from ..markup import esc
 from . import svg
+from .answer_card import cost_per_thousand
 from .figures import priced
 from .grid import GridColumn, breaking, grid, measures
 from .theme import BAD, GOOD, NEUTRAL, chip, in_text, label_colour, page
@@ -63,8 +64,8 @@ def _table(board: Ranking, tints: dict[str, str]) -> str:
         "version",
         GridColumn("rank", number=True),
         GridColumn(board.primary, number=True, shown=breaking(board.primary)),
-        GridColumn("cost per example", number=True),
-        GridColumn("latency", number=True),
+        GridColumn("cost per 1,000 answers", number=True),
+        GridColumn("latency, mean", number=True),
         GridColumn("n", number=True),
     ]
     ranking = grid(
@@ -106,7 +107,7 @@ def _row(standing: Standing, tint: str) -> tuple[str, ...]:
             f"{esc(words.percent(primary.mean))}<span"
             f" class='ci'>{esc(words.interval(primary.low, primary.high))}</span>"
         ),
-        esc(words.money(cost)),
+        esc(cost_per_thousand(cost)),
         esc(words.duration(latency / 1000 if latency is not None else None)),
         f"{primary.n:,}",
     )
@@ -135,7 +136,7 @@ def _duels(board: Ranking) -> str:
                 f"<span style='color:{in_text(tint)}'>{text}</span>",
             )
         )
-    numbers = ("difference (90 % interval)", "improved : regressed", "p, Holm-adjusted")
+    numbers = ("difference (90 % interval)", "improved : regressed", "p (two-sided, Holm)")
     columns: list[GridColumn | str] = [
         "pair",
         *(GridColumn(name, number=True) for name in numbers),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..analysis import words
 from ..analysis.intervals import wilson
 from ..markup import esc
 from .live_hours import hours_html
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["figure", "html", "parts"]
 
 _HEADS = (
-    *("version", "calls", "failures", "p50 ms", "p95 ms", "cost USD", "votes", "good"),
+    *("version", "calls", "failures", "p50", "p95", "cost", "votes", "good"),
     *("scored", "quality"),
 )
 _NUMBER = " class='num'"
@@ -91,9 +92,9 @@ def _cells(row: dict[str, Any]) -> list[str]:
         _name(row),
         f"{row['calls']:,}",
         _share(row["failures"], row["calls"]),
-        _number(row["p50_ms"], ",.0f"),
-        _number(row["p95_ms"], ",.0f"),
-        _number(row["cost_usd"], ",.4f"),
+        _latency(row["p50_ms"]),
+        _latency(row["p95_ms"]),
+        "–" if row["cost_usd"] is None else words.money(row["cost_usd"]),
         f"{row['votes']:,}",
         _share(round((row["good"] or 0) * row["votes"]), row["votes"]),
         f"{row['scored']:,}",
@@ -108,22 +109,21 @@ def _name(row: dict[str, Any]) -> str:
     return f"{label} ({row['arm']})" if row.get("arm") else label
 
 
-def _number(value: float | None, form: str) -> str:
-    return "" if value is None else format(value, form)
+def _latency(value: float | None) -> str:
+    return words.duration(None if value is None else value / 1000)
 
 
 def _share(count: int, of: int) -> str:
     """A share with its 95 % interval."""
     if not of:
-        return ""
-    low, high = wilson(count, of)
-    return f"{count / of:.1%} ({low:.1%} to {high:.1%})"
+        return "–"
+    return f"{words.percent(count / of)} ({words.interval(*wilson(count, of))})"
 
 
 def _quality(row: dict[str, Any]) -> str:
     """The mean score with its 95 % interval, of independent answers."""
     if row["score"] is None:
-        return ""
+        return "–"
     half = 1.96 * (row["spread"] or 0.0) / row["scored"] ** 0.5
     low, high = max(0.0, row["score"] - half), min(1.0, row["score"] + half)
     return f"{row['score']:.3f} ({low:.3f} to {high:.3f})" if row["scored"] > 1 else ""

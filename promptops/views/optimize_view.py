@@ -28,6 +28,7 @@ __all__ = ["LiveSearch", "html", "show_search"]
 TICK_S = 0.25
 CHOSEN = "on val, chosen on it: expect 4 to 9 points less"
 _BARS, _TREE, _DIFFS, _CUT = 10, 40, 3, 1500
+_MESSAGES = 2  # of a candidate that are shown as a diff
 _ROLES = {"task": UNSURE, "judge": GOOD, "propose": BAD}
 _TINTS = {"best": GOOD, "kept": UNSURE, "proposed": NEUTRAL, "raced_out": NEUTRAL, "vetoed": BAD}
 
@@ -202,11 +203,15 @@ def _diffs(face: Optimization) -> str:
         parent = known.get(each.parents[0]) if each.parents else None
         if parent is None:
             continue
-        pieces = [
-            _piece(tag, text)
-            for _, found in parent.version.diff(each.version).changed()[:2]
-            for tag, text in found[:200]
-        ]
+        changed = parent.version.diff(each.version).changed()
+        messages = "".join(
+            f"<p class='dim'>{esc(role)}</p><p style='white-space:pre-line'>"
+            f"{''.join(_piece(tag, text) for tag, text in found[:200])}</p>"
+            for role, found in changed[:_MESSAGES]
+        )
+        if len(changed) > _MESSAGES:
+            left = words.count(len(changed) - _MESSAGES, "more changed message")
+            messages += f"<p class='dim'>and {left}</p>"
         feedback = each.feedback if len(each.feedback) <= 400 else f"{each.feedback[:399]}…"
         wording = (
             f"<p class='dim' style='white-space:pre-line'>feedback: {esc(feedback.strip())}</p>"
@@ -215,7 +220,7 @@ def _diffs(face: Optimization) -> str:
         out.append(
             f"<details{'' if out else ' open'}><summary>{esc(each.label)} from"
             f" {esc(parent.label)}: {esc(each.how)}</summary>"
-            f"<p style='white-space:pre-line'>{''.join(pieces)}</p>{told}</details>"
+            f"{messages}{told}</details>"
         )
     return f"<h4>The last candidates</h4>{''.join(out)}" if out else ""
 

@@ -240,8 +240,7 @@ def _named(example: Example) -> str:
 def _said(lab: Lab, versions: list[PromptVersion], rows: Dataset) -> str:
     found = lab.estimate(versions, rows)
     reused = f", {found.reused:,} known already" if found.reused else ""
-    low, high = found.cost_usd or (None, None)
-    money = "unknown cost" if high is None else f"{words.money(low)} to {words.money(high)}"
+    money = words.money_between(*found.cost_usd) if found.cost_usd else "unknown cost"
     return f"A click makes {words.count(found.calls, 'call')}{reused}: {money}."
 
 

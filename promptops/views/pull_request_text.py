@@ -65,7 +65,8 @@ def _cost(study: Study) -> str:
     if usd is None:
         return f"Cost: unknown, of {answers:,} answers."
     some = "" if priced == answers else f" ({answers - priced:,} of unknown cost)"
-    return f"Cost: {words.money(float(usd))} for {answers:,} answers{some}, recorded ones included."
+    money = md(words.money(float(usd)))
+    return f"Cost: {money} for {answers:,} answers{some}, recorded ones included."
 
 
 def _gate(study: Study, comparison: Comparison, env: str) -> Iterator[str]:

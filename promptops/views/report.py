@@ -206,6 +206,7 @@ def _flipped(study: Study, comparison: Comparison | None) -> str:
     )
     tools = (
         "<div class='bar'><input id='find' type='search' placeholder='search in these examples'"
+        " size='24'"
         " aria-label='search'><select id='kind' aria-label='which'><option"
         " value='all'>all</option><option value='lost'>got worse</option><option value='won'>got"
         " better</option></select><span id='count' class='dim'></span><input id='rater'"

@@ -241,7 +241,7 @@ def _table(study: Study, rows: list[dict[str, Any]]) -> str:
     facts = [row["facts"] for row in rows]
     lines += [
         (
-            "cost",
+            "cost of all runs",
             [
                 esc(
                     words.money(each["cost_usd"]) if each.get("cost_usd") is not None else "unknown"

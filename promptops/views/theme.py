@@ -113,18 +113,18 @@ STYLE = """<style>
 .po p{margin:4px 0}.po .dim{color:var(--jp-ui-font-color2,#59636e)}
 .po .num{font-variant-numeric:tabular-nums;text-align:right!important}.po td.num{white-space:nowrap}
 .po table{border-collapse:collapse;margin:6px 0;font-size:13px;display:block;overflow-x:auto;
-  max-width:100%}
+  max-width:100%;table-layout:auto!important}
 .po th,.po td{text-align:left!important;padding:4px 12px 4px 0;vertical-align:top;border:0;
   border-bottom:1px solid var(--jp-border-color2,#d8dee4);overflow-wrap:normal}
 .po th{font-weight:600;color:var(--jp-ui-font-color2,#59636e);vertical-align:bottom;
   white-space:normal}.po tr{background:none!important}
 .po .po-grid td:not(.num){overflow-wrap:anywhere;min-width:58px}
 .po .po-grid td:first-child{min-width:76px;max-width:230px;overflow-wrap:break-word}
-.po .po-wide{display:table;width:100%}
+.po .po-wide{display:table;width:100%}.po .po-wide th:first-child{width:24%}
 .po .po-whole{white-space:nowrap}
 .po th:last-child,.po td:last-child{padding-right:2px}
-.po pre,.po code{font:12px/1.45 ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace}
-.po pre{white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal!important;margin:4px 0;
+.po.po :is(pre,code){font:12px/1.45 ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace}
+.po.po pre{white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal!important;margin:4px 0;
   padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa)!important;border-radius:5px;
   max-height:340px;
   overflow:auto}
@@ -139,12 +139,14 @@ STYLE = """<style>
 .po h4{font-size:13px;margin:4px 0 2px;font-weight:600;color:var(--jp-ui-font-color2,#59636e)}
 .po .po-cols{display:grid;grid-template-columns:minmax(0,1fr);gap:0 28px}
 .po .po-cols>div{min-width:0}
-.po .po-figs{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(190px,100%),1fr));
+.po .po-figs{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(170px,100%),1fr));
   gap:10px;
   margin:10px 0}
 .po .po-fig{container-type:inline-size;border:1px solid var(--jp-border-color2,#d8dee4);
-  border-radius:6px;padding:4px 10px;min-width:0;max-height:200px;overflow:hidden}
-.po .po-fig:has(>input:checked){grid-column:1/-1;max-height:none;cursor:zoom-out}
+  border-radius:6px;padding:4px 10px;min-width:0;max-width:430px;
+  max-height:250px;overflow:hidden}
+.po .po-fig:has(>input:checked){grid-column:1/-1;max-width:none;max-height:none;
+  cursor:zoom-out}
 .po .po-fig>input{appearance:none;position:absolute;inset:0;margin:0;width:100%;height:100%;
   cursor:inherit}
 .po .po-fig{cursor:zoom-in;position:relative}.po .po-fig:focus-within{outline:2px solid #0072B2}
@@ -173,7 +175,7 @@ STYLE = """<style>
 .po .po-list{position:relative;max-height:330px;overflow:auto}.po .po-list td{white-space:nowrap}
 .po .po-list .po-cut{width:var(--po-cut,99%);max-width:0;white-space:nowrap;overflow:hidden;
   text-overflow:ellipsis}
-.po .po-list table{display:table;table-layout:auto!important;width:100%;overflow:visible}
+.po .po-list table{display:table;width:100%;overflow:visible}
 .po-pane{outline:none;border-radius:6px;padding:2px 6px}
 .po-pane:focus-visible{box-shadow:inset 0 0 0 2px #0072B2}
 .po summary{cursor:pointer;padding:2px 0}
@@ -196,6 +198,8 @@ STYLE = """<style>
 @container (min-width:1000px){.po .po-cols{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}}
 @container (min-width:600px) and (max-width:989px){.po .po-figs:has(>:nth-child(5):last-child){
   grid-template-columns:repeat(3,minmax(0,1fr))}}
+@media screen{@container (max-width:250px){.po .po-fig svg text,.po .po-fig svg~*,.po .po-fig table{
+  display:none}.po .po-fig p{font-size:13px}}}
 @container (max-width:600px){.po svg text{font-size:15px}}
 @container (max-width:740px){
 .po .po-grid:not(.po-few){display:block;overflow:visible}

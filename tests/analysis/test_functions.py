@@ -400,6 +400,31 @@ def test_numbers_stay_readable(value: float | None, said: str) -> None:
     assert words.number(value) == said
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        *[(0, "0 ms"), (0.0000134, "0.013 ms"), (0.00241, "2.4 ms"), (0.0099, "9.9 ms")],
+        *[(0.00996, "10 ms"), (0.085, "85 ms"), (3.21, "3.2 s"), (None, "–")],
+    ],
+)
+def test_a_fast_call_is_not_told_as_none_at_all(seconds: float | None, said: str) -> None:
+    """A p50 of 0.013 ms is not "0 ms" beside a mean of 0.02 ms."""
+    assert words.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.632, "0.632"), (74.94, "74.9"), (365.4, "365"), (14_096_302_920.18, "1.4 × 10^10")],
+)
+def test_evidence_has_the_digits_that_say_something(value: float, said: str) -> None:
+    assert words.e_value(value) == said
+
+
+def test_a_range_of_money_is_one_figure_where_its_ends_read_alike() -> None:
+    assert words.money_between(0.0, 0.0) == "$0.00"
+    assert words.money_between(0.1, 0.25) == "$0.10 to $0.25"
+
+
 def test_the_exact_test_is_quick_enough_to_be_the_default() -> None:
     """n = 500 and n = 10,000 on the .001 grid, exact; limits here are generous, the promise is a
     benchmark.

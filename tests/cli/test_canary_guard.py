@@ -65,7 +65,7 @@ def test_a_failing_canary_is_ended_only_with_abort(
     code, out, _ = run(*words)
     assert code == 1
     assert "v3 is worse than v2" in out
-    assert "10.0% of them by the canary (20 % of the keys are its own)" in out
+    assert "10.0 % of them by the canary (20 % of the keys are its own)" in out
     assert out.endswith(f"to end it: promptops canary abort {NAME} --env dev\n")
     assert run(*words, "--abort", "--dry-run")[0] == 1
     assert path.read_bytes() == before

@@ -514,8 +514,9 @@ def test_a_fixed_text_that_is_a_column_is_asked_about(lab: Lab) -> None:
     "ways", [({"cost_usd": 0.002}, {"cost_usd": 0.0}), ({"cost_usd": 0.003}, {"cost_usd": 0.002})]
 )
 def test_markdown_tells_money_as_money(make_lab: MakeLab, ways: Any) -> None:
-    """A difference of cost is in dollars, with per cent where there is something to compare with;
-    never in points.
+    """A difference of cost is in dollars per 1,000 answers as everywhere, with percent where there
+    is something to compare with, never in points. No dollar is bare: a notebook would typeset what
+    is between two of them, and so move the row's figures under the wrong heads.
     """
     models = {
         name: ScriptedModel(lambda request, way=way: Reply("yes", **way), label=name)
@@ -532,4 +533,7 @@ def test_markdown_tells_money_as_money(make_lab: MakeLab, ways: Any) -> None:
         if row.startswith("| cost")
     )
     assert "points" not in line
-    assert "| +$0.0020 |" in line if not ways[1]["cost_usd"] else "| +$0.0010 (+50.0 %) |" in line
+    assert line.startswith("| cost per 1,000 answers | ")
+    assert "$" not in line
+    money = line.replace("&dollar;\N{WORD JOINER}", "$")
+    assert "| +$2.00 |" in money if not ways[1]["cost_usd"] else "| +$1.00 (+50.0 %) |" in money

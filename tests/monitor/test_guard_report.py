@@ -73,9 +73,9 @@ def test_equal_arms_go_on_and_the_report_says_what_it_has_seen(serving: Project)
     assert (found.decision, found.exit_code) == ("keep", 0)
     head, seen, quality, failures = found.lines()
     assert "v2 goes on" in head
-    assert "10.0% of them by the canary (10 % of the keys are its own), 100% with a user" in seen
+    assert "10.0 % of them by the canary (10 % of the keys are its own), 100 % with a user" in seen
     assert quality.startswith("  quality: ")
-    assert "100.0% over 100 canary users" in failures
+    assert "100.0 % over 100 canary users" in failures
 
 
 def test_a_canary_of_worse_quality_is_ended_with_its_reason_in_the_history(

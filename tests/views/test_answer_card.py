@@ -84,3 +84,14 @@ def test_cost_is_for_a_thousand_answers() -> None:
     assert cost_per_thousand(0.00025) == "$0.25"
     assert cost_per_thousand(None) == "unknown"
     assert cost_per_thousand(float("nan")) == "unknown"
+
+
+def test_a_p_value_has_the_same_digits_in_the_card_the_table_and_the_sentence(
+    tmp_path: Path,
+) -> None:
+    """Two views of one figure never differ: 21 of 30 is p = 0.02 in each."""
+    comparison = compare(table(tmp_path, lost=9), baseline="old", candidate="new")
+    assert "p = 0.02, one-sided" in comparison.statement()
+    shown = body(comparison)
+    assert "<b>p = 0.02</b>, one-sided" in shown
+    assert re.search(r"data-label='p \(one-sided\)'>0\.02</td>", shown)

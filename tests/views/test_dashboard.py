@@ -193,7 +193,8 @@ def test_promotion_shows_the_gate_first_asks_once_and_is_undone(lab: Lab) -> Non
     """The gate's answer stands there before the click; the first click asks, the second acts; so
     does the way back.
     """
-    view = lab.dashboard().open("Registry")
+    board = lab.dashboard()
+    view = board.open("Registry")
     assert "the gate would refuse" in view.gate.value or "lets it through" in view.gate.value
     assert view.version.value == 2
     view.promote.click()
@@ -209,6 +210,7 @@ def test_promotion_shows_the_gate_first_asks_once_and_is_undone(lab: Lab) -> Non
     view.promote.click()
     view.promote.click()
     assert lab.project.registry.environments("triage")["dev"] == 2
+    assert "dev: v2" in board.head.value  # at once, as the tab itself
     view.version.value = 1
     view.reason.value = "compare by hand"
     view.promote.click()
@@ -218,6 +220,16 @@ def test_promotion_shows_the_gate_first_asks_once_and_is_undone(lab: Lab) -> Non
     view.rollback.click()
     assert lab.project.registry.environments("triage")["dev"] == 2
     assert "went back to v2" in view.message
+
+
+def test_the_header_follows_a_deployment_by_code(lab: Lab) -> None:
+    """The header tells the same as the tab that is opened, whatever was deployed meanwhile."""
+    board = lab.dashboard()
+    assert "prod: v1" in board.head.value
+    lab.promote(lab.prompt("triage")[2], env="prod", force=True, reason="by hand")
+    view = board.open("Registry")
+    assert "v2 serves now" in view.view.value
+    assert "prod: v2" in board.head.value
 
 
 def test_a_version_is_edited_rendered_and_saved_with_a_note(lab: Lab) -> None:

@@ -111,7 +111,7 @@ def test_live_calls_are_figures_without_what_was_answered(files: Mapping[str, st
     """By version with an interval, over the week before the newest call."""
     prompt = files["prompts/team~triage.html"]
     assert "<h2>Live calls</h2>" in prompt
-    assert "25.0% (11.2% to 46.9%)" in prompt
+    assert "25.0 % (11.2 to 46.9)" in prompt
     assert "until 2026-12-01 19:00 UTC" in prompt
     assert "Live calls" not in files["prompts/plain.html"]
     assert not any("secret matter" in page for page in files.values())
