@@ -35,6 +35,8 @@ def evidence_fault(document: Mapping[str, object]) -> str | None:
 def _lengths(document: Mapping[str, Any]) -> str | None:
     """Every list per example is as long as the list of examples, and places lie within it."""
     n = len(document["examples"])
+    if len(set(document["examples"])) != n:
+        return "`examples` names an example more than once"
     for table in ("scores", "metrics"):
         for name, arms in document.get(table, {}).items():
             if "candidate" not in arms:
@@ -76,6 +78,11 @@ def _weight(value: object) -> bool:
     return value is not None and _amount(value) and 0 <= value < math.inf  # type: ignore[operator]
 
 
+def _measure(value: object) -> bool:
+    """A cost, a time or a number of tokens, or unknown."""
+    return value is None or (_weight(value) and value < 1e15)  # type: ignore[operator]
+
+
 def _any(value: object) -> bool:
     return True
 
@@ -113,7 +120,7 @@ _REQUIRED: dict[str, tuple[Callable[[object], bool], str]] = {
     "verdict": (_verdict, f"an object whose decision is {', '.join(_DECISIONS)}"),
 }
 _OPTIONAL: dict[str, tuple[Callable[[object], bool], str]] = {
-    "metrics": (_map(_map(_list(_amount))), "lists of numbers by metric and arm"),
+    "metrics": (_map(_map(_list(_measure))), "lists of numbers from 0 by metric and arm"),
     "clusters": (_or_none(_list(_text)), "a list of labels or null"),
     "repeats": (_map(_whole), "a number per arm"),
     "asked": (_OBJECT, "an object"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import PromptOpsError, RegistryCorrupt, StatisticsError
 from ..evidence import FOLDER, Evidence
@@ -17,9 +17,16 @@ from .evidence_draft import plain
 from .tag_lists import read_tags
 from .tried import Tried
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
 __all__ = ["as_comparison", "comparison_of", "content_of", "first_arm_of", "grounds_of"]
 
 _ARMS = ("candidate", "baseline")
+_ROUNDED = 1e-6
 
 
 def comparison_of(evidence: Evidence) -> ComparisonFacts:
@@ -105,6 +112,11 @@ def _outcomes(
     scored = _long(tally["scored"], n, name) if "scored" in tally else attempted
     scored = np.where(np.isnan(mean), 0.0, scored)
     binary = bool(tally.get("binary", False))
+    if fault := _tally_fault(mean, attempted, scored, binary):
+        raise StatisticsError(
+            f"the evidence tallies {name} of the {key} in an impossible way: {fault}; restore it"
+            " from git."
+        )
     variance = np.full(n, math.nan)
     if binary:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -128,6 +140,24 @@ def _outcomes(
         (str(info.get("version", "1")),),
         info.get("calibrated"),
     )
+
+
+def _tally_fault(mean: Floats, attempted: Floats, scored: Floats, binary: bool) -> str:
+    """Why these cannot be counts of repeats with these means; "" if they can. Comparisons with NaN
+    are false: what is not of this arm has no fault.
+    """
+    import numpy as np
+
+    for counts in (attempted, scored):
+        if (counts < 0).any() or (counts != np.round(counts))[~np.isnan(counts)].any():
+            return "a number of repeats is not a whole number from 0"
+    if (scored > attempted).any():
+        return "more repeats are scored than were asked"
+    hits = mean * scored
+    # the means have 6 digits
+    if binary and ((mean > 1) | (np.abs(hits - np.round(hits)) > _ROUNDED * scored)).any():
+        return "its means are not shares of outcomes that are 0 or 1"
+    return ""
 
 
 def _long(value: Any, n: int, name: str) -> Any:

@@ -29,7 +29,7 @@ from .finalists import passed_over
 from .first_deployment import decide_first
 from .slice_checks import LEAST
 from .tag_lists import written_tags
-from .task_checks import task_figures
+from .task_checks import claim, task_figures
 from .verdict import Verdict
 from .verdict_figures import FORM, class_figures, limit_figures
 from .weight_checks import weighed_figures
@@ -154,9 +154,9 @@ def _results(evidence: Evidence) -> tuple[dict[str, object], Verdict]:
     verdict = decide(
         comparison,
         policy,
-        p_better=rule.get("p_better"),
+        p_better=_adjusted(rule.get("p_better"), comparison, policy),
         peeking=bool(rule.get("peeking")),
-        share=float(rule.get("share", 1.0)),
+        share=min(float(rule.get("share", 1.0)), 1.0),
     )
     if rule.get("passed_over"):
         verdict = passed_over(verdict, "another finalist")
@@ -166,6 +166,16 @@ def _results(evidence: Evidence) -> tuple[dict[str, object], Verdict]:
     found |= {**task_figures(comparison, policy), **weighed_figures(comparison)}
     arms = [comparison.candidate, comparison.baseline]
     return found | _beside(evidence, arms, verdict, comparison.grounds), verdict
+
+
+def _adjusted(stated: float | None, comparison: ComparisonFacts, policy: Policy) -> float | None:
+    """The p that several finalists were adjusted to, which never lies below that of the scores: a
+    bundle that states less would be promoted on a number that nothing bears.
+    """
+    if stated is None:
+        return None
+    seen = comparison if policy.ties == comparison.ties else comparison.under(policy.ties)
+    return max(stated, claim(seen, policy).p_better)
 
 
 def _beside(

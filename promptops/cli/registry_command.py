@@ -73,7 +73,7 @@ def check(every: bool, annotate: bool, path: str, as_json: bool) -> None:
     )
     named += [(row["prompt"], fault) for row in rows for fault in row.pop("faults")]
     faults = [fault for _, fault in named]
-    notes = list(form_notes(read))
+    notes = [*form_notes(read), *(note for row in rows for note in row.pop("notes"))]
     if as_json:
         say("", {"faults": faults, "environments": rows, "notes": notes}, True)
     elif rows:
@@ -148,6 +148,7 @@ def diff(old: str, new: str | None, annotate: bool, path: str, as_json: bool) ->
     promptops registry diff origin/main
     """
     from ..registry.changes import changes, markdown
+    from .verify import different
 
     sides = [_read(old, path), _read(new or path, path)]
     if annotate:
@@ -159,7 +160,7 @@ def diff(old: str, new: str | None, annotate: bool, path: str, as_json: bool) ->
         say("", [_change(change) for change in changes(sides[0], sides[1])], True)
         return
     evidence = Path(new) if new and os.path.isfile(new) else Path(path)
-    click.echo(markdown(sides[0], sides[1], evidence.resolve()), nl=False)
+    click.echo(markdown(sides[0], sides[1], evidence.resolve(), different), nl=False)
 
 
 def _environments(
@@ -179,16 +180,21 @@ def _environments(
                 "serves": None,
                 "figures": "not read: the prompt is not sound",
                 "faults": [],
+                "notes": [],
             }
             continue
         for env in sorted(read["prompts"][name].get("environments", {})):
-            yield _environment(editor, name, env, every)
+            yield _environment(editor, read, (name, env), every)
 
 
-def _environment(editor: Editor, name: str, env: str, every: bool) -> dict[str, object]:
-    """The row of one environment; every: whether its earlier evidence is checked too."""
+def _environment(
+    editor: Editor, read: Document, place: tuple[str, str], every: bool
+) -> dict[str, Any]:
+    """The row of one (prompt, environment); every: whether its earlier evidence is checked too."""
     from .verify import check as checked
-    from .verify import grounds, summary
+    from .verify import grounds, summary, today
+
+    name, env = place
 
     try:
         links = editor.history(name, env)
@@ -204,6 +210,7 @@ def _environment(editor: Editor, name: str, env: str, every: bool) -> dict[str, 
             "serves": None,
             "figures": "not read",
             "faults": [fault],
+            "notes": [],
         }
     last = grounds(links)
     faults, figures = checked(editor, links, last)
@@ -225,6 +232,7 @@ def _environment(editor: Editor, name: str, env: str, every: bool) -> dict[str, 
         "serves": links[-1].label,
         "figures": summary(last, figures),
         "faults": faults,
+        "notes": [] if faults else today(editor, read, last),
     }
 
 

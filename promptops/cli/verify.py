@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from ..analysis.recompute import Figure
     from ..evidence import Evidence
     from ..registry.deployment import DeploymentEntry
+    from ..registry.document import Document
     from ..registry.editor import Editor
 
-__all__ = ["check", "grounds", "summary", "verify"]
+__all__ = ["check", "different", "grounds", "summary", "today", "verify"]
+
+_SHOWN = 5  # figures that differ: one that was changed changes many
 
 
 @click.command(epilog=EXITS)
@@ -121,6 +124,31 @@ def check(
         return list(_about(evidence, links, link)), recompute(evidence)
     except (PromptOpsError, TypeError, ValueError, KeyError, AttributeError) as error:
         return [f"{link.env} of {link.prompt}, {link.label}: {error}"], []
+
+
+def different(evidence: Evidence) -> list[str]:
+    """Which figures of a bundle do not follow from its scores, a sentence each."""
+    from ..analysis.recompute import recompute
+
+    return [
+        f"{figure.name} is recorded as {figure.recorded}, and the scores give {figure.recomputed}."
+        for figure in recompute(evidence)
+        if not figure.same
+    ][:_SHOWN]
+
+
+def today(editor: Editor, read: Document, link: DeploymentEntry) -> list[str]:
+    """What the gate would say of a deployment under the policy of today, which may have been
+    another one then: a note, and no fault.
+    """
+    from ..evidence import Evidence
+    from ..registry.unmarked import unmarked
+
+    if link.evidence is None:
+        return []
+    evidence = Evidence.read(Path(editor.path).resolve(), link.evidence)
+    where = f"{link.label} in {link.env} of {link.prompt} would not pass the gate today"
+    return [f"{where}: {point}" for point in unmarked(read, link, evidence)]
 
 
 def _subject(link: DeploymentEntry) -> str:

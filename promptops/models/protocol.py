@@ -6,11 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from numbers import Real
 from typing import Any, Protocol, runtime_checkable
 
 from ..version import PromptVersion
 
-__all__ = ["Call", "HasNotes", "Model", "Reply", "SpeaksForms"]
+__all__ = ["Call", "HasNotes", "Model", "Reply", "SpeaksForms", "known_amount", "known_count"]
+
+_MOST = 1e15  # beyond that it is no figure of a call
+_COUNTS = ("tokens_in", "tokens_out", "tokens_cached", "tokens_cache_write", "tokens_reasoning")
+_AMOUNTS = ("cost_usd", "first_token_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,10 @@ class Reply:
     """What came back from one attempt. failure: an outcome class of `FAILURES` (refusal,
     truncated_length, ...). billed_apart: what a provider has a rate of its own for, by the names of
     genai-prices: input_audio_tokens, cache_write_1h_tokens, web_searches, ...
+
+    A token count that is not a whole number from 0, and a cost that is not a finite number from
+    0, are unknown (None): a model of the user's own may report anything, and a negative cost would
+    give money back to a budget.
     """
 
     text: str | None
@@ -70,6 +80,31 @@ class Reply:
     request_id: str | None = None
     first_token_ms: float | None = None
     headers: Mapping[str, str] = field(default_factory=dict)  # rate-limit headers, lower case
+
+    def __post_init__(self) -> None:
+        for name in _COUNTS:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, known_count(getattr(self, name)))
+        for name in _AMOUNTS:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, known_amount(getattr(self, name)))
+
+
+def known_count(value: object) -> int | None:
+    """A number of tokens; None if it is not a whole number from 0."""
+    amount = known_amount(value)
+    return int(amount) if amount is not None and amount.is_integer() else None
+
+
+def known_amount(value: object) -> float | None:
+    """A cost or a time; None if it is not a number from 0 up to what a store can add up."""
+    if isinstance(value, bool) or not isinstance(value, (Real, Decimal)):
+        return None
+    try:
+        amount = float(value)
+    except (OverflowError, ValueError):
+        return None
+    return amount if 0 <= amount < _MOST else None
 
 
 @runtime_checkable

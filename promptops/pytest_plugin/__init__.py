@@ -169,12 +169,13 @@ def pytest_runtest_makereport(
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """The verdict of each study, once."""
     sentences = {
-        (report.nodeid, str(value)): None
+        (report.nodeid, str(each[1])): None
         for reports in terminalreporter.stats.values()
         for report in reports
         if hasattr(report, "user_properties")
-        for name, value in report.user_properties
-        if name == _SENTENCES
+        for each in report.user_properties
+        # other plugins leave what they like there
+        if isinstance(each, (tuple, list)) and len(each) == 2 and each[0] == _SENTENCES
     }
     if sentences:
         terminalreporter.section("promptops")

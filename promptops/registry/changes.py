@@ -4,12 +4,12 @@ what ground, at what cost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import RegistryCorrupt
+from ..errors import PromptOpsError, RegistryCorrupt
 from ..evidence import Evidence
 from ..markup import code, shorten
 from ..markup import markdown as md
@@ -17,6 +17,7 @@ from ..policy import Policy
 from ..version.diff import VersionDiff
 from .deployment import DeploymentEntry, of_chain
 from .history import SavedEntry, numbers
+from .unmarked import unmarked
 
 if TYPE_CHECKING:
     from .document import Document
@@ -62,9 +63,15 @@ def changes(old: Document, new: Document) -> list[PromptChange]:
     return [change for change in found if change]
 
 
-def markdown(old: Document, new: Document, registry: Path | None = None) -> str:
+def markdown(
+    old: Document,
+    new: Document,
+    registry: Path | None = None,
+    computed: Callable[[Evidence], Sequence[str]] | None = None,
+) -> str:
     """The changes for a pull request. registry: the new file's path, so that evidence beside it is
-    read and summed up.
+    read, compared with what the gate asks, and summed up; computed: says which of its figures do
+    not follow from its scores.
     """
     lines: list[str] = []
     if old.get("policy") != new.get("policy"):
@@ -72,9 +79,9 @@ def markdown(old: Document, new: Document, registry: Path | None = None) -> str:
         lines.append(f"The registry's policy: {_policies(before, after)}")
     for change in changes(old, new):
         lines += (
-            ["", f"### {md(change.name)}", *_lines(change, registry)]
+            ["", f"### {md(change.name)}", *_lines(change, new, registry, computed)]
             if lines
-            else [f"### {md(change.name)}", *_lines(change, registry)]
+            else [f"### {md(change.name)}", *_lines(change, new, registry, computed)]
         )
     return "\n".join(lines) + "\n" if lines else "No prompt changed.\n"
 
@@ -124,7 +131,12 @@ def _environments(
     return deployments, back
 
 
-def _lines(change: PromptChange, registry: Path | None) -> Iterator[str]:
+def _lines(
+    change: PromptChange,
+    new: Document,
+    registry: Path | None,
+    computed: Callable[[Evidence], Sequence[str]] | None,
+) -> Iterator[str]:
     for entry, before, diff in change.versions:
         by = f" by {md(shorten(entry.author, _NAME))}" if entry.author else ""
         note = f": {_free(entry.note)}" if entry.note else ""
@@ -137,6 +149,8 @@ def _lines(change: PromptChange, registry: Path | None) -> Iterator[str]:
         yield f"- {_deployed(link)}"
         if registry is not None and link.evidence is not None:
             yield f"  - {_evidence(registry, link.evidence)}"
+            faults = _unborne(registry, new, link, computed)
+            yield from (f"  - ⚠ not marked as forced: {_free(fault)}" for fault in faults)
         yield from (f"  - forced past: {_free(point)}" for point in link.unmet)
     for env, was, now in change.back:
         yield (
@@ -188,6 +202,25 @@ def _evidence(registry: Path, cited: str) -> str:
     if "cost" in evidence.metrics:
         wording.append(f"cost {_pair(evidence.metrics['cost'], '{:.6f}')} USD an example")
     return "; ".join(wording)
+
+
+def _unborne(
+    registry: Path,
+    new: Document,
+    link: DeploymentEntry,
+    computed: Callable[[Evidence], Sequence[str]] | None,
+) -> Iterator[str]:
+    """Why a deployment that is not marked as forced does not rest on the evidence that it cites."""
+    if link.forced or link.kind == "rollback":
+        return
+    try:
+        evidence = Evidence.read(registry, str(link.evidence))
+        yield from unmarked(new, link, evidence)
+        yield from computed(evidence) if computed is not None else ()
+    except RegistryCorrupt:
+        return  # told where the evidence, or the version, is shown
+    except PromptOpsError as error:
+        yield str(error)
 
 
 def _pair(sides: Mapping[str, Sequence[float | None]], form: str, *, higher: bool = False) -> str:

@@ -189,3 +189,48 @@ def test_a_changed_field_is_found(document: dict[str, Any], what: str) -> None:
     except PromptOpsError:
         return
     assert [figure.name for figure in figures if not figure.same]
+
+
+# Not a difference from what was recorded: the field is changed before anything is computed, as by
+# somebody who computes the rest again, so that the bundle agrees with itself.
+IMPOSSIBLE: dict[str, Callable[[dict[str, Any]], None]] = {
+    "an example counted often": change("examples", to=["e000"] * N),
+    "a negative cost": change("metrics", "cost", "candidate", 5, to=-1.0),
+    "a cost that is no figure of a call": change("metrics", "cost", "baseline", 5, to=1e308),
+    "a cost as an outcome of 0 or 1": change("tallies", "cost", "candidate", "binary", to=True),
+    "half a repeat": change("tallies", "exact", "candidate", "scored", to=[0.5] * N),
+    "more scored than asked": change("tallies", "exact", "candidate", "scored", to=[9] * N),
+    "fewer than no repeats": change("asked", "candidate", to=-1),
+}
+
+
+def not_better() -> dict[str, Any]:
+    """Of a candidate that is right on one more of 120 examples."""
+    ids = [f"e{i:03}" for i in range(N)]
+
+    def arm(name: str, right: int) -> Arm:
+        scores = {"exact": Outcomes.of({id_: [float(i < right)] for i, id_ in enumerate(ids)})}
+        costs = {id_: [0.002 + i / 1e6] for i, id_ in enumerate(ids)}
+        return Arm(name * 16, name, scores, {"cost": Outcomes.of(costs, kind="measure")})
+
+    found = compare(arm("v2", 61), arm("v1", 60))
+    verdict = decide(found)
+    assert verdict.decision == "inconclusive"
+    return make_evidence(found, verdict).document()
+
+
+@pytest.mark.parametrize("what", IMPOSSIBLE)
+def test_impossible_figures_are_refused(what: str) -> None:
+    forged = not_better()
+    IMPOSSIBLE[what](forged)
+    with pytest.raises(PromptOpsError):
+        recompute(Evidence.from_document(forged))
+
+
+@pytest.mark.parametrize(("field", "value"), [("p_better", 0.0), ("p_better", -1), ("share", 1e9)])
+def test_no_rule_makes_scores_say_more_than_they_do(field: str, value: float) -> None:
+    """Several finalists make a p larger and the part of alpha smaller, never the other way."""
+    forged = not_better()
+    change("rule", field, to=value)(forged)
+    now = {row.name: row.recomputed for row in recompute(Evidence.from_document(forged))}
+    assert now["verdict.decision"] == "inconclusive"

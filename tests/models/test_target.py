@@ -189,3 +189,15 @@ def test_the_rule_of_names_stands_in_the_error() -> None:
         ),
     ):
         TargetModel(answer).bind({"ticket": "x", "language": "en"})
+
+
+@pytest.mark.parametrize("odd", [-5.0, float("nan"), float("inf"), 1e308, 10**400, "0.1", True])
+def test_an_impossible_figure_of_a_reply_is_unknown(odd: Any) -> None:
+    """A model of the user's own may report anything: a negative cost would give money back to a
+    budget, and a count that is not a number would end the study at its row.
+    """
+    reply = Reply("yes", tokens_in=odd, tokens_out=odd, cost_usd=odd, first_token_ms=odd)
+    figures = reply.tokens_in, reply.tokens_out, reply.cost_usd, reply.first_token_ms
+    assert figures == (None, None, None, None)
+    known = Reply("yes", tokens_in=0, tokens_out=3, cost_usd=0.25)
+    assert (known.tokens_in, known.tokens_out, known.cost_usd) == (0, 3, 0.25)

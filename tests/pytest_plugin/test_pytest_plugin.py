@@ -250,3 +250,15 @@ def test_importing_the_plugin_costs_no_lab(project: Path) -> None:
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_what_other_plugins_leave_in_a_report_is_their_own(project: Path, run: Run) -> None:
+    """A project that does not use promptops keeps its exit code, whatever its reports hold."""
+    (project / "test_prompts.py").write_text(
+        "def test_odd(request):\n"
+        "    odd = [('a', 'b', 'c'), 'xyz', 3, ('promptops', 'told')]\n"
+        "    request.node.user_properties.extend(odd)\n"
+    )
+    out = run()
+    assert "1 passed" in out
+    assert "told" in out

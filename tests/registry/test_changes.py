@@ -158,3 +158,37 @@ def test_nothing_in_a_registry_becomes_markup(editor: Editor) -> None:
     text = markdown(before, read(editor))
     for bad in ("<img", "<script", "<b>", "</td", "<iframe"):
         assert bad not in text
+
+
+def test_a_deployment_that_never_asked_the_gate_is_told(editor: Editor) -> None:
+    """A file written by hand has digests that hold: the evidence that it cites is of another
+    content, another incumbent or a looser policy, or its figures do not follow.
+    """
+    editor.save(NAME, V2, author="bob")
+    before = read(editor)
+    lax = replace(given(), policy={"goal": "not_worse", "margin": 1.0})
+    others = {
+        "is about the prompt": replace(given(), prompt="other"),
+        "for other content": replace(given(), candidate=V1.id),
+        "but prod serves v1": replace(given(), baseline=V2.id),
+        "under another policy": lax,
+        "uncalibrated_judge": replace(given(), scorers={"exact": {"kind": "judge"}}),
+        "verdict is reject": given("reject"),
+    }
+    words = {**dict.fromkeys(others, "")}
+    for what, evidence in others.items():
+        evidence.write(Path(editor.path))
+        now = editor.history(NAME, "prod")[-1]
+        link = editor.chains.link(V2.id, "promote", "eve", "", evidence=evidence.digest)
+        editor.chains.append(NAME, "prod", link, now)
+        words[what] = markdown(before, read(editor), Path(editor.path))
+        Path(editor.path).write_text(json.dumps(before))
+    assert all("not marked as forced" in text for text in words.values()), words
+    judge = words.pop("uncalibrated_judge")
+    assert "was not measured against people" in judge
+    assert all(what in text for what, text in words.items()), words
+    editor.promote(NAME, 2, "prod", evidence=given(), author="bob")
+    text = markdown(before, read(editor), Path(editor.path))
+    assert "not marked as forced" not in text
+    text = markdown(before, read(editor), Path(editor.path), lambda evidence: ["p is not 0.1."])
+    assert "⚠ not marked as forced: p is not 0.1." in text

@@ -45,10 +45,12 @@ _SCORE = (
 )
 
 
+# Of a row that came with a file anything may be said: an impossible figure is unknown.
+_POSSIBLE = "case when {0} >= 0 and {0} < 1e15 then {0} end"
 _MEASURED = (
-    ("cost", "r.cost_usd"),
-    ("latency", "r.latency_ms"),
-    ("tokens", "(r.tokens_in + r.tokens_out)::double"),
+    ("cost", _POSSIBLE.format("r.cost_usd")),
+    ("latency", _POSSIBLE.format("r.latency_ms")),
+    ("tokens", _POSSIBLE.format("(r.tokens_in + r.tokens_out)::double")),
 )
 
 
