@@ -114,7 +114,9 @@ def plain(text: object) -> str:
     """Text that a terminal shows and does not obey: control and bidirectional characters taken out,
     lone surrogates replaced.
     """
-    return str(text).translate(_PLAIN)
+    shown = str(text)
+    # none of what is taken out or replaced is printable
+    return shown if shown.isprintable() else shown.translate(_PLAIN)
 
 
 def markdown(text: object) -> str:
@@ -149,7 +151,11 @@ def _unlinked(text: object) -> str:
 
 def shorten(text: object, width: int) -> str:
     """At most `width` characters on one line, `…` where something was left out; terminal-safe."""
-    line = " ".join(plain(text).split())
+    line = str(text)
+    if line.isprintable() and "  " not in line:  # all its white space is single spaces
+        line = line.strip()
+    else:
+        line = " ".join(line.translate(_PLAIN).split())
     return line if len(line) <= width else (line[: width - 1] + "…" if width > 0 else "")
 
 

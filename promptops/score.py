@@ -43,7 +43,7 @@ class Score:
             raise ScorerError(
                 "a score has a value, or says why it is unscored: exactly one of the two."
             )
-        if self.value is None:
+        if self.value is None or (self.value.__class__ is float and 0.0 <= self.value <= 1.0):
             return
         if not hasattr(self.value, "__float__"):
             raise ScorerError(

@@ -123,6 +123,14 @@ def test_terminal_orders(bad: str) -> None:
     assert is_safe(shorten(bad, 80))
 
 
+def test_every_character_is_shown_as_beside_an_order() -> None:
+    """A text without orders is not translated: none of its characters would have been changed."""
+    for code in range(0x110000):
+        text = f"a{chr(code)}b {chr(code)}"
+        assert plain(text) == plain(f"{text}\x1b"), hex(code)
+        assert shorten(text, 9) == shorten(f"{text}\x1b", 9), hex(code)
+
+
 @law
 @given(ANY, st.integers(-3, 30))
 def test_shortened_text_fits(text: str, width: int) -> None:

@@ -18,6 +18,7 @@ from .judged_by import JudgedBy
 __all__ = ["Ask", "BatchScorer", "Case", "Scorer", "columns_of_answer", "request_of_columns"]
 
 _COLUMNS = "imported_columns"
+_BEGINNING = f'{{"{_COLUMNS}": '
 
 # asks a model on the scorer's behalf: (version, values, repeat) -> the recorded, reused, budgeted
 # run
@@ -64,7 +65,7 @@ def request_of_columns(columns: Mapping[str, object]) -> str:
 
 def columns_of_answer(request: str) -> dict[str, object]:
     """The columns that `request_of_columns` wrote; {} for any other request."""
-    if not request.startswith(f'{{"{_COLUMNS}": '):
+    if not request.startswith(_BEGINNING):
         return {}
     found = json.loads(request)[_COLUMNS]
     return found if isinstance(found, dict) else {}

@@ -54,10 +54,12 @@ def _counted(
             " range."
         )
 
+    wanted = _range(at_least, at_most)
+
     def score(case: Case) -> Score:
         found = count(case.output)
         ok = found >= at_least and (at_most is None or found <= at_most)
-        reason = "" if ok else f"has {found:,} {unit}, expected {_range(at_least, at_most)}"
+        reason = "" if ok else f"has {found:,} {unit}, expected {wanted}"
         return Score(float(ok), ok, raw_value=float(found), unit=unit, reason=reason)
 
     return rule(spelled(name, at_least=at_least or None, at_most=at_most), "assertion", score)

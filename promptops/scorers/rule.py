@@ -178,7 +178,9 @@ def snippet(text: object, width: int = 60) -> str:
     """Text of an answer as a reason quotes it: one line, cut, terminal-safe, and always storable as
     UTF-8.
     """
-    head = str(text)[: width * 4].encode("utf-8", "replace").decode()
+    head = str(text)[: width * 4]
+    if not head.isascii():
+        head = head.encode("utf-8", "replace").decode()
     return f'"{shorten(head, width)}"'
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from ..dataset.example import Example
 from ..engine.scorer_needs import check_names
 from ..markup import shorten
-from ..models.foreign import Raised, awaited, from_outside, told, tried
+from ..models.foreign import Raised, awaited, from_outside, told
 from ..run import utc
 from ..score import Score
 from ..scorers.case import Ask, BatchScorer, Case, Scorer
@@ -309,11 +309,11 @@ def crashed(error: BaseException, scorer: Scorer, case: Case) -> Score:
 
 def _inline(scorer: Scorer, case: Case) -> Score | list[Score]:
     try:
-        found = tried(scorer.score, case)
-        if isinstance(found, Raised):
-            return crashed(found.error, scorer, case)
+        found = scorer.score(case)
         return found if isinstance(found, Score) else _scores(scorer, found)
-    except Exception as error:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and from_outside(error):
+            raise
         return crashed(error, scorer, case)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -10,7 +10,16 @@ from ..run import utc
 from ..score import Score
 from ..scorers.case import Case, Scorer
 
-__all__ = ["Block", "Judgement", "ScoreRow", "blocks", "recorded_name", "row", "score_row"]
+__all__ = [
+    "Block",
+    "CaseColumns",
+    "Judgement",
+    "ScoreRow",
+    "blocks",
+    "recorded_name",
+    "row",
+    "score_row",
+]
 Judgement = tuple[Case, Scorer, Score]
 
 
@@ -33,22 +42,40 @@ class ScoreRow(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
+class CaseColumns:
+    """What a score's row says of its case, of several cases that were judged."""
+
+    run_ids: list[str]
+    fingerprints: list[str]
+    judged_by: list[str | None]
+
+    @classmethod
+    def of(cls, cases: Sequence[Case]) -> CaseColumns:
+        return cls(
+            [case.run.id for case in cases],
+            [case.example.fingerprint for case in cases],
+            [by.text if (by := case.judged_by) else None for case in cases],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """Judgements of one scorer under one name: scores[i] is of cases[i]. name: as in the table
-    `scores`.
+    `scores`; case_columns: of `cases`.
     """
 
     name: str
     scorer: Scorer
     cases: list[Case]
     scores: list[Score]
+    case_columns: CaseColumns
 
     def columns(self) -> dict[str, object]:
         """As rows of the table `scores`, column by column."""
         scores = self.scores
         return {
-            "run_id": [case.run.id for case in self.cases],
-            "example_fingerprint": [case.example.fingerprint for case in self.cases],
+            "run_id": self.case_columns.run_ids,
+            "example_fingerprint": self.case_columns.fingerprints,
             "scorer": self.name,
             "scorer_version": self.scorer.version,
             "value": [score.value for score in scores],
@@ -59,22 +86,26 @@ class Block:
             "unscored": [score.unscored for score in scores],
             "category": [score.category for score in scores],
             "scored_at": utc(),
-            "judged_by": [by.text if (by := case.judged_by) else None for case in self.cases],
+            "judged_by": self.case_columns.judged_by,
         }
 
 
 def blocks(judgements: Iterable[Judgement]) -> list[Block]:
     """Judgements, grouped by the name that they are recorded under."""
-    found: dict[tuple[str, str], Block] = {}
+    found: dict[tuple[str, str], tuple[str, Scorer, list[Case], list[Score]]] = {}
     for case, scorer, score in judgements:
-        block = found.get((scorer.name, score.name))
-        if block is None:
-            block = found[scorer.name, score.name] = Block(
-                recorded_name(scorer, score), scorer, [], []
-            )
-        block.cases.append(case)
-        block.scores.append(score)
-    return list(found.values())
+        key = scorer.name, score.name
+        group = found.get(key)
+        if group is None:
+            group = found[key] = recorded_name(scorer, score), scorer, [], []
+        group[2].append(case)
+        group[3].append(score)
+    out: list[Block] = []
+    for name, scorer, cases, scores in found.values():
+        # mostly each scorer judged the same cases, whose columns are made once then
+        known = out[-1].case_columns if out and out[-1].cases == cases else CaseColumns.of(cases)
+        out.append(Block(name, scorer, cases, scores, known))
+    return out
 
 
 def recorded_name(scorer: Scorer, score: Score) -> str:

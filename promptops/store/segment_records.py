@@ -252,7 +252,7 @@ def _column(table: str, field: _Field, values: list[Any], clean: Clean) -> list[
     sure = field.sure.issuperset(map(type, values))
     if not sure or (field.check is _float and not all(map(math.isfinite, filter(None, values)))):
         values = [None if value is None else _checked(table, field, value) for value in values]
-    if field.cap and any(len(value) > field.cap for value in values if value is not None):
+    if field.cap and max(map(len, filter(None, values)), default=0) > field.cap:
         values = [
             (
                 _capped(value, field.cap, clean)

@@ -66,7 +66,7 @@ def rescore(
         A study of its own over the same runs.
     """
     project = study.project
-    data = as_dataset(dataset, project.root) if dataset is not None else study.dataset
+    data = as_dataset(dataset, project.root) if dataset is not None else _examples_of(study)
     checked = checked_scorers(scorers)
     if elsewhere is not None:
         elsewhere.check_scorers(checked)
@@ -78,6 +78,14 @@ def rescore(
         _copy_places(project.store, again.id, rows, data)
     _score(again, data, checked, lacking, elsewhere)
     return again
+
+
+def _examples_of(study: RecordedStudy) -> Dataset:
+    """The study's examples: those of this process's own pass need not be read again."""
+    running = study.running
+    if running is not None and running.dataset.fingerprint == study.record.dataset.fingerprint:
+        return running.dataset
+    return study.dataset
 
 
 def _record(study: RecordedStudy, data: Dataset, scorers: Sequence[Scorer]) -> StudyRecord:
@@ -137,16 +145,13 @@ def _lacking(
     """Run -> its places, of the answers that a scorer has not judged yet."""
     arms = {arm.version: index for index, arm in enumerate(study.record.arms)}
     examples = {example.id: index for index, example in enumerate(dataset)}
-    answered = [
-        (row[4], (arms[row[1]], examples[row[2]], row[3]))
-        for row in rows
-        if row[5] and row[2] in examples
-    ]
-    have = judged(study.project.store, [run for run, _ in answered], scorers)
+    answered = [row for row in rows if row[5] and row[2] in examples]
+    have = judged(study.project.store, [row[4] for row in answered], scorers)
     places: dict[str, list[Place]] = {}
-    for run, place in answered:
-        if have.lacks(run, dataset[place[1]]):
-            places.setdefault(run, []).append(place)
+    for _, version, id, repeat, run, _ in answered:
+        example = examples[id]
+        if have.lacks(run, dataset.examples[example]):
+            places.setdefault(run, []).append((arms[version], example, repeat))
     return places
 
 
@@ -172,7 +177,7 @@ def _score(
             for columns in elsewhere.score(_cases(project.store, dataset, places), scorers):
                 project.store.append_columns("scores", columns)
         else:
-            marking.take_recorded(places)
+            marking.take_recorded(places, fresh=False)  # the places were read with their runs
             project.loop.finish(marking.finish())
     except BaseException as error:
         note("stopped", told(error))

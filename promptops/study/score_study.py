@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from ..failure_classes import FAILURES
 from ..run import Run
 from ..scorers.case import Case, Scorer
 from ..scoring.score_phase import Judgement, ScorePhase
-from ..scoring.score_rows import Block, blocks
+from ..scoring.score_rows import Block, CaseColumns, blocks
 from .live_losses import Losses
 from .queries.recorded_runs import runs_of, runs_where
 from .queries.scorer_rows import scored_runs
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ..dataset import Dataset, Example
     from ..scorers.case import Ask
     from ..store import Store
+    from ..store.access import Fresh
 
 __all__ = ["Judged", "Place", "StudyScoring", "Tally", "judged", "unasked"]
 
@@ -49,16 +51,16 @@ class Tally:
     squares: float = 0.0
     unscored: int = 0
 
-    def add(self, outcome: float | None) -> None:
-        """One judgement more. outcome: passed as 0 or 1 if there is a threshold, else the value;
-        None: unscored.
+    def add(self, outcome: float | None, times: int = 1) -> None:
+        """So many judgements more with this outcome: passed as 0 or 1 if there is a threshold, else
+        the value; None: unscored.
         """
         if outcome is None:
-            self.unscored += 1
+            self.unscored += times
             return
-        self.scored += 1
-        self.total += outcome
-        self.squares += outcome * outcome
+        self.scored += times
+        self.total += outcome * times
+        self.squares += outcome * outcome * times
 
     @property
     def mean(self) -> float | None:
@@ -111,15 +113,17 @@ class StudyScoring:
             for place, run in placed:
                 self._waiting.setdefault(run.id, []).append(place)
         if self._now.scorers:
-            once = _once((place, self._case(place, run)) for place, run in placed)
+            once = self._placed(placed)
             self._due += len(once) * len(self._now.scorers)
             before = self._now.judged
             self._keep(self._now.score(case for case, _ in once.values()), once)
             self._judged += self._now.judged - before
 
-    def take_recorded(self, places: Mapping[str, Sequence[Place]]) -> None:
-        """Score answers that were recorded before: a run's id -> its places in the study."""
-        for runs in runs_of(self._store, places):
+    def take_recorded(self, places: Mapping[str, Sequence[Place]], *, fresh: Fresh = True) -> None:
+        """Score answers that were recorded before: a run's id -> its places in the study. fresh:
+        see `Store.rows`.
+        """
+        for runs in runs_of(self._store, places, fresh=fresh):
             for start in range(0, len(runs), _AT_ONCE):
                 part = runs[start : start + _AT_ONCE]
                 self.take(
@@ -230,8 +234,19 @@ class StudyScoring:
             if run.scorable
         }
 
+    def _placed(self, placed: Iterable[tuple[Place, Run]]) -> Once:
+        """`_once` of answers at their places."""
+        found: Once = {}
+        for place, run in placed:
+            key = run.id, self._dataset.examples[place[1]].fingerprint
+            if key in found:
+                found[key][1].append(place)
+            else:
+                found[key] = self._case(place, run), [place]
+        return found
+
     def _case(self, place: Place, run: Run) -> Case:
-        return Case(run.output or "", self._dataset[place[1]], run)
+        return Case(run.output or "", self._dataset.examples[place[1]], run)
 
     def _keep(self, judgements: Iterable[Judgement], once: Once) -> None:
         for block in blocks(judgements):
@@ -250,23 +265,24 @@ class StudyScoring:
         kept = [(case, score) for case, score in pairs if not unasked(score.unscored)]
         self.open += len(pairs) - len(kept)
         self.why = next(reason for reason in reasons if reason is not None and unasked(reason))
-        return Block(
-            block.name, block.scorer, [case for case, _ in kept], [score for _, score in kept]
-        )
+        cases, scores = [case for case, _ in kept], [score for _, score in kept]
+        return Block(block.name, block.scorer, cases, scores, CaseColumns.of(cases))
 
     def _count(self, block: Block, once: Once) -> None:
-        tallies: dict[int, Tally] = {}
-        primary = block.name == self._primary
-        for case, score in zip(block.cases, block.scores, strict=True):
-            outcome = score.outcome
-            for place in once[case.run.id, case.example.fingerprint][1]:
-                arm = place[0]
-                tally = tallies.get(arm)
-                if tally is None:
-                    tally = tallies[arm] = self.tallies.setdefault((arm, block.name), Tally())
-                tally.add(outcome)
-                if primary and outcome is not None:
-                    self.losses.meet(arm, place[1:], outcome, case)
+        keys = zip(block.case_columns.run_ids, block.case_columns.fingerprints, strict=True)
+        found = [
+            (case, once[key][1], score.outcome)
+            for case, key, score in zip(block.cases, keys, block.scores, strict=True)
+        ]
+        # most scorers give few different outcomes
+        counted = Counter((place[0], outcome) for _, places, outcome in found for place in places)
+        for (arm, outcome), times in counted.items():
+            self.tallies.setdefault((arm, block.name), Tally()).add(outcome, times)
+        if block.name == self._primary:
+            for case, places, outcome in found:
+                if outcome is not None:
+                    for place in places:
+                        self.losses.meet(place[0], place[1:], outcome, case)
 
 
 class Judged:
@@ -284,6 +300,8 @@ class Judged:
 
     def lacks(self, run: str, example: Example) -> bool:
         """Whether a scorer has not judged the run against the example yet."""
+        if not self._have:
+            return bool(self._wanted)
         return any((run, example.fingerprint, *pair) not in self._have for pair in self._wanted)
 
 

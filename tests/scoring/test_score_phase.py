@@ -38,7 +38,7 @@ from promptops.scorers import (
 )
 from promptops.scorers.rule import rule
 from promptops.scoring.score_phase import Judgement, ScorePhase
-from promptops.scoring.score_rows import row
+from promptops.scoring.score_rows import blocks, row
 
 
 def case(output: str = "hello", expected: Any = "hello", *, id: str = "e1", **run: Any) -> Case:
@@ -58,6 +58,24 @@ def case(output: str = "hello", expected: Any = "hello", *, id: str = "e1", **ru
         output,
     )
     return Case(output, example, replace(made, **run))
+
+
+def test_blocks_hold_the_rows_of_their_own_cases() -> None:
+    """Whether the scorers judged the same cases, equal ones, or others."""
+    one, other, both = equals(), contains("ell"), contains("o")
+    cases = [case(id=f"e{number}") for number in range(3)]
+    twin = replace(cases[0], run=replace(cases[0].run, id="r-twin"))
+    judgements: list[Judgement] = [
+        *((each, one, Score(1.0)) for each in cases),
+        *((each, other, Score(0.5)) for each in (twin, *cases[1:])),
+        *((each, both, Score(0.0)) for each in (twin, cases[2])),
+    ]
+    found = {block.name: block.columns()["run_id"] for block in blocks(judgements)}
+    assert found == {
+        one.name: ["r-e0", "r-e1", "r-e2"],
+        other.name: ["r-twin", "r-e1", "r-e2"],
+        both.name: ["r-twin", "r-e2"],
+    }
 
 
 def gather(phase: ScorePhase, cases: list[Case]) -> list[Judgement]:

@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from promptops.dataset import Dataset
+from promptops.dataset.example import Example
 from promptops.run import Run, new_id, utc
+from promptops.scorers import contains, equals
 from promptops.store import Store, key_hashes, recent_runs
 from promptops.store.database import Database
 from promptops.study.records import find_runs, keep_runs, known_runs
@@ -150,3 +153,19 @@ def test_a_new_question_opens_the_file_no_more(
     for turn in range(9):
         assert counted(f"k1:few{turn}")[1] == set()
     assert counted("k1:few")[0] == 1
+
+
+def test_known_answers_are_scored_before_they_are_merged(make_lab: Callable[..., Any]) -> None:
+    """A second study of the same questions by another scorer, of runs that only this process's
+    segment has.
+    """
+    lab = make_lab(models={"m": lambda item: "A"})
+    version = lab.prompt("x").save("q {{item}}", model="m")
+    data = Dataset.of([Example(str(n), {"item": str(n)}, "A") for n in range(5)])
+    version(item="9")
+    lab.evaluate([version], data, [equals()])
+    counted = "select count(*) from scores where scorer = ?"
+    for number in range(2):
+        scorer = contains(f"word {number}")
+        assert lab.evaluate([version], data, [scorer]).status == "finished"
+        assert lab.store.rows(counted, [scorer.name]) == [(5,)]

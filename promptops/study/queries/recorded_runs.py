@@ -59,15 +59,17 @@ def runs_where(
     return [Run(*row) for row in store.rows(asked, list(values), fresh=fresh)]
 
 
-def runs_of(store: Store, ids: Iterable[str]) -> Iterator[list[Run]]:
+def runs_of(store: Store, ids: Iterable[str], *, fresh: Fresh = True) -> Iterator[list[Run]]:
     """The runs of these ids, some thousand at a time so that many take little memory; those that
-    the store has not are left out.
+    the store has not are left out. fresh: see `Store.rows`.
     """
     wanted = sorted(ids)  # by time, as they are in the file: each portion reads its own stretch
     for start in range(0, len(wanted), _RUNS_AT_ONCE):
         part = wanted[start : start + _RUNS_AT_ONCE]
         condition = "r.id between ? and ? and r.id in (select unnest(?))"
-        yield runs_where(store, condition, [part[0], part[-1], part], fresh=start == 0)
+        yield runs_where(
+            store, condition, [part[0], part[-1], part], fresh=fresh if start == 0 else False
+        )
 
 
 def attempts_of(store: Store, run: str) -> list[Attempt]:
