@@ -39,7 +39,8 @@ def checked_content(name: str, version: PromptVersion, redactor: Redactor) -> No
 
 
 def cleaned(text: str, what: str, redactor: Redactor) -> str:
-    """The text without secrets; warns if there was one, naming `what` it is.
+    """The text without secrets; warns if there was one, naming `what` it is. Where warnings are
+    errors the log has it, since a rollback is not to wait for a better reason.
 
     Raises:
         RegistryError: it is too long for a file that every application reads.
@@ -51,9 +52,14 @@ def cleaned(text: str, what: str, redactor: Redactor) -> str:
         )
     clean = redactor(text)
     if clean != text:
-        warnings.warn(
+        warning = (
             f"a secret in the {what} was replaced by [redacted] before it was written: the "
-            "registry is committed.",
-            stacklevel=4,
+            "registry is committed."
         )
+        try:
+            warnings.warn(warning, stacklevel=4)
+        except Warning:
+            import logging
+
+            logging.getLogger("promptops.registry").warning(warning)
     return clean

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -25,6 +24,7 @@ from ..run import utc
 from ..score import Score
 from ..scorers.case import Ask, BatchScorer, Case, Scorer
 from ..scorers.judged_by import JudgedBy
+from ..store.recorder import say
 from .score_rows import Judgement, ScoreRow, score_row
 from .watchdog import Watchdog
 
@@ -131,9 +131,9 @@ class ScorePhase:
             for task in pending:
                 task.cancel()
             if left := dog.close():
-                warnings.warn(_still(left), RuntimeWarning, stacklevel=2)
+                say(_still(left))
             if dog.stood_still:
-                warnings.warn(dog.stood_still, RuntimeWarning, stacklevel=2)
+                say(dog.stood_still)
 
     def _work(self, cases: Iterable[Case], dog: Watchdog, gate: asyncio.Semaphore) -> Iterator[Any]:
         """Batches of cases for each remote scorer in turn, so that a slow one does not hold up the

@@ -45,13 +45,13 @@ def outside() -> int:
     return level
 
 
-def say(text: str) -> None:
-    """Warn, and never raise: where warnings are errors the log has it, since a result must not be
-    lost to a warning.
+def say(text: str, category: type[Warning] = RuntimeWarning) -> None:
+    """Warn, and never raise: where warnings are errors the log has it, since neither a result nor
+    the report of a step that is made must be lost to a warning.
     """
     try:
-        warnings.warn(text, RuntimeWarning, stacklevel=outside())
-    except RuntimeWarning:
+        warnings.warn(text, category, stacklevel=outside())
+    except Warning:
         logging.getLogger("promptops.store").error(text)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..analysis.verdict import Verdict
 from ..errors import PromptOpsError, Refused
 from ..registry.asked import checked_force, checked_percent, share_held
-from ..store.recorder import outside
+from ..store.recorder import outside, say
 from ..store.sitting import sitting
 from .promotion_basis import PromotionBasis, ask
 from .recorded_study import RecordedStudy
@@ -92,19 +92,15 @@ def promote(
             [asked.refused_before],
         )
     entry, note = _deployed(project, asked, options, serving)
-    if note:
-        warnings.warn(note, stacklevel=outside())  # where the person who asked reads it
-    if not entry.changed:
-        return Promoted(entry, note=note)
     try:
-        asked.keep_verdict(serving)
+        if entry.changed:
+            asked.keep_verdict(serving)
     except (PromptOpsError, OSError) as error:
         # the deployment is made: what only counts verdicts does not undo that
-        warnings.warn(
-            f"{saved.label} serves in {env}; its verdict was not recorded: {error}",
-            stacklevel=outside(),
-        )
-    return Promoted(entry, note=note, verdict=asked.verdict)
+        say(f"{saved.label} serves in {env}; its verdict was not recorded: {error}", UserWarning)
+    if note:
+        say(note, UserWarning)  # where the person who asked reads it
+    return Promoted(entry, note=note, verdict=asked.verdict if entry.changed else None)
 
 
 def _deployed(

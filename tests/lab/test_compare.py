@@ -153,6 +153,17 @@ def test_verdicts_of_a_test_split_are_counted_once_a_pair(lab: Lab) -> None:
     assert lab.store.rows("select count(*) from verdicts") == [(1,)]
 
 
+@pytest.mark.filterwarnings("error:a secret in the reason")
+def test_a_promotion_is_whole_where_warnings_are_errors(lab: Lab) -> None:
+    """The step, its verdict, and the answer to the caller, whatever there is to be warned of."""
+    v1, v2 = versions(lab, "half", "good")
+    study = lab.evaluate([v1, v2], Dataset.read(ROWS).test, [equals()])
+    lab.promote(v1, env="prod", study=study)
+    reason = "with sk-proj-Zq7Xw9Lm4Tn2Vb8Rc5Yd1Ka3"
+    made = lab.promote(v2, env="prod", study=study, reason=reason)
+    assert (made.changed, lab.store.rows("select count(*) from verdicts")) == (True, [(2,)])
+
+
 def test_a_settled_study_asks_less_and_says_what_it_saved(lab: Lab) -> None:
     """A clear lead ends the study at a batch's end in a shuffled order; the verdict is the
     e-value's; a second run asks nothing.

@@ -51,3 +51,16 @@ def test_notes_and_reasons_are_cleaned_and_the_writer_is_warned(
     written = Path(editor.path).read_text()
     assert secret not in written
     assert written.count("[redacted]") == 4
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_step_is_made_where_warnings_are_errors(editor: Editor) -> None:
+    """Above all a rollback, which is in a hurry."""
+    editor.save("a", version("One {{x}}"), note=f"note {KEY}")
+    editor.save("a", version("Two {{x}}"))
+    for number in (1, 2):
+        editor.promote("a", number, "prod", author="ann", force=True, reason=f"reason {KEY}")
+    back = editor.rollback("a", "prod", author="ann", reason=f"back {KEY}")
+    assert back is not None
+    assert back.number == 1
+    assert KEY not in Path(editor.path).read_text()
