@@ -50,9 +50,49 @@ def canonical(value: object, where: str = "$") -> str:
     where: what the value is, for errors. Raises VersionError, which says what JSON cannot hold and
         where.
     """
-    out: list[str] = []
-    _write(value, out, where, 0)
-    return "".join(out)
+    try:
+        return _plain(value, 0)
+    except (VersionError, TypeError, UnicodeEncodeError):
+        out: list[str] = []
+        _write(value, out, where, 0)
+        return "".join(out)
+
+
+def _plain(value: Any, depth: int) -> str:
+    """The text of a value of Python's own types, in half the time of `_write`, which takes every
+    value and says where a bad one stands. Raises some error for what it does not know.
+    """
+    kind, quoted = value.__class__, encode_basestring
+    if kind is str:
+        value.encode()  # a lone surrogate cannot be
+        return quoted(value)
+    if value is None:
+        return "null"
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int or kind is float:
+        return number(value)
+    if depth >= MAX_DEPTH:
+        raise TypeError
+    deeper = depth + 1
+    if kind is dict:
+        names = sorted(value)
+        if not "".join(names).isascii():  # others are in another order
+            raise TypeError
+        members = [
+            f"{quoted(name)}:{quoted(item)}"
+            if (item := value[name]).__class__ is str and item.isascii()
+            else f"{quoted(name)}:{_plain(item, deeper)}"
+            for name in names
+        ]
+        return "{" + ",".join(members) + "}"
+    if kind is not list and kind is not tuple:
+        raise TypeError
+    items = [
+        quoted(item) if item.__class__ is str and item.isascii() else _plain(item, deeper)
+        for item in value
+    ]
+    return "[" + ",".join(items) + "]"
 
 
 def json_copy(value: object, where: str = "$") -> Any:

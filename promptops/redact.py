@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import unquote
 
+from .late_pattern import late_pattern
+
 __all__ = [
     "HIDDEN",
     "SHORTEST",
@@ -106,33 +108,33 @@ def _hidden_unless_data(match: re.Match[str]) -> str:
 
 _SHAPES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (
-        re.compile(rf"(?<![A-Za-z0-9_\-])(?:{'|'.join(_PREFIXED)})"),
+        late_pattern(rf"(?<![A-Za-z0-9_\-])(?:{'|'.join(_PREFIXED)})"),
         _hidden_unless_data,
     ),
     # tokens of three parts that follow other characters of their alphabet
     (
-        re.compile(rf"(?<!{_W})(?>({_W}*?\b)eyJ){_W}{{10,}}+\.{_W}{{10,}}+\.{_W}{{5,}}"),
+        late_pattern(rf"(?<!{_W})(?>({_W}*?\b)eyJ){_W}{{10,}}+\.{_W}{{10,}}+\.{_W}{{5,}}"),
         rf"\1{HIDDEN}",
     ),
-    (re.compile(rf"{_BLOCK}[^-]{{0,20000}}(?:-----END [A-Z ]{{0,40}}-----)?"), HIDDEN),
+    (late_pattern(rf"{_BLOCK}[^-]{{0,20000}}(?:-----END [A-Z ]{{0,40}}-----)?"), HIDDEN),
     (
-        re.compile(
+        late_pattern(
             r"(?i)((?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks"
             r"|outlook\.office\.com/webhook|chat\.googleapis\.com/v1/spaces)/)[A-Za-z0-9_\-/]{16,}"
         ),
         rf"\1{HIDDEN}",
     ),
-    (re.compile(r"(://)[^/\s:@\"'\\]{0,200}:[^/\s@\"'\\]{3,}(?=@)"), rf"\1{HIDDEN}"),
-    (re.compile(r"(://)[A-Za-z0-9_\-]{24,}(?=@)"), rf"\1{HIDDEN}"),  # a DSN whose user is the key
-    (re.compile(rf"(?i)(\b(?:bearer|basic) +){_VALUE}"), rf"\1{HIDDEN}"),
+    (late_pattern(r"(://)[^/\s:@\"'\\]{0,200}:[^/\s@\"'\\]{3,}(?=@)"), rf"\1{HIDDEN}"),
+    (late_pattern(r"(://)[A-Za-z0-9_\-]{24,}(?=@)"), rf"\1{HIDDEN}"),  # a DSN whose user is the key
+    (late_pattern(rf"(?i)(\b(?:bearer|basic) +){_VALUE}"), rf"\1{HIDDEN}"),
     (
-        re.compile(
+        late_pattern(
             r"(?i)([?&;](?:api[-_]?key|key|sig|signature|token|access_token|auth|password|secret"
             r"|AccountKey|SharedAccessKey|X-Amz-Signature)=)[A-Za-z0-9%._~+/\-]{8,}=*"
         ),
         rf"\1{HIDDEN}",
     ),
-    (re.compile(rf"(?i)({_NAMED}){_VALUE}"), rf"\1{HIDDEN}"),
+    (late_pattern(rf"(?i)({_NAMED}){_VALUE}"), rf"\1{HIDDEN}"),
 )
 
 

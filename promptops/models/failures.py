@@ -10,31 +10,29 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..errors import CallError
+from ..late_pattern import late_pattern
 
 __all__ = ["error_of_body", "error_of_exception", "error_of_status", "retry_after_s"]
 
 _SHOWN = 1000  # characters of a provider's message that are kept
-_QUOTA = re.compile(
-    r"insufficient[_ ](?:quota|balance|funds|credit)|billing|credit balance|exceeded your current"
-    r" quota|payment required",
-    re.I,
+_QUOTA = late_pattern(
+    r"(?i)insufficient[_ ](?:quota|balance|funds|credit)|billing|credit balance"
+    r"|exceeded your current quota|payment required",
 )
-_PER_TIME = re.compile(
-    r"per (?:second|minute|hour|day)|\b[rt]p[mds]\b|resource_exhausted|(?:retry|try again)"
+_PER_TIME = late_pattern(
+    r"(?i)per (?:second|minute|hour|day)|\b[rt]p[mds]\b|resource_exhausted|(?:retry|try again)"
     r" (?:in|after)",
-    re.I,
 )
 # in the words of OpenAI, Anthropic, Gemini, Bedrock, Mistral, Cohere, vLLM, SGLang, llama.cpp, TGI,
 # Ollama and LM Studio
-_CONTEXT = re.compile(
-    r"context[_ -]?(?:length|window|size|limit)|maximum (?:context|prompt|input|model length)"
+_CONTEXT = late_pattern(
+    r"(?i)context[_ -]?(?:length|window|size|limit)|maximum (?:context|prompt|input|model length)"
     r"|(?:prompt|input)(?: is|'s)? too (?:long|large)|too many (?:input )?tokens"
     r"|string_above_max_length|exceeds? the (?:maximum|limit of).{0,30}tokens|reduce the length"
     r"|`?inputs`? (?:tokens|must have less)|longer than the (?:maximum model|model's)"
@@ -42,29 +40,25 @@ _CONTEXT = re.compile(
     r"|(?:tokens|count).{0,30} exceeds? the (?:limit|maximum)"
     r"|tokens?.{0,40} exceed.{0,20}(?:context|max message)|max_seq_len"
     r"|(?:context|window) is only|input length should be|request_too_large",
-    re.I,
 )
 # what an error of the server's own says beside it, where an overflow comes with a status of 500
-_OVERFLOWN = re.compile(
-    r"exceed|too (?:long|large|many)|longer than|less than|at most|overflow|reduce|increase", re.I
+_OVERFLOWN = late_pattern(
+    r"(?i)exceed|too (?:long|large|many)|longer than|less than|at most|overflow|reduce|increase"
 )
-_FILTER = re.compile(
-    r"content[_ ](?:filter|policy|management)|responsibleai|moderation|flagged|safety"
+_FILTER = late_pattern(
+    r"(?i)content[_ ](?:filter|policy|management)|responsibleai|moderation|flagged|safety"
     r" (?:system|filter)|invalid_prompt|usage policies",
-    re.I,
 )
-_KEY = re.compile(
-    r"api[_ -]?key.{0,20}(?:invalid|not"
+_KEY = late_pattern(
+    r"(?i)api[_ -]?key.{0,20}(?:invalid|not"
     r" valid|missing|incorrect|expired)|(?:invalid|incorrect|missing)[_ ](?:x-)?api[_"
     r" -]?key|unauthor|authentication",
-    re.I,
 )
-_MODEL = re.compile(
-    r"model[_ ]not[_ ]found|deploymentnotfound|unknown[_ ]model|invalid[_"
+_MODEL = late_pattern(
+    r"(?i)model[_ ]not[_ ]found|deploymentnotfound|unknown[_ ]model|invalid[_"
     r" ]model|model.{0,80}(?:does not exist|not found|not supported|not available)",
-    re.I,
 )
-_OVERLOADED = re.compile(r"overloaded|at capacity|over capacity|capacity[_ ]exceeded", re.I)
+_OVERLOADED = late_pattern(r"(?i)overloaded|at capacity|over capacity|capacity[_ ]exceeded")
 _BY_STATUS = {
     401: "auth",
     402: "quota_exhausted",
