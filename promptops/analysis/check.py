@@ -17,16 +17,19 @@ __all__ = [
     "MISSING_LIMIT",
     "Check",
     "Clusters",
+    "FILL_IN",
     "DecisionRule",
     "failed_texts",
     "incomplete",
     "main",
+    "to_complete",
 ]
 
 MISSING_LIMIT = 0.02  # share of pairs that may lack a score before the data count as incomplete
 Clusters = Mapping[str, str] | None
 JUST = 1e-9  # 2 of 100 is not above 2 %, whatever the last bit says
 ASK_AGAIN = "Run the cell again: only what is missing is asked."
+FILL_IN = "Add the answers, golden answers or scores that are missing, and compare again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,18 @@ def main(comparison: ComparisonFacts, policy: Policy) -> Difference:
     return comparison[policy.primary] if policy.primary else comparison.primary
 
 
-def incomplete(figures: Difference) -> Check:
+def to_complete(comparison: ComparisonFacts) -> str:
+    """The step that brings what is missing: a study asks for it, a table's author adds it."""
+    return ASK_AGAIN if comparison.grounds.study else FILL_IN
+
+
+def incomplete(comparison: ComparisonFacts, figures: Difference) -> Check:
     """The check that fails for a measure which is unknown for too many pairs."""
     text = (
         f"Incomplete: {figures.name} is unknown for {words.percent(figures.missing)} of the pairs,"
         f" the limit is {words.percent(MISSING_LIMIT, 0)}."
     )
-    return Check(figures.name, "unproven", text, ASK_AGAIN)
+    return Check(figures.name, "unproven", text, to_complete(comparison))
 
 
 def failed_texts(checks: Sequence[Check]) -> tuple[str, ...]:

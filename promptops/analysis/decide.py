@@ -15,7 +15,7 @@ from dataclasses import replace
 from ..policy import Policy
 from . import policy_checks as held
 from . import preconditions
-from .check import ASK_AGAIN, Check, DecisionRule
+from .check import Check, DecisionRule, to_complete
 from .compare import ComparisonFacts, compare
 from .policy_checks import guard
 from .slice_checks import slice_checks
@@ -110,7 +110,7 @@ def _missing(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) ->
         "It does not hold if every missing outcome went against"
         f" {comparison.candidate.label}: {broken.text}"
     )
-    return [Check("missing", "unproven", text, ASK_AGAIN)]
+    return [Check("missing", "unproven", text, to_complete(comparison))]
 
 
 def _restated(

@@ -123,7 +123,7 @@ def cheaper(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) -> 
         return Check("cost", "unproven", text, f"{_PRICED}.")
     text = comparison.statement("cost")
     if cost.missing > MISSING_LIMIT + JUST:
-        return incomplete(cost)
+        return incomplete(comparison, cost)
     alpha = policy.alpha * rule.share if rule.needs_e is None else 1 / rule.needs_e
     if cost.p_better <= alpha and not rule.peeking:
         return Check("cost", "pass", text)
@@ -144,7 +144,7 @@ def guard(
     except StudyError:
         return _unmeasured(comparison, rail.metric)
     if figures.missing > MISSING_LIMIT + JUST:
-        return incomplete(figures)
+        return incomplete(comparison, figures)
     relative = rail.metric in MEASURES
     margin = rail.margin * figures.baseline if relative else rail.margin
     shown_margin = (

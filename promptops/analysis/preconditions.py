@@ -11,7 +11,7 @@ from ..policy_rules import (
 )
 from . import paired_tests, words
 from .arms import Arm, Outcomes
-from .check import ASK_AGAIN, JUST, MISSING_LIMIT, Check, Clusters, DecisionRule, main
+from .check import ASK_AGAIN, JUST, MISSING_LIMIT, Check, Clusters, DecisionRule, main, to_complete
 from .classes import GoldenLabels
 from .compare import ComparisonFacts, nothing_right
 from .constant_answer import (
@@ -102,7 +102,7 @@ def complete(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) ->
             f"Incomplete: calls failed unequally ({lost_b} of {asked_b} against {lost_a} of"
             f" {asked_a}, Fisher p = {words.number(unequal, 2)})."
         )
-        checks.append(Check("complete", "unproven", text, ASK_AGAIN))
+        checks.append(Check("complete", "unproven", text, to_complete(comparison)))
     least = least_examples(policy)
     if figures.n < least:
         text = f"{words.count(figures.n, 'pair')}, the policy asks for {least}."
@@ -135,13 +135,13 @@ def _to_complete(comparison: ComparisonFacts, answered: bool) -> str:
             f"{ASK_AGAIN} If answers of an earlier study lack this score, score them by the same"
             f" scorer, which makes no call: {rescored}."
         )
-    if answered:
+    if answered and comparison.grounds.study:
         return (
             "Every answer is there: `study.scores()` says why some could not be scored. Correct the"
             " scorer or the golden answers and run the cell again, which asks nothing, or score"
             " them once more by the same scorer with `study.rescore([...], retry_failed=True)`."
         )
-    return ASK_AGAIN
+    return to_complete(comparison)
 
 
 def constant(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) -> list[Check]:

@@ -253,7 +253,11 @@ def test_a_must_pass_example_passes_in_every_repeat() -> None:
 
 
 def with_gaps(
-    missing_b: int, missing_a: int, n: int = 100, planned: int | None = 100
+    missing_b: int,
+    missing_a: int,
+    n: int = 100,
+    planned: int | None = 100,
+    study: str = "triage-1",
 ) -> ComparisonFacts:
     b = {f"e{i}": [None if i < missing_b else 1.0] for i in range(n)}
     a = {f"e{i}": [None if i >= n - missing_a else float(i > 40)] for i in range(n)}
@@ -261,7 +265,7 @@ def with_gaps(
         Arm("p1-b", "v2", {"exact": Outcomes.of(b)}),
         Arm("p1-a", "v1", {"exact": Outcomes.of(a)}),
     )
-    return compare(*arms, grounds=ComparisonContext(planned=planned))
+    return compare(*arms, grounds=ComparisonContext(planned=planned, study=study))
 
 
 def test_incomplete_data_conclude_nothing() -> None:
@@ -269,11 +273,15 @@ def test_incomplete_data_conclude_nothing() -> None:
     reason says so.
     """
     assert decide(with_gaps(1, 1)).decision == "promote"
-    for comparison in (with_gaps(2, 1), with_gaps(0, 0, planned=110)):
+    for comparison, step in (
+        (with_gaps(2, 1), "Every answer is there: `study.scores()` says why some could not be"),
+        (with_gaps(0, 0, planned=110), "Run the cell again: only what is missing is asked."),
+        (with_gaps(2, 1, study=""), "Add the answers, golden answers or scores that are missing"),
+    ):
         found = decide(comparison)
         assert (found.decision, status(found)["complete"]) == ("inconclusive", "unproven")
         assert "Incomplete" in found.reasons[0]
-        assert "Run the cell again" in found.next[0]
+        assert found.next[0].startswith(step)
     uneven = decide(with_gaps(10, 0, 1000, 1000))
     assert uneven.decision == "inconclusive"
     assert "failed unequally" in uneven.reasons[0]

@@ -87,7 +87,7 @@ class Facts:
     @property
     def grounds(self) -> Any:
         told = SimpleNamespace(statement=lambda *_: "Two studies asked it before.")
-        return SimpleNamespace(tried=told, looked=self.looked)
+        return SimpleNamespace(tried=told, looked=self.looked, study="s1")
 
     def statement(self, name: str) -> str:
         return f"{name} said."

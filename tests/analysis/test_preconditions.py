@@ -13,12 +13,14 @@ from promptops.analysis.tried import Tried, TriedCandidate
 from promptops.policy import Policy
 
 
-def judged(*studies: str, rules: int = 2, planned: int | None = None) -> Any:
+def judged(*studies: str, rules: int = 2, planned: int | None = None, study: str = "s") -> Any:
     """A comparison whose candidate was judged in these studies, oldest first."""
     tried = Tried(
         tuple(TriedCandidate(s, i, "p1-b", 100, s, "exact") for i, s in enumerate(studies)), "p1-b"
     )
-    return SimpleNamespace(grounds=SimpleNamespace(tried=tried, rules=rules, planned=planned))
+    return SimpleNamespace(
+        grounds=SimpleNamespace(tried=tried, rules=rules, planned=planned, study=study)
+    )
 
 
 def figures(
