@@ -95,7 +95,7 @@ def complete(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) ->
             f"Incomplete: {words.percent(missing)} of the pairs have no score, the limit is"
             f" {words.percent(MISSING_LIMIT, 0)}."
         )
-        answered = figures.unscored > 0 == lost_b + lost_a and shared >= (planned or shared)
+        answered = shared >= (planned or shared) and _answered(comparison)
         checks.append(Check("complete", "unproven", text, _to_complete(comparison, answered)))
     elif unequal < 0.05:
         text = (
@@ -121,6 +121,12 @@ def measured(comparison: ComparisonFacts, policy: Policy) -> list[Check]:
     text = f"{figures.name} finds nothing right in either arm: 0 of {figures.n:,} in both."
     more = "Look at some answers beside the golden ones, and choose a scorer or column that fits."
     return [Check("measured", "unproven", text, more)]
+
+
+def _answered(comparison: ComparisonFacts) -> bool:
+    """Whether no call of either arm failed, as far as is known of them."""
+    arms = (comparison.candidate.facts, comparison.baseline.facts)
+    return all(facts.get("calls") and not facts.get("failed") for facts in arms)
 
 
 def _to_complete(comparison: ComparisonFacts, answered: bool) -> str:

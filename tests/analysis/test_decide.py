@@ -274,7 +274,7 @@ def test_incomplete_data_conclude_nothing() -> None:
     """
     assert decide(with_gaps(1, 1)).decision == "promote"
     for comparison, step in (
-        (with_gaps(2, 1), "Every answer is there: `study.scores()` says why some could not be"),
+        (with_gaps(2, 1), "Run the cell again: only what is missing is asked."),
         (with_gaps(0, 0, planned=110), "Run the cell again: only what is missing is asked."),
         (with_gaps(2, 1, study=""), "Add the answers, golden answers or scores that are missing"),
     ):

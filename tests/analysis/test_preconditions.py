@@ -19,7 +19,9 @@ def judged(*studies: str, rules: int = 2, planned: int | None = None, study: str
         tuple(TriedCandidate(s, i, "p1-b", 100, s, "exact") for i, s in enumerate(studies)), "p1-b"
     )
     return SimpleNamespace(
-        grounds=SimpleNamespace(tried=tried, rules=rules, planned=planned, study=study)
+        grounds=SimpleNamespace(tried=tried, rules=rules, planned=planned, study=study),
+        candidate=SimpleNamespace(facts={}),
+        baseline=SimpleNamespace(facts={}),
     )
 
 
@@ -59,19 +61,22 @@ def test_missing_is_counted_of_all_that_was_planned_or_asked(
     [check] = complete(monkeypatch, figures(n, unscored), judged("s1", planned=100))
     share = "50.8 %" if unscored == 100 else "3.0 %"
     assert check.text == f"Incomplete: {share} of the pairs have no score, the limit is 2 %."
-    assert (check.name, check.status) == ("complete", "unproven")
-    if unscored:  # all answers are there, and nothing would be asked
-        assert check.next.startswith("Every answer is there: `study.scores()` says why")
-    else:
-        assert check.next == ASK_AGAIN
+    assert (check.name, check.status, check.next) == ("complete", "unproven", ASK_AGAIN)
 
 
-@pytest.mark.parametrize("failed", [(1, 100, 0, 100), (0, 100, 1, 100)])
-def test_where_a_call_failed_the_next_step_is_to_ask_again(
-    monkeypatch: pytest.MonkeyPatch, failed: tuple[int, int, int, int]
+@pytest.mark.parametrize(("failed", "again"), [((0, 0), False), ((1, 0), True), ((0, 1), True)])
+def test_where_every_call_was_answered_the_next_step_is_not_to_ask_again(
+    monkeypatch: pytest.MonkeyPatch, failed: tuple[int, int], again: bool
 ) -> None:
-    [check] = complete(monkeypatch, figures(90, 10, failed=failed), judged("s1", planned=100))
-    assert check.next == ASK_AGAIN
+    comparison = judged("s1", planned=100)
+    sides = (comparison.candidate, comparison.baseline)
+    for side, count in zip(sides, failed, strict=True):
+        side.facts = {"calls": 100, "failed": count}
+    [check] = complete(monkeypatch, figures(90, 10), comparison)
+    assert (check.next == ASK_AGAIN) == again
+    assert again or check.next.startswith("Every answer is there: `study.scores()` says why")
+    [more] = complete(monkeypatch, figures(80, 10), comparison)  # ten were not asked yet
+    assert more.next == ASK_AGAIN
 
 
 def test_while_peeking_only_what_was_asked_so_far_can_be_missing(

@@ -1073,6 +1073,9 @@ def test_an_answer_that_no_scorer_could_score_is_named_with_the_study(
     )
     assert said in str(study)
     assert said in study.report().read_text("utf-8")
+    if arms == 2:
+        [next_step, *_] = study.compare().verdict.next
+        assert next_step.startswith("Every answer is there: `study.scores()` says why")
     again = lab.evaluate([v1, v2][:arms], data, [equals()])
     assert "could not be scored" not in str(again)
 
