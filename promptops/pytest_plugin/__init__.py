@@ -16,8 +16,11 @@ that needs it.
 
 from __future__ import annotations
 
+import argparse
+import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +28,7 @@ import pytest
 from .cases import TestedExample, keep_cases
 from .example_tests import by_example
 from .recorded_answers import RecordedAnswers, values_of
+from .workers import question_turn
 
 if TYPE_CHECKING:
     from ..dataset import Example
@@ -51,14 +55,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("promptops", "prompts tested like code")
     group.addoption(
         "--promptops-repeats",
-        type=int,
+        type=_repeats,
         default=1,
         metavar="N",
         help="ask each example N times (default: 1)",
     )
     group.addoption(
         "--promptops-budget",
-        type=float,
+        type=_budget,
         default=None,
         metavar="USD",
         help="stop a study before it costs more than this",
@@ -68,6 +72,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="use recorded answers only; a test that would need a call is skipped, with the reason",
     )
+
+
+def _repeats(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def _budget(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= float(text) < math.inf:  # no amount is below NaN, which would be no limit at all
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not an amount of USD from 0")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -93,13 +110,15 @@ def study(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Study]:
     Raises:
         UsageError: the test has no such mark, or the mark names no data.
     """
+    from ..errors import PromptOpsError
     from .under_test import PromptUnderTest
 
     declared = PromptUnderTest.of(request.node, lab)
     done = declared.evaluate(request.config)
     yield done
     if len(done.record.arms) > 1:
-        request.node.user_properties.append((_SENTENCES, str(done.compare().statement())))
+        with suppress(PromptOpsError):  # a study that stopped early was the test's to tell
+            request.node.user_properties.append((_SENTENCES, str(done.compare().statement())))
 
 
 @pytest.fixture(scope="session")
@@ -141,7 +160,8 @@ def ask(request: pytest.FixtureRequest, lab: Lab, _kept_cases: None) -> Callable
         past = budget is not None and declared.spent(_BEGAN) >= budget
         if past and answers.read(version, [named]) == []:
             pytest.skip(f"the budget of {budget:g} USD is spent: --promptops-budget")
-        text = version(**named)
+        with question_turn(lab, version.id, named):
+            text = version(**named)
         if case is not None:
             case.answer = text
         return text

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..errors import NotDeployed
+from ..errors import NotDeployed, PromptOpsError
+from .workers import study_turn
 
 if TYPE_CHECKING:
     from ..lab import Lab
@@ -96,20 +98,25 @@ class PromptUnderTest:
             data = data.split(self.options["split"])
         candidate, baseline = self.candidate(), self.baseline()
         same = baseline is None or baseline.id == candidate.id
-        versions = [candidate] if same else [baseline, candidate]
+        versions = [candidate] if baseline is None or same else [baseline, candidate]
         scorers = self.options.get("scorers") or [equals()]
         repeats = config.getoption("--promptops-repeats")
         if config.getoption("--promptops-offline"):
             calls = self.lab.estimate(versions, data, scorers, repeats=repeats).calls
             if calls:
                 pytest.skip(f"{calls:,} answers of {self.name} are not recorded: offline")
-        return self.lab.evaluate(
-            versions,
-            data,
-            scorers,
-            repeats=repeats,
-            budget_usd=config.getoption("--promptops-budget"),
-        )
+        with study_turn(self.lab, [version.id for version in versions]) as shared:
+            study = self.lab.evaluate(
+                versions,
+                data,
+                scorers,
+                repeats=repeats,
+                budget_usd=config.getoption("--promptops-budget"),
+            )
+            if shared:
+                with suppress(PromptOpsError):  # what failed is told where the study is used
+                    study.wait()
+        return study
 
     def spent(self, since: float) -> float:
         """USD of all calls since then (Unix seconds), those of other workers included."""

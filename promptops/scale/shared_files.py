@@ -45,17 +45,29 @@ class SharedFiles:
         self._local = kind in ("file", "local")
 
     def listing(self) -> dict[str, int]:
-        """name -> bytes, of every whole file."""
+        """name -> bytes, of every whole file. Raises StoreError if the place is not there, or says
+        of no file how large it is.
+        """
         with self._explained("listed"):
             self._fs.invalidate_cache()
-            found = self._fs.find(self._root, detail=True)
+            try:
+                found = self._fs.find(self._root, detail=True)
+            except FileNotFoundError as error:  # of one file it is news, of the place a fault
+                raise OSError(f"it is not there: {error}") from error
         start = len(self._root) + 1
-        return {
-            path[start:]: int(facts["size"])
+        sizes = {
+            path[start:]: facts.get("size")
             for path, facts in found.items()
             # a link or a pipe in a folder is not what a member wrote, and may lead anywhere
-            if not path.endswith(_PART) and facts["type"] == "file"
+            if not path.endswith(_PART) and facts.get("type") == "file"
         }
+        known = {name: size for name, size in sizes.items() if type(size) is int and size >= 0}
+        if sizes and not known:
+            raise StoreError(
+                f"the team's store {self.address} does not say how large its files are, so that a"
+                " torn one cannot be told from a whole one; share a folder or a bucket that does."
+            )
+        return known
 
     def read(self, name: str) -> bytes:
         """Raises FileNotFoundError if it is gone."""

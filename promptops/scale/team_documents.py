@@ -73,8 +73,14 @@ def note_of(files: SharedFiles, name: str) -> Mapping[str, Any]:
 
 
 def kept_days(files: SharedFiles) -> float | None:
-    """For how many days the team keeps its runs; None means no limit. Raises as `marks_in` does."""
-    found = _value(files, FORM)
+    """For how many days the team keeps its runs; None means no limit, also where nothing is said.
+
+    Raises StoreError if it does not read.
+    """
+    try:
+        found = _value(files, FORM)
+    except FileNotFoundError:  # removed since it was listed: the next look writes it again
+        return None
     if not isinstance(found, dict):
         raise _fault(files, FORM, "it is not a map")
     days = found.get("keep_days")

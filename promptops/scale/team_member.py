@@ -59,8 +59,15 @@ class TeamMember:
         return parcels
 
     def _stone(self, identity: str) -> Tombstone:
+        """A purge. Raises StoreError if it cannot be read, or was removed since it was listed."""
         if identity not in self._stones:
-            self._stones[identity] = tombstone_in(self.files, identity)
+            try:
+                self._stones[identity] = tombstone_in(self.files, identity)
+            except FileNotFoundError:
+                raise StoreError(
+                    f"tombstones/{identity}.json in the team's store {self.files.address} is gone;"
+                    " restore it, or remove its .swept file too."
+                ) from None
         return self._stones[identity]
 
     def _readable(self, stones: Sequence[str]) -> dict[str, Tombstone]:

@@ -262,3 +262,31 @@ def test_what_other_plugins_leave_in_a_report_is_their_own(project: Path, run: R
     out = run()
     assert "1 passed" in out
     assert "told" in out
+
+
+def test_workers_do_not_pay_twice_for_what_they_ask_at_once(project: Path) -> None:
+    """Each worker begins with the same study, or with a case of its version: the others wait and
+    find the answers.
+    """
+    conftest = CONFTEST.replace("def answer(request):", "def answer(request):\n        sleep(0.02)")
+    (project / "conftest.py").write_text("from time import sleep\n" + conftest)
+    same = "".join(
+        "@pytest.mark.prompt('triage', data='rows.jsonl', scorers=[json_equals()])\n"
+        f"def test_{name}(study): study.compare().require('better')\n"
+        for name in ("one", "two", "three")
+    )
+    (project / "test_prompts.py").write_text(TESTS + same)
+    done = run_with_workers(project, "-n", "3")
+    assert f"{ROWS + 4} passed" in done.stdout, done.stdout
+    assert calls(project) == 2 * ROWS
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["--promptops-budget=nan", "--promptops-budget=-1", "--promptops-budget=x",
+     "--promptops-repeats=0", "--promptops-repeats=-1", "--promptops-repeats=x"],
+)  # fmt: skip
+def test_an_option_out_of_range_asks_nothing(project: Path, run: Run, wrong: str) -> None:
+    """A budget of NaN had been no budget."""
+    assert "passed" not in run(wrong)
+    assert calls(project) == 0
