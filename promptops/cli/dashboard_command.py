@@ -95,8 +95,12 @@ def dashboard(
 def notebook(root: Path, writes: bool) -> dict[str, object]:
     """The one notebook that is served."""
     source = (
-        "from promptops.lab import Lab\nfrom promptops.views.dashboard import"
-        f" dashboard\n\ndashboard(Lab({str(root)!r}), writes={writes!r})\n"
+        "from contextlib import redirect_stdout\nfrom io import StringIO\n\n"
+        "from IPython.display import HTML, display\n\n"
+        "from promptops.lab import Lab\nfrom promptops.views.dashboard import dashboard\n"
+        "from promptops.views.theme import BY_SYSTEM\n\ndisplay(HTML(BY_SYSTEM))\n"
+        "with redirect_stdout(StringIO()):  # where it lies is of no use to a reader of the page\n"
+        f"    lab = Lab({str(root)!r})\ndashboard(lab, writes={writes!r})\n"
     )
     cell: dict[str, object] = {
         "cell_type": "code",

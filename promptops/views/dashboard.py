@@ -36,6 +36,13 @@ __all__ = ["Dashboard", "StudiesView", "dashboard"]
 
 TABS = ("Studies", "Examples", "Prompts", "Label", "Registry", "Live", "Watch")
 _STUDIES = 200  # offered to choose from
+# on a phone the names of the tabs go on in a second line, whole
+_TABS_WRAP = """<style>@media (max-width:700px){
+.jupyter-widget-tab>.lm-TabBar,.jupyter-widget-tab>.lm-TabBar>.lm-TabBar-content{height:auto;
+  max-height:none;flex-wrap:wrap}
+.jupyter-widget-tab>.lm-TabBar .lm-TabBar-tab{flex:0 0 auto!important;
+  width:auto!important;min-width:0}
+}</style>"""
 
 
 def dashboard(lab: Lab, *, writes: bool = True) -> Dashboard:
@@ -128,7 +135,7 @@ class Dashboard(View):
         return self.views[tab]
 
     def _draw_head(self) -> None:
-        self.head.value = head_html(self.lab.project, writes=self.writes)
+        self.head.value = _TABS_WRAP + head_html(self.lab.project, writes=self.writes)
 
     def _made(self, tab: str) -> object:
         """The view of a tab, or what to do first."""

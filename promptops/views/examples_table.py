@@ -34,8 +34,8 @@ def table_html(found: Page, at: int, examples: StudyExamples) -> str:
     arms = [cell.version for cell in found.rows[0].cells]
     head = (
         "<tr><th class='num'>#</th><th>example</th><th class='po-cut'>input</th>"
-        + ("<th class='po-cut'>golden answer</th>" if golden else "")
-        + "".join(f"<th class='po-cut'>{esc(shorten(arm, 30))}</th>" for arm in arms)
+        + ("<th class='po-cut po-more'>golden answer</th>" if golden else "")
+        + "".join(f"<th class='po-cut po-arms'>{esc(shorten(arm, 30))}</th>" for arm in arms)
         + ("<th class='num'>change</th>" if paired else "")
         + "</tr>"
     )
@@ -55,7 +55,7 @@ def table_html(found: Page, at: int, examples: StudyExamples) -> str:
 
 
 def _row(row: ExampleRow, place: int, *, selected: bool, golden: bool, paired: bool) -> str:
-    cells = f"<td class='po-cut'>{esc(shorten(row.expected, 60))}</td>" if golden else ""
+    cells = f"<td class='po-cut po-more'>{esc(shorten(row.expected, 60))}</td>" if golden else ""
     cells += "".join(_answer(cell) for cell in row.cells)
     if paired:
         cells += f"<td class='num'>{_moved(row.gain)}</td>"
@@ -70,7 +70,7 @@ def _row(row: ExampleRow, place: int, *, selected: bool, golden: bool, paired: b
 def _answer(cell: GridCell) -> str:
     """The outcome, and the answer that it was given for."""
     text = shorten(cell.output, 90) or cell.failure
-    return f"<td class='po-cut'>{_outcome(cell)}&ensp;{esc(text)}</td>"
+    return f"<td class='po-cut po-arms'>{_outcome(cell)}&ensp;{esc(text)}</td>"
 
 
 def _outcome(cell: GridCell) -> str:
@@ -80,7 +80,9 @@ def _outcome(cell: GridCell) -> str:
     failure = f" <span class='dim'>{esc(cell.failure)}</span>" if cell.failure else ""
     colour = BAD if cell.value < 1e-12 else GOOD if cell.value > 1 - 1e-12 else ""
     return (
-        f"<b style='color:{in_text(colour)}'>{esc(value)}</b>" if colour else esc(value)
+        f"<b style='color:{in_text(colour)}'>{esc(value)}</b>"
+        if colour
+        else f"<span>{esc(value)}</span>"
     ) + failure
 
 

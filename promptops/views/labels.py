@@ -61,7 +61,7 @@ class LabelView(View):
             description="you are",
             continuous_update=False,
             style=narrow,
-            layout=widgets.Layout(width="260px", max_width="98%"),
+            layout=widgets.Layout(width="300px", max_width="98%"),
         )
         kinds = [("which is better", "pairwise"), ("good or not", "rubric")]
         self.kind = widgets.Dropdown(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis import words
 from ..analysis.intervals import wilson
 from ..markup import esc
+from .grid import GridColumn, grid
 from .live_hours import hours_html
 from .theme import NEUTRAL, page, style_figure
 
@@ -23,7 +24,6 @@ _HEADS = (
     *("version", "calls", "failures", "p50", "p95", "cost", "votes", "good"),
     *("scored", "quality"),
 )
-_NUMBER = " class='num'"
 
 
 def html(live: LiveView) -> str:
@@ -43,8 +43,6 @@ def parts(live: LiveView) -> str:
             " promptops.observe(client)</code> with PROMPTOPS_RECORD set to a folder.</p>"
         )
         return f"<div class='card'>{title}{since}{empty}</div>"
-    heads = "".join(f"<th{_NUMBER if place else ''}>{h}</th>" for place, h in enumerate(_HEADS))
-    body = "".join(f"<tr>{_row(_cells(row))}</tr>" for row in rows)
     served = "".join(
         f"<li>{esc(str(each['at'])[:16])}: {esc(each['label'])} ({esc(each['kind'])})</li>"
         for each in live.deployments
@@ -53,7 +51,8 @@ def parts(live: LiveView) -> str:
         f"<p class='dim'>Deployed meanwhile</p><ul class='dim'>{served}</ul>" if served else ""
     )
     notes = "".join(f"<li>{esc(note)}</li>" for note in live.notes)
-    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    columns = [GridColumn(name, number=place > 0) for place, name in enumerate(_HEADS)]
+    table = grid(columns, [list(map(esc, _cells(row))) for row in rows], caption="calls by version")
     card = f"<div class='card'>{title}{since}{table}{deployed}<ul>{notes}</ul></div>"
     return card + hours_html(live)
 
@@ -81,10 +80,6 @@ def figure(live: LiveView) -> Figure:
         drawn.add_annotation(text=esc(each["label"]), showarrow=False, **at)
     drawn.update_yaxes(title={"text": "p95 latency, ms"})
     return style_figure(drawn, title=esc(f"{live.asked['prompt']}: live calls by hour"))
-
-
-def _row(cells: list[str]) -> str:
-    return "".join(f"<td{_NUMBER if at else ''}>{esc(cell)}</td>" for at, cell in enumerate(cells))
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from ..monitor.queries.live_listing import live_count
@@ -215,7 +216,7 @@ def call_html(row: dict[str, Any]) -> str:
         if row.get("version")
         else str(row.get("version_id") or "unknown")[:11],
         str(row["started_at"])[:19],
-        f"{row['latency_ms']:,.0f} ms" if row.get("latency_ms") is not None else "",
+        words.duration(row["latency_ms"] / 1000) if row.get("latency_ms") is not None else "",
         row.get("model_returned") or row.get("model") or "",
         row.get("failure") or "",
         {0.0: "voted bad", 1.0: "voted good"}.get(row.get("good"), ""),  # type: ignore[arg-type]

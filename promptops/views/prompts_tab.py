@@ -34,9 +34,9 @@ class PromptsView(View):
         self._examples: dict[str, Any] = {}
         names = list(lab.project.registry.names())
         self.prompt = choice("prompt", names or [""], value=prompt or None, width="300px")
-        self.old = choice("from", (), width="260px")
-        self.new = choice("to", (), width="260px")
-        self.example = choice("example", (), width="300px")
+        self.old = choice("from", (), width="400px")
+        self.new = choice("to", (), width="400px")
+        self.example = choice("example", (), width="640px")
         self.table, self.changes = widgets.HTML(), widgets.HTML()
         self.rendered, self.status = widgets.HTML(), widgets.HTML()
         writing = self._writing()

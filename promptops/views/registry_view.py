@@ -90,7 +90,7 @@ def history_table(prompt: str, env: str, entries: Sequence[DeploymentEntry]) -> 
                 short(entry.author),
                 esc(entry.reason),
                 f"<span class='dim po-whole'>{esc((entry.evidence or '–')[:12])}</span>",
-                esc(words.duration(entry.duration_s)) if index else "still",
+                esc(_lasted(entry.duration_s)) if index else "still",
             )
         )
     columns: list[GridColumn | str] = [
@@ -103,3 +103,8 @@ def history_table(prompt: str, env: str, entries: Sequence[DeploymentEntry]) -> 
         GridColumn("served for", number=True),
     ]
     return grid(columns, rows, caption=f"deployments of {prompt} in {env}, newest first")
+
+
+def _lasted(seconds: float | None) -> str:
+    """How long a version served; a registry tells the seconds."""
+    return "under 1 s" if seconds is not None and seconds < 1 else words.duration(seconds)

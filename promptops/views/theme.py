@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BAD",
+    "BY_SYSTEM",
     "FONT",
     "GOOD",
     "NEUTRAL",
@@ -198,21 +199,25 @@ STYLE = """<style>
 @container (min-width:1000px){.po .po-cols{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}}
 @container (min-width:600px) and (max-width:989px){.po .po-figs:has(>:nth-child(5):last-child){
   grid-template-columns:repeat(3,minmax(0,1fr))}}
-@media screen{@container (max-width:250px){.po .po-fig svg text,.po .po-fig svg~*,.po .po-fig table{
-  display:none}.po .po-fig p{font-size:13px}}}
-@container (max-width:600px){.po svg text{font-size:15px}}
+@media screen{.po .po-fig:not(:has(>input:checked)) table{display:none}
+@container (max-width:250px){.po .po-fig svg text,.po .po-fig svg~*{display:none}
+.po .po-fig p{font-size:13px}}}
+@container (max-width:600px){.po svg text{font-size:15px}
+.po .po-list .po-more{display:none}.po .po-list .po-arms{width:1%;max-width:none}
+.po .po-list td.po-arms{font-size:0}.po .po-list td.po-arms>*{font-size:13px}}
 @container (max-width:740px){
 .po .po-grid:not(.po-few){display:block;overflow:visible}
 .po .po-grid:not(.po-few) :is(tbody,tr){display:block}
 .po .po-grid:not(.po-few) thead{display:block;position:absolute;width:1px;height:1px;
   overflow:hidden;clip-path:inset(50%)}
 .po .po-grid:not(.po-few) tr{padding:5px 0;border-bottom:1px solid var(--jp-border-color2,#d8dee4)}
-.po .po-grid:not(.po-few) td{display:flow-root;border:0;padding:1px 2px;max-width:none;
+.po .po-grid:not(.po-few) td{display:block;border:0;padding:1px 2px;max-width:none;
   white-space:normal}
 .po .po-grid:not(.po-few) td:first-child{font-weight:600;overflow-wrap:anywhere}
-.po .po-grid:not(.po-few) .ci{display:inline;margin-left:8px}
-.po .po-grid:not(.po-few) td:not(:first-child)::before{content:attr(data-label);float:left;
-  width:38%;overflow-wrap:anywhere;margin-right:10px;text-align:left;font-weight:400;
+.po .po-grid:not(.po-few) td:not(:first-child){display:grid;
+  grid-template-columns:38% minmax(0,1fr);column-gap:10px}
+.po .po-grid:not(.po-few) td:not(:first-child)::before{content:attr(data-label);grid-column:1;
+  grid-row:1/span 9;overflow-wrap:anywhere;text-align:left;font-weight:400;
   color:var(--jp-ui-font-color2,#59636e)}}
 @container (max-width:440px){.po svg text{font-size:18px}
 .po .po-list :is(th,td){padding-right:5px}
@@ -223,6 +228,19 @@ STYLE = """<style>
 @media print{.po .po-fig{max-height:none}.po pre,.po .po-list{max-height:none;overflow:visible}}
 </style>""".replace("FONT", FONT)
 STYLE = STYLE.replace("ON_LIGHT", declared(ON_LIGHT)).replace("ON_DARK", declared(ON_DARK))
+
+# of a page whose theme is a light one and whose reader's system is dark: Jupyter's variables, and
+# the colours of words
+BY_SYSTEM = """<style>@media (prefers-color-scheme:dark){
+:root,body{color-scheme:dark;--jp-layout-color0:#0d1117;--jp-layout-color1:#0d1117;
+  --jp-layout-color2:#21262d;--jp-layout-color3:#30363d;--jp-ui-font-color0:#f0f3f6;
+  --jp-ui-font-color1:#d7dbe0;--jp-ui-font-color2:#9aa4af;--jp-ui-font-color3:#7a828e;
+  --jp-content-font-color0:#f0f3f6;--jp-content-font-color1:#d7dbe0;
+  --jp-border-color0:#4b535d;--jp-border-color1:#4b535d;--jp-border-color2:#3b424b;
+  --jp-widgets-color:#d7dbe0;--jp-widgets-label-color:#d7dbe0;--jp-widgets-input-color:#d7dbe0;
+  --jp-widgets-input-background-color:#161b22;--jp-widgets-input-border-color:#4b535d;
+  background:#0d1117}
+body[data-jp-theme-light] .po.po{ON_DARK}}</style>""".replace("ON_DARK", declared(ON_DARK))
 
 ROOT = f"po {UNTYPESET}"
 

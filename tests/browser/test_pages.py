@@ -23,6 +23,7 @@ from promptops.scorers import contains, equals, scorer, similar_to
 
 pytestmark = pytest.mark.browser
 
+_GROUND = "getComputedStyle(document.body).backgroundColor"
 TOKEN = "a-token-of-this-test-0123456789"
 
 
@@ -118,10 +119,23 @@ def test_the_page_is_read_only_and_behind_a_token(
                     " true; })"
                 )
                 assert page.evaluate(WIDE) == [], (width, name)
+        page.set_viewport_size({"width": 390, "height": 900})
+        page.wait_for_timeout(500)
+        cut = page.evaluate(
+            "[...document.querySelectorAll('.lm-TabBar-tabLabel')].filter((one) =>"
+            " one.scrollWidth > one.parentElement.clientWidth).map((one) => one.textContent)"
+        )
+        assert cut == []  # on a phone too every tab has its whole name
+        grounds = []
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            grounds.append(page.evaluate(_GROUND))
+        assert grounds == ["rgb(13, 17, 23)", "rgb(255, 255, 255)"]
         assert (
             page.locator("[class*=po-still]:visible").count() == 0
         )  # the static page gives way to the widget
         assert "triage" in page.inner_text("body")
+        assert str(project.project.root) not in page.inner_text("body")  # of no use to a reader
         labels = page.locator("button:visible").all_inner_texts()
         assert not [
             text
