@@ -1,20 +1,28 @@
-"""Places of our own files that hold something else: a pipe would keep its reader for good, and a
-device or a file of many gigabytes has no end. An unpacked archive or a pull request can put any of
-them in a file's place.
+"""Places of files that hold something else: a pipe would keep its reader or its writer for good,
+and a device or a file of many gigabytes has no end. An unpacked archive or a pull request can put
+any of them in a file's place; a person may name a pipe or /dev/stdout to be written to.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["NOT_A_FILE", "copy_plain", "is_odd", "open_plain", "read_plain"]
+__all__ = [
+    "NOT_A_FILE",
+    "copy_plain",
+    "is_odd",
+    "open_plain",
+    "open_target",
+    "read_plain",
+    "write_target",
+]
 
 NOT_A_FILE = "it is a pipe, socket or device, not a file"
+_NOT_WAITING = getattr(os, "O_NONBLOCK", 0)
 _MOST = 64 << 20  # bytes: far more than a person writes, or one of our small files has
 
 
@@ -29,7 +37,7 @@ def is_odd(path: Path) -> bool:
 
 def open_plain(path: str | os.PathLike[str]) -> BinaryIO:
     """The file, open for reading its bytes. Raises OSError, also if it is not a plain file."""
-    fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    fd = os.open(path, os.O_RDONLY | _NOT_WAITING | getattr(os, "O_BINARY", 0))
     mode = os.fstat(fd).st_mode
     if not stat.S_ISREG(mode):
         os.close(fd)
@@ -53,10 +61,47 @@ def read_plain(path: str | os.PathLike[str], *, most: int = _MOST) -> bytes:
         return file.read(most)
 
 
+def open_target(path: str | os.PathLike[str]) -> BinaryIO:
+    """A file that a person named, opened for writing from its beginning. A pipe or device is
+    written to as well. Raises OSError, also if it is a pipe that nobody reads.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NOT_WAITING | getattr(os, "O_BINARY", 0)
+    try:
+        fd = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(errno.ENXIO, "it is a pipe that nobody reads", str(path)) from None
+        raise
+    if _NOT_WAITING:
+        os.set_blocking(fd, True)  # a reader that is there may be slow
+    return os.fdopen(fd, "wb")
+
+
+def write_target(path: Path, text: str) -> None:
+    """Put the text into a file that a person named, whole or not at all. A pipe or device is
+    written to as well. Raises OSError as `open_target` does.
+    """
+    data = text.encode("utf-8")
+    if is_odd(path):
+        with open_target(path) as file:
+            file.write(data)
+        return
+    place = Path(os.path.realpath(path))  # a link such as /dev/stdout stays one
+    beside = place.with_name(f".{place.name}.{os.urandom(4).hex()}.writing")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+        os.replace(beside, place)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def copy_plain(source: str, target: str) -> str:
     """Copy a file, for `shutil.copytree`; what is not a plain file becomes an empty one, which
     reads no better than the original.
     """
+    import shutil
+
     if is_odd(Path(source)):
         Path(target).touch()
     else:

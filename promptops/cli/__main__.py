@@ -10,7 +10,7 @@ import importlib
 import sys
 import traceback
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import MissingExtra, PromptOpsError, Refused
 from .extras import extra_of, require_extra
@@ -139,10 +139,22 @@ def _run(words: list[str]) -> None:
     except PromptOpsError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
-    except Exception:  # 1 means that a check does not hold: a crash is never that
-        traceback.print_exc()
-        sys.stderr.write("error: this is a fault of promptops; please report the lines above.\n")
+    except OSError as error:
+        if error.filename is None:  # no file of the user's: a fault of ours, or of the network
+            _crash()
+        sys.stderr.write(
+            f"error: {error.filename} cannot be read or written ({error.strerror});"
+            " check what is there and who may use it, or name another path.\n"
+        )
         sys.exit(2)
+    except Exception:  # 1 means that a check does not hold: a crash is never that
+        _crash()
+
+
+def _crash() -> NoReturn:
+    traceback.print_exc()
+    sys.stderr.write("error: this is a fault of promptops; please report the lines above.\n")
+    sys.exit(2)
 
 
 def group() -> click.Group:

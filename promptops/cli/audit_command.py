@@ -32,6 +32,7 @@ def audit(
     from ..exchange.audit import audit_files
     from ..exchange.audit_page import audit_page
     from ..markup import plain
+    from ..plain_file import open_target
 
     if not 0 < alpha < 1:
         raise click.BadParameter(
@@ -49,5 +50,6 @@ def audit(
             click.echo(plain(str(left)))
     if output is not None:
         texts = {".json": document + "\n", ".tex": found.to_latex() + "\n"}
-        output.write_text(texts.get(output.suffix.lower()) or audit_page(found), encoding="utf-8")
+        with open_target(output) as file:
+            file.write((texts.get(output.suffix.lower()) or audit_page(found)).encode("utf-8"))
         click.echo(f"audit: {output}", err=as_json)

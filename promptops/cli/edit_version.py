@@ -23,6 +23,7 @@ def edited(path: str, entry: SavedEntry, name: str, note: str) -> str:
     from ..exchange.prompt_text import read_prompt, write_prompt
     from ..registry.editor import Editor
     from ..study.author import author
+    from .atomic_write import write
 
     text = click.edit(write_prompt(entry.version), extension=".md")
     if text is None:
@@ -31,7 +32,7 @@ def edited(path: str, entry: SavedEntry, name: str, note: str) -> str:
         version = read_prompt(text, f"{name}.md")
     except PromptOpsError as error:
         kept = Path(path).with_name(f"{name.replace('/', '-')}.rejected.md")
-        kept.write_text(text, encoding="utf-8")
+        write(kept, text)
         raise type(error)(f"{error} Your text is kept in {kept.name}.") from None
     if version.id == entry.id:
         return f"{name} v{entry.number} was not changed; nothing was written"

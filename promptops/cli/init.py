@@ -7,6 +7,9 @@ from pathlib import Path
 
 import click
 
+from ..plain_file import read_plain
+from .atomic_write import write
+
 __all__ = ["init"]
 
 _IGNORE = ".promptops/\n"
@@ -55,8 +58,7 @@ def init(folder: Path, dry_run: bool) -> None:
             click.echo(f"kept     {path}")
             continue
         if not dry_run:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            write(path, text)
         click.echo(f"{'would write' if dry_run else 'wrote'}    {path}")
     _ignore(folder / ".gitignore", dry_run)
     click.echo(
@@ -66,14 +68,12 @@ def init(folder: Path, dry_run: bool) -> None:
 
 
 def _ignore(path: Path, dry_run: bool) -> None:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = read_plain(path).decode("utf-8") if path.exists() else ""
     if _IGNORE.strip() in (line.strip() for line in text.splitlines()):
         click.echo(f"kept     {path}")
         return
     if not dry_run:
-        path.write_text(
-            text + ("" if not text or text.endswith("\n") else "\n") + _IGNORE, encoding="utf-8"
-        )
+        write(path, text + ("" if not text or text.endswith("\n") else "\n") + _IGNORE)
     click.echo(f"{'would add' if dry_run else 'added'}    {_IGNORE.strip()} to {path}")
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from ..plain_file import read_plain
+from .atomic_write import write
 from .options import EXITS
 
 __all__ = ["skill"]
@@ -31,10 +33,9 @@ def skill(install: bool, into: Path) -> None:
         click.echo(text, nl=False)
         return
     target = into / "promptops" / "SKILL.md"
-    if target.is_file() and _OURS not in target.read_text(encoding="utf-8", errors="replace"):
+    if target.exists() and _OURS not in read_plain(target).decode("utf-8", "replace"):
         raise click.UsageError(f"{target} is another skill; remove it, or pass another --into.")
     pages = (package / "guide" / "llms.txt").read_text(encoding="utf-8")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
-    (target.parent / "llms.txt").write_text(pages, encoding="utf-8")
+    write(target, text)
+    write(target.parent / "llms.txt", pages)
     click.echo(f"{target} and llms.txt are written; commit them, and your agent reads them.")

@@ -15,6 +15,7 @@ from typing import IO, Any
 from ..canonical import canonical
 from ..errors import DatasetError
 from ..markup import cell
+from ..plain_file import NOT_A_FILE, is_odd
 from .example import RESERVED, Example
 from .parquet_file import write_parquet
 
@@ -36,6 +37,10 @@ def write(examples: Sequence[Example], columns: Sequence[str], path: Path) -> Pa
         raise DatasetError(
             f"{path.name} cannot be written; the file extensions are .jsonl and .parquet (which"
             " keep types) and .csv (text)."
+        )
+    if is_odd(path):
+        raise DatasetError(
+            f"{path.name} cannot be written ({NOT_A_FILE}); give the path of a file."
         )
     beside = path.with_name(f".{path.name}.{os.getpid()}.writing")
     try:

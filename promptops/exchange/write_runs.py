@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..canonical import canonical
 from ..errors import StudyError
 from ..observe.otlp_sink import document_of, span_of
+from ..plain_file import open_target
 from ..score import Score
 from .chat_text import slug
 from .imported import OWN
@@ -50,7 +51,8 @@ def write_runs(study: RecordedStudy, path: Path, form: str) -> list[Path]:
     out = []
     for label, document in documents.items():
         file = path if len(documents) == 1 else path.with_stem(f"{path.stem}.{slug(label, 'arm')}")
-        file.write_text(json.dumps(document, ensure_ascii=False) + "\n", encoding="utf-8")
+        with open_target(file) as target:
+            target.write(f"{json.dumps(document, ensure_ascii=False)}\n".encode())
         out.append(file)
     return out
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from ..errors import StoreError
+from ..plain_file import read_plain
 from ..spool.lines import plain_json, record
 from ..spool.segment import SegmentFile, segment_name
 
@@ -182,7 +183,7 @@ def _folder_key(folder: Path) -> bytes | None:
     path = folder / _KEY_FILE
     for _ in range(2):
         try:
-            return path.read_bytes() or None
+            return read_plain(path) or None
         except OSError:
             pass
         draft = folder / f".{_KEY_FILE}.{os.getpid()}.{os.urandom(4).hex()}"

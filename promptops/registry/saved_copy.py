@@ -52,11 +52,13 @@ def saved(path: str, unlike: bytes | None = None) -> RegistryView | None:
 
     unlike: None too where the copy holds just these bytes.
     """
+    from ..plain_file import open_plain
+
     try:
         name = _place(path)
         if name is None:
             return None
-        with open(name, "rb") as file:
+        with open_plain(name) as file:
             found = os.fstat(file.fileno())
             if found.st_uid != os.geteuid() or found.st_mode & 0o022:
                 return None
@@ -83,17 +85,19 @@ def _place(path: str) -> str | None:
 
 
 def _save(path: str, data: bytes) -> None:
+    from ..plain_file import open_plain
+
     with contextlib.suppress(Exception):  # a copy is a help, never a fault
         name = _place(path)
         if name is None:
             return
         os.makedirs(os.path.dirname(name), mode=0o700, exist_ok=True)
         try:
-            with open(name, "rb") as file:
+            with open_plain(name) as file:
                 if os.fstat(file.fileno()).st_size == len(data) and file.read() == data:
                     os.utime(name)  # its age counts from the last time that the file was good
                     return
-        except FileNotFoundError:
+        except OSError:  # there is none yet, or what is there is no file
             pass
         import tempfile
 

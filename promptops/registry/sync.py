@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import RegistryCorrupt, RegistryError
+from ..plain_file import open_plain
 from . import document
 from .fetch import fetch
 from .locate import absolute
@@ -90,7 +91,7 @@ def sound(data: bytes, where: str) -> Document:
 
 def _bytes_of(dest: str) -> bytes | None:
     try:
-        with open(dest, "rb") as file:
+        with open_plain(dest) as file:
             return file.read()
     except OSError:
         return None
@@ -104,7 +105,7 @@ def _headers(
     """
     out = {"Accept": "application/json", "User-Agent": "promptops-sync", **given}
     try:
-        with open(_beside(dest), "rb") as file:
+        with open_plain(_beside(dest)) as file:
             kept = json.loads(file.read())
         if held is not None and kept["source"] == source and kept["sha256"] == _sha256(held):
             out["If-None-Match"] = str(kept["etag"])

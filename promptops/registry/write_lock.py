@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 
 from ..errors import Conflict, RegistryError
+from ..plain_file import open_plain
 
 __all__ = ["locked", "replace"]
 
@@ -57,7 +58,7 @@ def replace(path: str, data: bytes) -> bool:
     mode = 0o644
     try:
         mode = os.stat(path).st_mode & 0o777
-        with open(path, "rb") as file:
+        with open_plain(path) as file:
             if file.read() == data:
                 return False
     except FileNotFoundError:

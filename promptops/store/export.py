@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import StoreError
+from ..plain_file import NOT_A_FILE, is_odd
 from ..spool.lines import meta_line
 from ..spool.segment import Piece, Segment, read_pieces, segment_name
 from .arrow_rows import ArrowRows
@@ -79,6 +80,8 @@ def new_file(path: Path) -> Iterator[Path]:
 
     Raises StoreError if it cannot be written: what was there stays.
     """
+    if is_odd(path):
+        raise StoreError(f"{path} cannot be written ({NOT_A_FILE}); give the path of a file.")
     temporary = path.with_name(f".{path.name}.{segment_name()}")
     try:
         yield temporary

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PromptOpsError
 from ..markup import esc
+from ..plain_file import write_target
 from ..run import utc
 from .changed_examples import Changed, changed_examples
 from .drift_view import monitors_html
@@ -103,11 +103,9 @@ _TOOLS_STYLE = """<style>
 
 def write_report(study: Study, path: Path) -> Path:
     """Write the report, atomically; returns its path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.writing")
     page = study.recorded.project.store.clean(report_html(study))  # it is made to be sent around
-    temporary.write_text(page, encoding="utf-8")
-    os.replace(temporary, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_target(path, page)
     return path
 
 

@@ -6,11 +6,11 @@ The page needs no network, no server and no script; every text in it is data and
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..markup import esc
+from ..plain_file import write_target
 from .changed_examples import Changed, changed_examples
 from .comparison_view import body
 from .folds import PAGE, flip, listed, opened
@@ -32,9 +32,7 @@ def html(comparison: TableComparison) -> str:
 def write_report(comparison: TableComparison, path: Path) -> Path:
     """Write the page, atomically; returns its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.writing")
-    temporary.write_text(report_html(comparison), encoding="utf-8")
-    os.replace(temporary, path)
+    write_target(path, report_html(comparison))
     return path
 
 

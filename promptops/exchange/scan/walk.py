@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import DatasetError
-from ...plain_file import read_plain
+from ...plain_file import open_target, read_plain
 from .found_prompt import FoundPrompt
 from .python_prompts import prompts_in_python
 from .python_source import tables_of
@@ -256,7 +256,7 @@ class Baseline:
             key=lambda row: (row["file"], row["name"], row["key"]),
         )
         lines = ",\n".join("    " + json.dumps(row, ensure_ascii=False) for row in rows)
-        path.write_text(
-            '{\n  "format": "promptops-scan-1",\n  "prompts": [\n' + lines + "\n  ]\n}\n",
-            encoding="utf-8",
-        )
+        with open_target(path) as file:
+            file.write(
+                f'{{\n  "format": "promptops-scan-1",\n  "prompts": [\n{lines}\n  ]\n}}\n'.encode()
+            )
