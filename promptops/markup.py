@@ -1,5 +1,5 @@
 """Text that is not ours, made safe to show: `esc` for HTML, `plain` for terminals, `cell` for
-sheets, `markdown` for pull requests.
+sheets, `markdown` for pull requests; and `count`, a number with its noun.
 
 Prompts, datasets and model output are data. Whatever shows them passes through here, so that data
 never becomes markup, a formula of a spreadsheet, a link or a line of our own in a pull request, or
@@ -14,6 +14,7 @@ __all__ = [
     "UNTYPESET",
     "cell",
     "code",
+    "count",
     "esc",
     "markdown",
     "paragraph",
@@ -89,6 +90,11 @@ _LINKING = re.compile(
     r"@|#|:(?=//)|/(?=/)|(?:www|mailto|xmpp)(?=[.:])|GH(?=-\d)|[!&$%~^](?=[\w\"'])", re.IGNORECASE
 )
 _JOINER = "\N{WORD JOINER}"  # not seen, and no host knows a mention or an address with one inside
+
+
+def count(n: int, noun: str, plural: str | None = None) -> str:
+    """`1 example`, `3 examples`."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def esc(text: object) -> str:

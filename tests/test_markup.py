@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptops.markup import cell, esc, plain, portable, shorten, stem, uncell
+from promptops.markup import cell, count, esc, plain, portable, shorten, stem, uncell
 
 law = settings(deadline=None, max_examples=200)
 
@@ -216,3 +216,13 @@ def test_names_that_are_devices_stay_apart_from_all_others() -> None:
     """`~` begins no prompt's name."""
     assert portable("con.prod.json") == "~con.prod.json"
     assert portable("team~con.html") == "team~con.html"
+
+
+def test_one_of_a_thing_is_singular() -> None:
+    assert [count(n, "row") for n in (0, 1, 2, 1_000)] == [
+        "0 rows",
+        "1 row",
+        "2 rows",
+        "1,000 rows",
+    ]
+    assert [count(n, "study", "studies") for n in (1, 2)] == ["1 study", "2 studies"]

@@ -62,13 +62,15 @@ def _completeness(comparison: ComparisonFacts) -> Iterator[str]:
         )
     if first.only_candidate or first.only_baseline:
         yield (
-            f"Not in both arms: {first.only_candidate:,} examples were asked of {b} only,"
+            f"Not in both arms: {words.count(first.only_candidate, 'example')}"
+            f" {'was' if first.only_candidate == 1 else 'were'} asked of {b} only,"
             f" {first.only_baseline:,} of {a} only."
         )
     if first.repeats > 1:
         yield (
-            f"{first.repeats} repeats per example are averaged first: {first.n:,} examples count,"
-            f" not {first.n * first.repeats:,} answers."
+            f"{first.repeats} repeats per example are averaged first:"
+            f" {words.count(first.n, 'example')} {'counts' if first.n == 1 else 'count'}, not"
+            f" {first.n * first.repeats:,} answers."
         )
     planned = comparison.grounds.planned
     if planned is not None and first.n + first.unscored < planned:
@@ -78,8 +80,9 @@ def _completeness(comparison: ComparisonFacts) -> Iterator[str]:
     yield from _dominating(comparison)
     if first.clusters:
         yield (
-            f"{first.n:,} examples come in {first.clusters:,} clusters; the clusters count as the"
-            " independent units."
+            f"{words.count(first.n, 'example')} come in"
+            f" {words.count(first.clusters, 'cluster')}; the clusters count as the independent"
+            " units."
         )
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+from ..markup import count
+
 __all__ = [
     "count",
     "duration",
@@ -131,11 +133,6 @@ def duration(seconds: float | None) -> str:
     if seconds < 86400:
         return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
     return f"{seconds / 86400:.0f} days"
-
-
-def count(n: int, noun: str, plural: str | None = None) -> str:
-    """`1 example`, `3 examples`."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def _minus(value: float, digits: int) -> str:

@@ -12,6 +12,8 @@ import click
 if TYPE_CHECKING:
     from ..study.project import Project
 
+from ..markup import count
+
 __all__ = ["batches"]
 
 _ROOT = click.option(
@@ -70,7 +72,7 @@ def forget(batch: str, root: Path | None) -> None:
     intent = find_batch(project.store, batch)
     StoredBatches(project.store).closed(intent, "forgotten")
     left = len(intent.keys) - len(intent.collected)
-    click.echo(f"{intent.id} was given up; its {left:,} questions will be asked again.")
+    click.echo(f"{intent.id} was given up; its {count(left, 'question')} will be asked again.")
     project.close()
 
 

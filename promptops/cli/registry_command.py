@@ -12,6 +12,7 @@ import click
 
 from .. import git
 from ..errors import RegistryCorrupt, RegistryError
+from ..markup import count
 from .annotations import annotation, index_of, of_changes
 from .options import EXITS, as_json, dry_run, explained, say
 from .options import registry as registry_option
@@ -90,8 +91,8 @@ def check(every: bool, annotate: bool, path: str, as_json: bool) -> None:
         if isinstance(prompt, dict) and "versions" in prompt
     )
     click.echo(
-        f"{path}: {len(read['prompts'])} prompts, {versions} versions, {len(faults) or 'no'}"
-        " faults",
+        f"{path}: {count(len(read['prompts']), 'prompt')}, {count(versions, 'version')},"
+        f" {count(len(faults), 'fault') if faults else 'no faults'}",
         err=True,
     )
     sys.exit(1 if faults else 0)

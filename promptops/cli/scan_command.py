@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ..exchange.scan import FoundPrompt
     from ..study.project import Project
 
+from ..markup import count
+
 __all__ = ["scan"]
 
 
@@ -58,7 +60,7 @@ def scan(
         found = Baseline.read(place).new(found)
     if write_baseline:
         Baseline.write(found, place)
-        click.echo(f"{place}: {len(found):,} prompts recorded as known", err=as_json)
+        click.echo(f"{place}: {count(len(found), 'prompt')} recorded as known", err=as_json)
         return
     if as_json:
         click.echo(json.dumps([_document(p) for p in found], ensure_ascii=False, indent=2))
@@ -130,7 +132,7 @@ def _write(found: Sequence[FoundPrompt], env: str | None) -> None:
                 click.echo(plain(f"    {_served(project, prompt.name, number, env)}"))
     finally:
         project.close()
-    click.echo(f"{saved:,} of {len(found):,} prompts saved")
+    click.echo(f"{saved:,} of {count(len(found), 'prompt')} saved")
     if saved and not env:
         click.echo("each serves once it is promoted: add --env prod, or `promptops promote`")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..markup import count
 from .options import EXITS, registry
 
 __all__ = ["site"]
@@ -41,4 +42,4 @@ def site(folder: Path, most: int, path: str) -> None:
         project.close()
     write_folder(folder, files)
     size = sum(len(text.encode()) for text in files.values()) / 1e6
-    click.echo(f"{folder / 'index.html'}: {len(files):,} pages, {size:.1f} MB")
+    click.echo(f"{folder / 'index.html'}: {count(len(files), 'page')}, {size:.1f} MB")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import StoreError
+from ..markup import count
 from .options import EXITS, as_json
 from .text_table import show
 
@@ -64,10 +65,14 @@ def status(as_json: bool) -> None:
         as_json=as_json,
         empty="this store has no members yet",
     )
-    kept = "without a limit" if found.keep_days is None else f"for {found.keep_days:g} days"
+    kept = (
+        "without a limit"
+        if found.keep_days is None
+        else f"for {'1 day' if found.keep_days == 1 else f'{found.keep_days:g} days'}"
+    )
     click.echo(
-        f"{found.address}: {found.parcels:,} parcels, {found.bytes:,} bytes, {found.purges:,}"
-        f" purges; runs are kept {kept}",
+        f"{found.address}: {count(found.parcels, 'parcel')}, {count(found.bytes, 'byte')},"
+        f" {count(found.purges, 'purge')}; runs are kept {kept}",
         err=True,
     )
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from ..errors import CallError, SetupError, StudyError
 from ..failure_classes import FAILURES
+from ..markup import count
 from ..models.batches import TakesBatches
 from ..redact import HoldsSecrets, environment_secrets
 from ..run import Attempt, Run
@@ -238,7 +239,7 @@ class BatchPass:
                 self._over.person = (
                     f"{intent.endpoint} does not show the batch {intent.batch} to this key; use"
                     f" the key that it was handed in with, or run `promptops batches forget"
-                    f" {intent.id}` to ask its {len(mine):,} questions again."
+                    f" {intent.id}` to ask its {count(len(mine), 'question')} again."
                 )
             elif FAILURES[error.failure] == "setup":
                 self._over.halt(f"{intent.endpoint} does not show a batch: {error}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ..errors import StudyError
+from ..markup import count
 from ..policy import Policy
 from ..study.queries import studies
 from ..study.queries.listings import searches_frame, studies_frame
@@ -61,7 +62,7 @@ class Prompts:
         return name in self.names
 
     def __repr__(self) -> str:
-        return f"<{len(self)} prompts: {', '.join(self.names) or 'none yet'}>"
+        return f"<{count(len(self), 'prompt')}: {', '.join(self.names) or 'none yet'}>"
 
     def _repr_html_(self) -> str:
         return show.html(self)
@@ -115,7 +116,9 @@ class Studies:
         return studies.count(self.project.store)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} studies: {', '.join(self.names[:8]) or 'none yet'}>"
+        return (
+            f"<{count(len(self), 'study', 'studies')}: {', '.join(self.names[:8]) or 'none yet'}>"
+        )
 
     def _repr_html_(self) -> str:
         return show.html(self)

@@ -15,6 +15,7 @@ from ..analysis.agreement import Agreement, Kappa
 from ..analysis.correction import Corrected
 from ..canonical import tagged
 from ..errors import StudyError
+from ..markup import count
 from ..run import utc
 from ..study.calibration import ENOUGH, MODERATE, LabelledAnswers, is_calibrated
 from ..study.injections import Planted
@@ -113,10 +114,10 @@ class JudgeReport:
         )
         if not self.calibrated:
             return (
-                f"Uncalibrated: {text} on {self.labels.n} labels is too little agreement with"
-                f" people ({MODERATE} is needed). It cannot promote alone."
+                f"Uncalibrated: {text} on {count(self.labels.n, 'label')} is too little"
+                f" agreement with people ({MODERATE} is needed). It cannot promote alone."
             )
-        return f"Calibrated: {text} on {self.labels.n} labels."
+        return f"Calibrated: {text} on {count(self.labels.n, 'label')}."
 
     def table(self) -> DataFrame:
         """A table with one row per figure: figure, value, low, high, n, says."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..markup import count
 from ..monitor import live_questions
 from ..monitor.live_rows import labels_of_feedback, rows_of, to_dataset
 from ..monitor.live_score import LiveScoring, score_live
@@ -161,7 +162,10 @@ class LiveView:
         rows = self.rows()
         dataset, new, bare = to_dataset(rows, self.project.root / path)
         left = f"; {bare:,} had no content" if bare else ""
-        self._added = (f"{new:,} examples are new, of {len(rows):,} live calls{left}.",)
+        self._added = (
+            f"{count(new, 'example')} {'is' if new == 1 else 'are'} new, of"
+            f" {count(len(rows), 'live call')}{left}.",
+        )
         return dataset
 
     def score(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..markup import stem
+from ..markup import count, stem
 from ..signatures import explained
 from ..study.queries import outcomes
 from . import show
@@ -252,7 +252,7 @@ class Study:
 
     def __repr__(self) -> str:
         record = self.record
-        size = f"{len(record.arms)} versions x {record.dataset.n} examples"
+        size = f"{count(len(record.arms), 'version')} x {count(record.dataset.n, 'example')}"
         if record.repeats > 1:
             size += f" x {record.repeats} repeats"
         return f"<study {self.name}: {size}, {show.headline(self)}>"

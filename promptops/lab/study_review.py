@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..markup import count
 from ..signatures import explained
 from . import show
 
@@ -138,10 +139,9 @@ class StudyReview:
         return dataset_file(self.recorded)
 
     def __repr__(self) -> str:
-        count = len(self.labels())
         return (
-            f"<review of {self.recorded.name}: {count} labels; .examples(), .label(rater=...),"
-            " .pin(id), .correct(id, expected)>"
+            f"<review of {self.recorded.name}: {count(len(self.labels()), 'label')};"
+            " .examples(), .label(rater=...), .pin(id), .correct(id, expected)>"
         )
 
     def _repr_html_(self) -> str:

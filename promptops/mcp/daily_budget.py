@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import Refused
+from ..markup import count
+from ..plain_file import read_plain
 from ..registry.write_lock import locked
 from ..run import utc
 
@@ -53,10 +55,10 @@ class DailyBudget:
             if calls > left.calls or (calls and left.usd == 0):
                 money = "" if left.usd is None else f" and {left.usd:.4g} USD"
                 raise Refused(
-                    f"{what} needs {calls:,} calls, and {left.calls:,}{money} are left of today's"
-                    f" budget ({self.calls:,} calls); next: ask fewer examples, use answers that"
-                    " are recorded, or ask the person who started the server; only a restart with"
-                    " --budget-calls or --budget-usd changes it."
+                    f"{what} needs {count(calls, 'call')}, and {left.calls:,}{money} are left of"
+                    f" today's budget ({count(self.calls, 'call')}); next: ask fewer examples, use"
+                    " answers that are recorded, or ask the person who started the server; only a"
+                    " restart with --budget-calls or --budget-usd changes it."
                 )
             id_ = uuid.uuid4().hex
             self._write(id_, calls, (left.usd or 0.0) if calls else 0.0, what, author)
@@ -81,7 +83,7 @@ class DailyBudget:
         whole budget.
         """
         try:
-            lines = self._path.read_bytes().splitlines()
+            lines = read_plain(self._path).splitlines()
         except FileNotFoundError:
             return 0, 0.0
         last: dict[str, tuple[int, float]] = {}

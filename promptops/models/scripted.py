@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from ..errors import CallError, SetupError
 from ..failure_classes import FAILURES
+from ..markup import count
 from .protocol import Call, Reply
 
 __all__ = ["ScriptedModel"]
@@ -125,15 +126,16 @@ class ScriptedModel:
             if question not in self._answers:
                 raise SetupError(
                     f"the script {self._label!r} has no answer to {_shown(question)}; it knows"
-                    f" {len(self._answers)} questions, add this one."
+                    f" {count(len(self._answers), 'question')}, add this one."
                 )
             return self._answers[question]
         if callable(self._answers):
             return self._answers(call if self._wants_call else call.chat)
         if self._used >= len(self._answers):
             raise SetupError(
-                f"the script {self._label!r} holds {len(self._answers)} answers and all were given;"
-                f" call {number} asks {_shown(_question(call.chat))}, add an answer for it."
+                f"the script {self._label!r} holds {count(len(self._answers), 'answer')} and"
+                f" all were given; call {number} asks {_shown(_question(call.chat))}, add an answer"
+                " for it."
             )
         self._used += 1
         return self._answers[self._used - 1]
@@ -148,8 +150,8 @@ class ScriptedModel:
         )
         size = "" if kind == "function" else f" of {len(self._answers)}"  # type: ignore[arg-type]
         return (
-            f"ScriptedModel({self._label!r}, answers from a {kind}{size}, {len(self.calls)} calls;"
-            " not an LLM)"
+            f"ScriptedModel({self._label!r}, answers from a {kind}{size}, "
+            f"{count(len(self.calls), 'call')}; not an LLM)"
         )
 
 

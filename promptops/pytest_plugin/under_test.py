@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ..errors import NotDeployed, PromptOpsError
+from ..markup import count
 from .workers import study_turn
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ class PromptUnderTest:
         if config.getoption("--promptops-offline"):
             calls = self.lab.estimate(versions, data, scorers, repeats=repeats).calls
             if calls:
-                pytest.skip(f"{calls:,} answers of {self.name} are not recorded: offline")
+                are = "is" if calls == 1 else "are"
+                pytest.skip(f"{count(calls, 'answer')} of {self.name} {are} not recorded: offline")
         with study_turn(self.lab, [version.id for version in versions]) as shared:
             study = self.lab.evaluate(
                 versions,

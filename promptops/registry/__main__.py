@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import PromptOpsError
+from ..markup import count
 from . import document
 from .locate import find
 
@@ -106,8 +107,8 @@ def _check(options: argparse.Namespace) -> int:
         len(prompt["versions"]) for prompt in read["prompts"].values() if isinstance(prompt, dict)
     )
     print(
-        f"{path}: {len(read['prompts'])} prompts, {versions} versions, {len(faults) or 'no'}"
-        " faults."
+        f"{path}: {count(len(read['prompts']), 'prompt')}, {count(versions, 'version')},"
+        f" {count(len(faults), 'fault') if faults else 'no faults'}."
     )
     return 1 if faults else 0
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import PromptOpsError, RegistryCorrupt
 from ..evidence import Evidence
-from ..markup import code, shorten
+from ..markup import code, count, shorten
 from ..markup import markdown as md
 from ..policy import Policy
 from ..version.diff import VersionDiff
@@ -194,7 +194,7 @@ def _evidence(registry: Path, cited: str) -> str:
     except RegistryCorrupt as error:
         return f"⚠ {_free(error)}"
     wording = [
-        f"verdict **{md(evidence.decision)}** on {len(evidence.examples)} examples of"
+        f"verdict **{md(evidence.decision)}** on {count(len(evidence.examples), 'example')} of"
         f" {md(evidence.dataset.get('name', 'a dataset'))}"
     ]
     for name, sides in evidence.scores.items():

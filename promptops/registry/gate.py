@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from ..canonical import digest
 from ..errors import PromptOpsError
 from ..evidence import Evidence
+from ..markup import count
 from ..policy import Policy
 from ..policy_rules import (
     judge_may_decide,
@@ -236,7 +237,7 @@ def _numbers(request: GateRequest, evidence: Evidence) -> Iterator[Unmet]:
     if scores is None or any(len(side) != len(evidence.examples) for side in scores.values()):
         yield Unmet(
             f"The evidence has no score of its primary {evidence.primary!r} for each of its"
-            f" {len(evidence.examples)} examples.",
+            f" {count(len(evidence.examples), 'example')}.",
             "evaluate again; the bundle was not made by this toolkit, or was cut.",
         )
         return

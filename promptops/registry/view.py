@@ -291,14 +291,12 @@ def read(data: bytes, path: str, before: Content | None, *, forward: bool = Fals
 
 def _went_back(name: str, env: str, old: Tail, new: Tail | None, parsed: dict[str, Any]) -> str:
     """How an environment went back from one reading to the next, "" if it did not."""
+    had = f"{old.position} deployment{'' if old.position == 1 else 's'}"
     if new is None:
-        return f"{env} of {name} is gone from the file; it had {old.position} deployments"
+        return f"{env} of {name} is gone from the file; it had {had}"
     if new.digest == old.digest or _continues(parsed["prompts"][name].environments[env], new, old):
         return ""
-    return (
-        f"{env} of {name} went back from {old.position} deployments to {new.position}, or to other"
-        " ones"
-    )
+    return f"{env} of {name} went back from {had} to {new.position}, or to other ones"
 
 
 def _damage(name: str, env: str, new: Tail) -> str:

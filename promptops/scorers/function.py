@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict, Unpack, overload
 
 from ..errors import ScorerError
+from ..markup import count
 from ..models.function_identity import identify
 from ..score import Score
 from ..signatures import explained
@@ -168,11 +169,12 @@ class BatchFunctionScorer(FunctionScorer):
     async def _first(self, found: Awaitable[list[Score]]) -> Score:
         return (await found)[0]
 
-    def _all(self, result: Any, count: int) -> list[Score]:
+    def _all(self, result: Any, answers: int) -> list[Score]:
         verdicts = list(result)
-        if len(verdicts) != count:
+        if len(verdicts) != answers:
             raise TypeError(
-                f"{self.name} gave {len(verdicts)} verdicts on {count} answers; a batch scorer"
+                f"{self.name} gave {count(len(verdicts), 'verdict')} on"
+                f" {count(answers, 'answer')}; a batch scorer"
                 " gives one for each."
             )
         return [self._one(verdict) for verdict in verdicts]

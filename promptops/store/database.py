@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..markup import count
 from ..spool.locks import turn
 from .connect import READERS, WRITERS, Damaged, NotOurTurn, attach, fault_of, is_damage
 from .links import fault_at, own_folder
@@ -333,5 +334,5 @@ def check_counts(con: Connection) -> None:
     for table, rows in counted:
         if rows != text[table]:
             raise Damaged(
-                f"the table {table} has {rows:,} rows, {text[table]:,} were merged into it"
+                f"the table {table} has {count(rows, 'row')}, {text[table]:,} were merged into it"
             )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..dataset.example import Example
 from ..errors import PromptOpsError
+from ..markup import count
 from ..spool.segment import read_pieces
 from ..version import PromptVersion
 from .connect import Busy, Damaged
@@ -124,16 +125,16 @@ def check_database(
 
 _FAULTS = (
     (
-        "are missing, which segments and archive hold",
+        "{are} missing, which segments and archive hold",
         "SELECT count(DISTINCT m._key) FROM met m ANTI JOIN here h ON h._key = m._key",
     ),
     (
-        "are there that segments and archive do not hold",
+        "{are} there that segments and archive do not hold",
         "SELECT count(*) FROM here h ANTI JOIN met m ON h._key = m._key",
     ),
-    ("are there twice", "SELECT count(*) - count(DISTINCT _key) FROM here"),
+    ("{are} there twice", "SELECT count(*) - count(DISTINCT _key) FROM here"),
     (
-        "have other values than were recorded",
+        "{have} other values than were recorded",
         "SELECT count(*) FROM here h SEMI JOIN met m USING (_key) ANTI JOIN met n USING (_content)",
     ),
 )
@@ -161,9 +162,11 @@ def _compared(con: Connection, sources: Sources) -> Iterator[str]:
             yield f"the table {table} cannot be read: {str(error).splitlines()[0]}"
             continue
         for fault, query in _FAULTS:
-            count = con.execute(query.replace(" met ", f" met_{table} ")).fetchall()[0][0]
-            if count:
-                yield f"{count:,} rows of {table} {fault}."
+            found = con.execute(query.replace(" met ", f" met_{table} ")).fetchall()[0][0]
+            if found:
+                one = found == 1
+                verbs = {"are": "is" if one else "are", "have": "has" if one else "have"}
+                yield f"{count(found, 'row')} of {table} {fault.format(**verbs)}."
         con.execute("DROP TABLE here")
 
 
@@ -244,9 +247,10 @@ def _derived(
 def _orphans(con: Connection) -> Iterator[str]:
     """Rows that speak of a run which is not there."""
     for table in ("scores", "study_runs", "attempts"):
-        count = con.execute(
+        found = con.execute(
             f"SELECT count(*) FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id ="
             " t.run_id)"
         ).fetchall()[0][0]
-        if count:
-            yield f"{count:,} rows of {table} name a run that is not recorded."
+        if found:
+            name = "names" if found == 1 else "name"
+            yield f"{count(found, 'row')} of {table} {name} a run that is not recorded."

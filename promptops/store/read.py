@@ -115,8 +115,8 @@ def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataF
         ) from None
     if len(frame) > limit:
         warnings.warn(
-            f"only the first {limit:,} rows are shown; pass a larger limit, or aggregate in the"
-            " query.",
+            f"only the first {'row is' if limit == 1 else f'{limit:,} rows are'} shown; pass a"
+            " larger limit, or aggregate in the query.",
             stacklevel=outside(),
         )
         frame = frame.iloc[:limit]

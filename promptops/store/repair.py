@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from ..markup import count
 from ..spool.ends import ends_of, forget_end
 from .archive import alone, recover
 from .connect import Busy, Damaged, attach
@@ -150,15 +151,17 @@ def rescued(
         faults = (check_ends(ends, listed), check_segments(listed, merged))
         if not bad and not _less(listed, merged) and not any(map(any, faults)):
             return []
-        done, count = [], 0
+        done, saved = [], 0
         with database.reading() as con:
             now = sources()  # while nobody can merge
             sound = replace(now, batches=tuple(batch for batch in now.batches if batch not in bad))
             for table, rows in unrecorded(con, sound):
                 append(table, rows)
-                count += len(rows)
-        if count:
-            done.append(f"recorded {count:,} rows once more, which only {database.path} still held")
+                saved += len(rows)
+        if saved:
+            done.append(
+                f"recorded {count(saved, 'row')} once more, which only {database.path} still held"
+            )
         for batch in bad:
             target = own_folder(folder / ASIDE) / f"archive-{batch.folder.name}"
             os.rename(batch.folder, target)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..markup import count
 from ..spool.ends import ends_of, forget_end
 from ..spool.segment import Segment, finished, remove_finished, segments
 from .archive import Batch, alone, batches, discard, marks_of, sweep, write_batch
@@ -131,12 +132,13 @@ def _cut(folder: Path, doomed: Doomed, merged: Mapping[str, int]) -> list[str]:
     _removed(folder, sealed)
     for standing in segments(folder):
         searched = replace(standing, size=min(standing.size, merged.get(standing.name, 0)))
-        count = holds(searched, doomed)
-        if count:
+        hidden = holds(searched, doomed)
+        if hidden:
             hide(folder, searched, doomed)
             left.append(
-                f"{count:,} rows are hidden, but still in {standing.path}, which process"
-                f" {standing.writer} writes; purge again when it has ended."
+                f"{count(hidden, 'row')} {'is' if hidden == 1 else 'are'} hidden, but still in"
+                f" {standing.path}, which process {standing.writer} writes; purge again when it has"
+                " ended."
             )
     return left
 

@@ -13,6 +13,7 @@ from ..analysis.arms import Arm, part
 from ..analysis.compare import ComparisonFacts, compare
 from ..analysis.pooled_copies import collapse
 from ..errors import StudyError
+from ..markup import count
 from ..store.sitting import sitting
 from .asking_order import order
 from .compared import Compared
@@ -221,8 +222,9 @@ def _compared(
         out.peeking = True
         out.early = (
             f"Ended early: the e-values settled it after {ended['examples']:,} of {ended['of']:,} "
-            f"examples in a shuffled order, at look {ended['looks']}; {ended['saved']:,} answers "
-            "were not needed."
+            f"examples in a shuffled order, at look {ended['looks']};"
+            f" {count(ended['saved'], 'answer')}"
+            f" {'was' if ended['saved'] == 1 else 'were'} not needed."
         )
     if study.record.split == "test" and study.status == "finished":
         versions = (candidate.version, baseline.version)

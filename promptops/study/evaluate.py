@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..errors import StudyError
+from ..markup import count
 from ..run import utc
 from ..store.recorder import outside
 from .ask import Asker
@@ -210,9 +211,10 @@ def _executor(project: Project, drawn: StudyDesign, options: EvaluateOptions) ->
         return Batches(StoredBatches(project.store, drawn.id), pace)
     waiting = [intent for intent, study in open_batches(project.store) if study == drawn.id]
     if waiting:
-        count = sum(len(intent.keys) - len(intent.collected) for intent in waiting)
+        left = sum(len(intent.keys) - len(intent.collected) for intent in waiting)
         raise StudyError(
-            f"{count:,} questions of this study were handed in as batches and would be paid for"
+            f"{count(left, 'question')} of this study {'was' if left == 1 else 'were'} handed in as"
+            " batches and would be paid for"
             " twice; collect them with batch=True (`--batch`), or give them up first with"
             f" `promptops batches forget {waiting[0].id}`."
         )

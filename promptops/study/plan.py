@@ -55,8 +55,9 @@ class Needs:
         return (
             f"<Needs: a true gain of {words.points(self.effect).lstrip('+')} where"
             f" {words.percent(self.disagree, 0)} of the pairs differ is found"
-            f" {words.percent(self.power, 0)} of the time with {self.examples:,} examples"
-            f" ({enough}): {self.calls:,} calls{money}>"
+            f" {words.percent(self.power, 0)} of the time with"
+            f" {words.count(self.examples, 'example')} ({enough}):"
+            f" {words.count(self.calls, 'call')}{money}>"
         )
 
     def _repr_html_(self) -> str:

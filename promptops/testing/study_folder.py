@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as Xml
 
 from ..errors import PromptOpsError, StudyError
+from ..markup import count
 from ..run import utc
 from ..study.queries.call_figures import spent_since
 from .study_file import Declared, junit_document, junit_suite
@@ -100,7 +101,10 @@ class StudyFolder:
                 continue
             try:
                 if self.offline and (calls := declared.estimate(lab).calls):
-                    fault = f"{calls:,} answers are not recorded, and offline nothing is asked."
+                    fault = (
+                        f"{count(calls, 'answer')} {'is' if calls == 1 else 'are'} not recorded,"
+                        " and offline nothing is asked."
+                    )
                     yield Evaluated(path.name, fault=fault, lacking=True)
                     continue
                 within = _within(declared, left)
@@ -211,7 +215,10 @@ def since_last(lab: Lab, study: Study, comparison: Comparison) -> str:
         better, worse = int((flips["gain"] > 0).sum()), int((flips["gain"] < 0).sum())
         if not better and not worse:
             return f"Since last, {when}: {arm.label} gave the same outcomes."
-        return f"Since last, {when}: {arm.label} is better on {better} examples, worse on {worse}."
+        return (
+            f"Since last, {when}: {arm.label} is better on {count(better, 'example')}, worse on"
+            f" {worse}."
+        )
     try:
         words = lab.compare(candidate=_saved(lab, arm), baseline=_saved(lab, then)).statement()
     except PromptOpsError as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis import words as numbers
 from ..errors import PromptOpsError
-from ..markup import esc
+from ..markup import count, esc
 from ..monitor.drift_file import MonitorFile, Series, every
 from ..monitor.drift_rows import alarm_rows
 from ..monitor.watch import thresholds
@@ -197,12 +197,12 @@ def _facts(file: MonitorFile) -> str:
         first, last = file.anchored["days"]
         scored = [day.scored or 0 for day in file.series[0].days] if file.series else []
         each = f", {sum(scored) / len(scored):,.0f} scored a day" if scored else ""
-        days = f"{len(file.days):,} days counted"
+        days = f"{count(len(file.days), 'day')} counted"
         return f"live calls in {known['env']}{each} · reference {first} to {last} · {days}"
     parts = [
-        f"v{known['number']} in {known['env']}, {len(file.examples):,} examples a day",
+        f"v{known['number']} in {known['env']}, {count(len(file.examples), 'example')} a day",
         f"anchor of {str(file.anchored['at'])[:10]}",
-        f"{len(file.days):,} days counted",
+        f"{count(len(file.days), 'day')} counted",
     ]
     return " · ".join(parts)
 
@@ -210,7 +210,7 @@ def _facts(file: MonitorFile) -> str:
 def _finding(file: MonitorFile) -> str:
     alarms = [alarm for alarm in file.alarms if alarm["closed"] is None]
     if not alarms:
-        return f"{file.name}: quiet over {len(file.days):,} days"
+        return f"{file.name}: quiet over {count(len(file.days), 'day')}"
     alarm = alarms[-1]
     moved = f"{100 * alarm['before']:.0f} to {100 * alarm['now']:.0f} %"
     return f"{file.name}: {moved} since {alarm['since']}"

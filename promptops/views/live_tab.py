@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
 from ..errors import PromptOpsError
-from ..markup import esc, shorten
+from ..markup import count, esc, shorten
 from ..monitor.queries.live_listing import live_count
 from .display import View, fitting
 from .grid import GridColumn, grid
@@ -159,7 +159,8 @@ class LiveTab(View):
     def labelled(self) -> None:
         """Users' feedback on these calls becomes labels of people."""
         if self.live is not None and self.writes:
-            self._say(f"{self.live.to_labels():,} labels are new.")
+            new = self.live.to_labels()
+            self._say(f"{count(new, 'label')} {'is' if new == 1 else 'are'} new.")
 
     def _say(self, words: str) -> None:
         self.note.value = page(f"<p role='status' style='color:{in_text(GOOD)}'>{esc(words)}</p>")

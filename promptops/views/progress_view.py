@@ -29,8 +29,8 @@ def line(progress: Progress, *, reused: int = 0) -> str:
     """
     if progress.total == 0 and not progress.stopped:
         return f"nothing left to ask · {reused:,} reused"
-    total = "" if progress.total is None else f" of {progress.total:,}"
-    parts = [f"{progress.done:,}{total} calls"]
+    calls = words.count(progress.done if progress.total is None else progress.total, "call")
+    parts = [calls if progress.total is None else f"{progress.done:,} of {calls}"]
     if progress.failures:
         classes = ", ".join(
             f"{count:,} {name}"
@@ -120,5 +120,7 @@ def _cost(progress: Progress) -> str:
     if progress.cost_unknown and not progress.cost_usd:
         return "cost unknown"
     return words.money(progress.cost_usd) + (
-        f" + {progress.cost_unknown:,} calls of unknown cost" if progress.cost_unknown else ""
+        f" + {words.count(progress.cost_unknown, 'call')} of unknown cost"
+        if progress.cost_unknown
+        else ""
     )

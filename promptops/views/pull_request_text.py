@@ -63,10 +63,10 @@ def _cost(study: Study) -> str:
     if not answers:
         return ""
     if usd is None:
-        return f"Cost: unknown, of {answers:,} answers."
+        return f"Cost: unknown, of {words.count(answers, 'answer')}."
     some = "" if priced == answers else f" ({answers - priced:,} of unknown cost)"
     money = md(words.money(float(usd)))
-    return f"Cost: {money} for {answers:,} answers{some}, recorded ones included."
+    return f"Cost: {money} for {words.count(answers, 'answer')}{some}, recorded ones included."
 
 
 def _gate(study: Study, comparison: Comparison, env: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotDeployed
-from ..markup import esc
+from ..markup import count, esc
 from ..study.over_time import over_time
 from . import svg
 from .grid import GridColumn, grid
@@ -126,7 +126,7 @@ def _picture(rows: list[dict[str, Any]], scorer: str, marks: list[tuple[float, s
         out.append(dot(left, 12, label_colour(name, place), 5))
         out.append(words(left + 9, 16, name, "start"))
     out += _dated(columns, {_moment(row["created_at"]): str(row["created_at"]) for row in rows})
-    text = f"{scorer} over {len(columns)} studies"
+    text = f"{scorer} over {count(len(columns), 'study', 'studies')}"
     return svg.wrap("".join(out), _FRAME.width, _FRAME.height, text)
 
 

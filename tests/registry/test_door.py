@@ -93,7 +93,7 @@ def test_exit_codes(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: Pa
 def test_check_names_every_fault(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A sound file is counted; a file with two faults names both and fails."""
     assert main(["check", "--registry", str(path)]) == 0
-    assert "1 prompts, 3 versions, no faults" in capsys.readouterr().out
+    assert "1 prompt, 3 versions, no faults" in capsys.readouterr().out
     raw = json.loads(path.read_text(encoding="utf-8"))
     raw["prompts"][NAME]["versions"][0]["model"] = "x"
     raw["prompts"][NAME]["environments"]["prod"]["deployments"][1]["author"] = "mallory"

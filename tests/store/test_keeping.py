@@ -297,11 +297,11 @@ def test_what_is_not_the_file_s_fault_leaves_it_where_it_is(
     [
         (
             "update runs set output = 'forged' where id = 'r-s1-3'",
-            "1 rows of runs have other values",
+            "1 row of runs has other values",
         ),
         ("delete from scores where run_id = 'r-s1-2'", "scores has 8 rows, 9 were merged"),
         ("insert into runs (id) values ('r-forged')", "runs has 10 rows, 9 were merged"),
-        ("update runs set id = 'r-forged' where id = 'r-s1-3'", "1 rows of runs are missing"),
+        ("update runs set id = 'r-forged' where id = 'r-s1-3'", "1 row of runs is missing"),
         ("update internal.ledger set bytes = 100000000", "was cut"),
     ],
 )
@@ -384,7 +384,7 @@ def test_a_doctor_rederives_the_ids_of_content(tmp_path: Path) -> None:
     assert f"the version {version.id} holds the content of" in found
     assert "the version p1-bad cannot be read" in found
     assert "the example e no longer has its fingerprint" in found
-    assert "1 rows of scores name a run that is not recorded" in found
+    assert "1 row of scores names a run that is not recorded" in found
     assert len(found.splitlines()) == 4
 
 

@@ -225,7 +225,7 @@ def test_what_an_earlier_purge_hid_does_not_come_back_with_the_next(tmp_path: Pa
         "runs",
         [{"id": f"r{n}", "key": "k", "version_id": "v", "example_id": f"e{n}"} for n in range(3)],
     )
-    assert "1 rows are hidden" in other(tmp_path, "print(store.purge(['e0']))")
+    assert "1 row is hidden" in other(tmp_path, "print(store.purge(['e0']))")
     writer.close()
     Store(tmp_path).purge(["e1"])
     assert Store(tmp_path).rows("select example_id from runs") == [("e2",)]
@@ -338,7 +338,7 @@ def test_nothing_is_rescued_while_another_purges(
         with pytest.raises(StoreError, match="is in use by another promptops process"):
             store.purge(["nobody"])
         assert not list((tmp_path / "segments").iterdir())
-    assert any("recorded 1 rows once more" in line for line in store.repair())
+    assert any("recorded 1 row once more" in line for line in store.repair())
 
 
 # -- what the doctor can know
