@@ -9,10 +9,13 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from . import price_cache
 
 __all__ = ["PricedModel", "cost", "dated", "known"]
 
@@ -32,44 +35,85 @@ _MANY = 1_000  # tokens by which a rate is read: below every threshold of length
 _MINUTE = 60  # seconds: prices that depend on the day or the hour change on a minute
 
 
-class PricedModel:
+class _Rates(NamedTuple):
+    """USD per token, exact."""
+
+    input: Decimal
+    output: Decimal
+    cached: Decimal
+    written: Decimal
+
+
+class PricedModel(NamedTuple):
     """A model that has list prices, in USD per million tokens; None if a rate is not listed.
 
-    dated: whether its prices depend on the day or the hour; tiers: by what the list asks for each.
+    spelled: as the list finds it; dated: whether its prices depend on the day or the hour; tiers:
+    by what the list asks for each; standard: the exact rates of the standard tier, by which most
+    bills are a sum; None if they are not, or change with time.
     """
 
-    __slots__ = (
-        "batch",
-        "cached",
-        "dated",
-        "input",
-        "name",
-        "output",
-        "provider",
-        "spelled",
-        "tiers",
-    )
+    spelled: str
+    name: str
+    provider: str
+    dated: bool
+    input: float | None
+    output: float | None
+    cached: float | None
+    tiers: Mapping[str, dict[str, str]]
+    standard: _Rates | None
 
-    def __init__(self, name: str, found: Any) -> None:
-        self.spelled = name  # as the list finds it
-        self.name, self.provider = str(found.model.id), str(found.provider.name)
-        self.dated = isinstance(found.model.prices, list)
-        self.input = _rate(name, input_tokens=_MANY)
-        self.output = _rate(name, output_tokens=_MANY)
-        self.cached = _rate(name, input_tokens=_MANY, cache_read_tokens=_MANY)
-        variants = [dict(each.when) for each in found.model.price_variants or ()]
-        self.tiers = {w[key]: {key: w[key]} for w in variants for key in _TIERS if key in w}
+    @classmethod
+    def listed(cls, name: str, found: Any) -> PricedModel:
+        """What the list says of a name that it knows."""
+        whens = [dict(each.when) for each in found.model.price_variants or ()]
+        tiers = {when[key]: {key: when[key]} for when in whens for key in _TIERS if key in when}
+        dated = isinstance(found.model.prices, list)
+        return cls(
+            name,
+            str(found.model.id),
+            str(found.provider.name),
+            dated,
+            _rate(name, input_tokens=_MANY),
+            _rate(name, output_tokens=_MANY),
+            _rate(name, input_tokens=_MANY, cache_read_tokens=_MANY),
+            tiers,
+            None if dated else _linear(name, None),
+        )
+
+    @classmethod
+    def kept(cls, facts: Mapping[str, Any]) -> PricedModel:
+        """What `facts` said. Raises an error for anything else."""
+        rates = facts["standard"]
+        exact = None if rates is None else _Rates(*map(Decimal, rates))
+        return cls(**{**facts, "standard": exact})
+
+    @property
+    def batch(self) -> float | None:
+        """Of input in a batch: today's, since tiers begin and end at their own times."""
         batch = self.tiers.get("batch")
-        self.batch = None if batch is None else _rate(name, batch, input_tokens=_MANY)
+        return None if batch is None else _rate(self.spelled, batch, input_tokens=_MANY)
+
+    def facts(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        exact = None if self.standard is None else list(map(str, self.standard))
+        return {**self._asdict(), "standard": exact}
 
 
 @functools.lru_cache(maxsize=256)
 def known(model: str) -> PricedModel | None:
     """The list prices of a model's name; None if there are none, or no list."""
+    before = price_cache.kept(model)
+    if before is not None:
+        with suppress(Exception):  # it holds something else: the list itself is asked
+            return None if before[0] is None else PricedModel.kept(before[0])
     for name in _spellings(model):
         found = _calculated(name, None, {"input_tokens": _MANY})
         if found is not None:
-            return PricedModel(name, found)
+            priced = PricedModel.listed(name, found)
+            if not priced.dated:
+                price_cache.keep(model, priced.facts())
+            return priced
+    price_cache.keep(model, None)
     return None
 
 
@@ -93,8 +137,10 @@ def cost(
     context = None if found is None else {} if tier in _STANDARD else found.tiers.get(str(tier))
     if found is None or context is None:
         return None
-    minute = int(time.time()) // _MINUTE if found.dated else None
-    rates = None if apart else _linear(found.spelled, minute, *context.items())
+    rates = None if apart else found.standard
+    if not apart and (context or found.dated):
+        minute = int(time.time()) // _MINUTE if found.dated else None
+        rates = _linear(found.spelled, minute, *context.items())
     if rates is not None and cached + written <= tokens_in <= _SHORT >= tokens_out:
         plain = (tokens_in - cached - written) * rates.input + tokens_out * rates.output
         return float(plain + cached * rates.cached + written * rates.written)
@@ -116,15 +162,6 @@ def _unlisted(found: PricedModel, rates: object, kind: str) -> bool:
     if kind == "input_audio_tokens" and found.provider != "OpenAI":
         return False
     return kind in _RATES_APART and getattr(rates, _RATES_APART[kind], None) is None
-
-
-class _Rates(NamedTuple):
-    """USD per token, exact."""
-
-    input: Decimal
-    output: Decimal
-    cached: Decimal
-    written: Decimal
 
 
 @functools.lru_cache(maxsize=256)

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .view import RegistryView
 
-__all__ = ["folder", "save", "saved"]
+__all__ = ["folder", "put", "save", "saved", "trusted"]
 
 
 def folder() -> str | None:
@@ -52,25 +52,48 @@ def saved(path: str, unlike: bytes | None = None) -> RegistryView | None:
 
     unlike: None too where the copy holds just these bytes.
     """
-    from ..plain_file import open_plain
-
     try:
         name = _place(path)
         if name is None:
             return None
-        with open_plain(name) as file:
-            found = os.fstat(file.fileno())
-            if found.st_uid != os.geteuid() or found.st_mode & 0o022:
-                return None
-            data = file.read()
-        if data == unlike:
+        found = trusted(name)
+        if found is None or found[0] == unlike:
             return None
+        data, written = found
         content = views.read(data, name, None)
     except Exception:  # a copy is a help, never a fault
         return None
     return views.RegistryView(
-        None, content, since=time.monotonic() - max(time.time() - found.st_mtime, 0.0)
+        None, content, since=time.monotonic() - max(time.time() - written, 0.0)
     )
+
+
+def trusted(name: str) -> tuple[bytes, float] | None:
+    """The bytes of a file here, and when it was written (Unix seconds); None if somebody else
+    could have put it there. Raises OSError, also if it is no plain file.
+    """
+    from ..plain_file import open_plain
+
+    with open_plain(name) as file:
+        found = os.fstat(file.fileno())
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            return None
+        return file.read(), found.st_mtime
+
+
+def put(name: str, data: bytes) -> None:
+    """Write a file here, whole or not at all. Raises OSError."""
+    import tempfile
+
+    os.makedirs(os.path.dirname(name), mode=0o700, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(name), prefix=".copy-")  # 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, name)
+    except BaseException:
+        os.unlink(temporary)
+        raise
 
 
 def _place(path: str) -> str | None:
@@ -85,13 +108,12 @@ def _place(path: str) -> str | None:
 
 
 def _save(path: str, data: bytes) -> None:
-    from ..plain_file import open_plain
-
     with contextlib.suppress(Exception):  # a copy is a help, never a fault
+        from ..plain_file import open_plain
+
         name = _place(path)
         if name is None:
             return
-        os.makedirs(os.path.dirname(name), mode=0o700, exist_ok=True)
         try:
             with open_plain(name) as file:
                 if os.fstat(file.fileno()).st_size == len(data) and file.read() == data:
@@ -99,13 +121,4 @@ def _save(path: str, data: bytes) -> None:
                     return
         except OSError:  # there is none yet, or what is there is no file
             pass
-        import tempfile
-
-        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(name), prefix=".copy-")  # 0600
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.replace(temporary, name)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        put(name, data)
