@@ -152,7 +152,7 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
     policy = options.plan.policy if options.plan is not None else None
     policy = policy or project.registry.policy(drawn.prompt or None)
     made = replace(drawn.record(), plan=plan, named=policy.primary or drawn.record().primary)
-    record = begun_or_resumed(project, made, where)
+    record, first = begun_or_resumed(project, made, where)
     study = RecordedStudy(project, record)
     limits = project.limits(**options.limits)
     asker = Asker(
@@ -172,7 +172,7 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
         settling=_settling(drawn, study, options),
         executor=executor,
     )
-    running = project.running[study.id] = RunningStudy(record, work)
+    running = project.running[study.id] = RunningStudy(record, work, first=first)
     running.begin(project.loop)
     return study
 

@@ -9,18 +9,19 @@ at together, since one may have old answers and another new ones.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .queries.answerers import answerers_of, judges_of
 
 if TYPE_CHECKING:
+    from ..run import Run
     from ..store import Store
     from .queries.arm_rows import Source
     from .study_record import ScorerRef
 
-__all__ = ["other_models"]
+__all__ = ["Answerers", "other_models"]
 
 _FEWEST = 3  # answers of a fingerprint; fewer may have come one after the other by chance
 _AGAIN = "evaluate(..., fresh=True) asks all of them again."
@@ -44,6 +45,29 @@ class _Came(NamedTuple):
     answers: int
     first: Any
     last: Any
+
+
+class Answerers:
+    """Who answered the questions of one pass, noted as the answers come: a pass that asked all of
+    its study need not read every answer again to know that each model asked for is one model.
+    """
+
+    def __init__(self) -> None:
+        self._came: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
+
+    def note(self, runs: Iterable[Run]) -> None:
+        """These came back."""
+        for run in runs:
+            if run.model_returned is not None:
+                came = self._came.setdefault((run.model, run.endpoint), (set(), set()))
+                came[0].add(run.model_returned)
+                if run.system_fingerprint is not None:
+                    came[1].add(run.system_fingerprint)
+
+    @property
+    def alike(self) -> bool:
+        """Whether each model asked for came back under one name, with one fingerprint at most."""
+        return all(len(names) < 2 and len(marks) < 2 for names, marks in self._came.values())
 
 
 def other_models(

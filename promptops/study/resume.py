@@ -22,18 +22,21 @@ if TYPE_CHECKING:
 __all__ = ["begun_or_resumed"]
 
 
-def begun_or_resumed(project: Project, made: StudyRecord, where: Provenance) -> StudyRecord:
-    """The record of a study: `made`, recorded now, or what was recorded when it first began.
+def begun_or_resumed(
+    project: Project, made: StudyRecord, where: Provenance
+) -> tuple[StudyRecord, bool]:
+    """The record of a study: `made`, recorded now, or what was recorded when it first began; and
+    whether it begins now.
 
     A plan that was made only after the study began is warned of: the study goes on without it.
     """
     if keep_study(project.store, made, project.author, where):
-        return replace(made, created=utc().replace("T", " "))
+        return replace(made, created=utc().replace("T", " ")), True
     head = head_of(project.store, made.id)
     record = StudyRecord.from_row(*head) if head is not None else made
     if made.plan is not None and record.plan != made.plan:
         warnings.warn(_after_a_look(record, made.plan), stacklevel=outside())
-    return record
+    return record, False
 
 
 def _after_a_look(record: StudyRecord, plan: str) -> str:

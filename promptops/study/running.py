@@ -36,11 +36,13 @@ _GOODBYE_S = 30.0  # how long an interrupt waits until what is in flight is reco
 class RunningStudy:
     """One pass over a study on the project's loop. Its parts may be read from any thread.
 
-    record: of the study, so that it is known here also when the store is gone meanwhile.
+    record: of the study, so that it is known here also when the store is gone meanwhile; first:
+    whether no pass came before.
     """
 
-    def __init__(self, record: StudyRecord, work: StudyRun) -> None:
+    def __init__(self, record: StudyRecord, work: StudyRun, *, first: bool = False) -> None:
         self.record = record
+        self._first = first
         self._scripts = Scripts(work)
         self._work = work
         self._future: Future[None] | None = None
@@ -155,6 +157,8 @@ class RunningStudy:
         text = [
             note for model in models.values() if isinstance(model, HasNotes) for note in model.notes
         ]
+        if self._first and self._work.answered_alike:
+            return text
         record = self.record
         return [*text, *other_models(self._work.store, record.sources(), record.scorers)]
 

@@ -69,8 +69,9 @@ class Tally:
 
 class StudyScoring:
     """Scores placed runs of one study. tallies: (arm, scorer) -> Tally; losses: of the last arm by
-    the primary; both are safe to read from any thread. arms: how many the study has;
-    together: judges are asked by batches; since: as in `ScorePhase`.
+    the primary; both are safe to read from any thread; asked_models: whether a score rests on a
+    model's reply. arms: how many the study has; together: judges are asked by batches; since: as in
+    `ScorePhase`.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class StudyScoring:
         ] = {}  # run's id -> its places; the runs are read again then
         self._judging: asyncio.Future[None] | None = None
         self._halted = ""
+        self.asked_models = False
         self._lock = threading.Lock()
         self.tallies: dict[tuple[int, str], Tally] = {}
         self.open, self.why = (
@@ -252,6 +254,7 @@ class StudyScoring:
         for block in blocks(judgements):
             kept = self._asked(block)
             if kept.cases:
+                self.asked_models |= any(kept.case_columns.judged_by)
                 with self._lock:
                     self._count(kept, once)
                 self._store.append_columns("scores", kept.columns())

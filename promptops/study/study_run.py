@@ -19,6 +19,7 @@ from ..engine.question import Limits, Provenance, Question
 from ..run import Attempt, Run, utc
 from .design import StudyDesign
 from .made_questions import MadeQuestions
+from .other_model import Answerers
 from .queries.recorded_runs import answered_places
 from .questions import question
 from .records import find_runs, keep_runs
@@ -68,6 +69,7 @@ class StudyRun:
         ] = {}  # key -> the places without an answer that it would answer
         self._asked: list[str] = []  # keys
         self._made = MadeQuestions()
+        self._answerers = Answerers()
         self.sweep = self._sweep()
 
     def _sweep(self) -> Pass:
@@ -196,6 +198,13 @@ class StudyRun:
         return f"{lost:,} of {progress.total:,} questions came to neither an answer nor a failure."
 
     @property
+    def answered_alike(self) -> bool:
+        """Whether this pass asked all that it has, of models that are each surely one model, and no
+        score rests on a model's reply.
+        """
+        return not self.reused and self._answerers.alike and not self.marking.asked_models
+
+    @property
     def reused(self) -> int:
         """Places that were answered before, at no cost now."""
         return self._reused.total()
@@ -262,6 +271,7 @@ class StudyRun:
 
     def _take(self, runs: Sequence[Run]) -> None:
         """Answers as they come: their places are recorded where they count, and their scores."""
+        self._answerers.note(runs)
         placed = [(place, run) for run in runs for place in self._places.get(run.key, ())]
         link(self.store, self.design, {place: run.id for place, run in placed}, reused=False)
         self.marking.take([(place, run) for place, run in placed if run.scorable])

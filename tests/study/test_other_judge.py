@@ -88,6 +88,23 @@ def embedding(server: FaultServer) -> Callable[[], Scorer]:
     return lambda: similar_meaning(embedder=made)
 
 
+def test_a_judge_swapped_within_the_first_pass_is_said(tmp_path: Path) -> None:
+    """Though one model answered every question."""
+    names = iter(["judge-1", "judge-1", "judge-2", "judge-2"])
+
+    class Swapping(Serving):
+        def __call__(self, seen: Seen) -> Say:
+            if re.search(r"(?:PART|TASK) [0-9a-f]{12}", json.dumps(seen.body)):
+                self.model = next(names)
+            return super().__call__(seen)
+
+    with FaultServer(Swapping()) as server:
+        lab = opened(tmp_path, server)
+        version = lab.prompt("p").save("{{q}}", model="m")
+        [said] = evaluated(lab, [version], 4, [rubric("Is it ok?", judge="j", name="ok")])[1]
+    assert "judge-1 (2), judge-2 (2)" in said
+
+
 def test_a_swapped_judge_is_shown_wherever_the_study_is(
     tmp_path: Path, serving: tuple[Serving, FaultServer]
 ) -> None:

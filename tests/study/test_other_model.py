@@ -68,6 +68,44 @@ def test_a_swap_of_the_model_is_said_and_fresh_mends_it(tmp_path: Path) -> None:
         assert notes_of(lab, 6, fresh=True) == []
 
 
+def test_a_swap_within_the_first_pass_is_said(tmp_path: Path) -> None:
+    """By another name, and by another fingerprint; answers of one model are not read again."""
+    swaps = {"a": ["x", "x", "x", "y", "y", "y"], "b": ["x"] * 6, "c": ["m"] * 6}
+    marks = {"a": [None] * 6, "b": [*"fffggg"], "c": ["f"] * 6}
+    came = [pair for name in swaps for pair in zip(swaps[name], marks[name], strict=True)]
+    replies = iter(came)
+
+    def say(seen: object) -> Say:
+        model, mark = next(replies)
+        return Say(body=completion("ok", model=model, system_fingerprint=mark))
+
+    with FaultServer(say) as server:
+        lab = Lab(tmp_path, models={"m": EndpointModel(base_url=server.url)})
+        found = []
+        for name in swaps:
+            version = lab.prompt(name).save(f"{name} {{{{q}}}}", model="m")
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                lab.evaluate([version], ROWS, [equals()], concurrency=1).wait()
+            found.append([text for each in said if "more than one" in (text := str(each.message))])
+    assert [len(sentences) for sentences in found] == [1, 1, 0]
+    assert "x (3), y (3)" in found[0][0]
+    assert "fingerprint f (3), then fingerprint g (3)" in found[1][0]
+
+
+def test_a_first_pass_by_one_model_ends_without_the_database(tmp_path: Path) -> None:
+    """Nothing is merged only to learn that one model answered: 100,000 answers would take seconds
+    and a hundred megabytes.
+    """
+    with FaultServer(lambda _: Say(body=completion("ok", model="m"))) as server:
+        lab = Lab(tmp_path, models={"m": EndpointModel(base_url=server.url)})
+        version = lab.prompt("p").save("{{q}}", model="m")
+        assert evaluated(lab, [version], 6)[1] == []
+        assert not lab.store.access.main.path.exists()
+        assert evaluated(lab, [version], 6)[1] == []
+        assert lab.store.access.main.path.exists()
+
+
 def test_fingerprints_that_follow_each_other_are_said_and_mixed_ones_are_not(
     tmp_path: Path,
 ) -> None:
