@@ -12,6 +12,7 @@ import click
 
 from ..errors import MissingExtra
 from .extras import lacks
+from .folding import tell
 
 if TYPE_CHECKING:
     from ..analysis.binary_compare import BinaryComparison
@@ -189,7 +190,7 @@ def _without_run(table: Path | None, options: dict[str, Any], **asked: Any) -> N
 def _tell(found: TableComparison | BinaryComparison, everything: bool) -> None:
     from ..markup import plain
 
-    click.echo(plain(found.statement()))
+    tell(plain(found.statement()))
     worse = found.worse()
     if worse:
         shown = worse if everything else worse[:30]
@@ -198,22 +199,22 @@ def _tell(found: TableComparison | BinaryComparison, everything: bool) -> None:
             if len(worse) > len(shown)
             else ""
         )
-        click.echo(
+        tell(
             plain(
                 f"{'This one' if len(worse) == 1 else f'These {len(worse):,}'} got worse:"
                 f" {', '.join(shown)}{more}"
             )
         )
     else:
-        click.echo("No example got worse.")
+        tell("No example got worse.")
     verdict = found.verdict
-    click.echo(f"\n{plain(found.candidate.label)} {_DECIDED[verdict.decision]}.")
+    tell(f"\n{plain(found.candidate.label)} {_DECIDED[verdict.decision]}.")
     for sentence in [reason for reason in verdict.reasons if reason != found.statement()] + [
         f"Next: {step}" for step in verdict.next
     ]:
-        click.echo(plain(f"  {sentence}"))
+        tell(plain(f"  {sentence}"))
     for sentence in found.notes:
-        click.echo(plain(f"  - {sentence}"))
+        tell(plain(f"  - {sentence}"))
 
 
 def _as_json(found: TableComparison | BinaryComparison) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import Refused
+from .folding import tell
 from .tour import source
 
 if TYPE_CHECKING:
@@ -86,14 +87,14 @@ def demo(folder: Path | None) -> None:
         "5  The application",
         "a process of its own, standard library only, reads the one registry file.",
     )
-    click.echo(f"   {_application(home)}")
+    tell(f"   {_application(home)}")
     _step("6  Rollback", "one call, no gate, logged.")
     back = lab.rollback(v2, env="prod", reason="the demo shows how")
-    click.echo(f"   {back!r}\n   {_application(home)}")
+    tell(f"   {back!r}\n   {_application(home)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         again = lab.promote(v2, env="prod", study=study, override="the demo is over")
-    click.echo(f"   {again!r}\n   {_application(home)}")
+    tell(f"   {again!r}\n   {_application(home)}")
     report = study.report(home / "report.html")
     _close(home, report, repr(again), time.perf_counter() - began)
 
@@ -114,9 +115,9 @@ def _versions(lab: Lab) -> tuple[SavedVersion, SavedVersion]:
         note="labels, definitions and JSON",
         temperature=0,
     )
-    click.echo(f"   {v1!r}\n   {v2!r}")
+    tell(f"   {v1!r}\n   {v2!r}")
     answer = v2(ticket="I was charged twice for March, please refund one. My id is u-20417.")
-    click.echo(f"   asked once: {answer.text}   [{answer.facts()}]")
+    tell(f"   asked once: {answer.text}   [{answer.facts()}]")
     return v1, v2
 
 
@@ -127,9 +128,9 @@ def _study(lab: Lab, v1: SavedVersion, v2: SavedVersion, tickets: Dataset) -> St
     )
     study = lab.evaluate([v1, v2], tickets, _scorers())
     for row in _arms(study):
-        click.echo(f"   {row}")
+        tell(f"   {row}")
     _step("3  What the data say", "paired by example, with an exact test.")
-    click.echo(f"   {study.compare(candidate=v2, baseline=v1).statement()}")
+    tell(f"   {study.compare(candidate=v2, baseline=v1).statement()}")
     return study
 
 
@@ -154,14 +155,12 @@ def _arms(study: Study) -> list[str]:
 def _deploy(lab: Lab, study: Study, v1: object, v2: object) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # said in step 1: the embedded model is no LLM
-        click.echo(f"   {lab.promote(v1, env='prod', study=study)!r}")
-        click.echo(f"   {lab.promote(v2, env='prod', study=study)!r}")
+        tell(f"   {lab.promote(v1, env='prod', study=study)!r}")
+        tell(f"   {lab.promote(v2, env='prod', study=study)!r}")
         try:
             lab.promote(v1, env="prod", study=study, override="to show the gate")
         except Refused as error:
-            click.echo(
-                f"   and back again, to a version that is worse? Refused: {error.reasons[0]}"
-            )
+            tell(f"   and back again, to a version that is worse? Refused: {error.reasons[0]}")
 
 
 def _application(home: Path) -> str:
@@ -177,7 +176,7 @@ def _application(home: Path) -> str:
 
 
 def _step(title: str, wording: str) -> None:
-    click.echo(f"\n{click.style(title, bold=True)} {click.style('— ' + wording, dim=True)}")
+    tell(f"\n{click.style(title, bold=True)} {click.style('— ' + wording, dim=True)}")
 
 
 def _fresh(base: Path) -> Path:
@@ -190,12 +189,12 @@ def _fresh(base: Path) -> Path:
 
 
 def _close(home: Path, report: Path, summary: str, seconds: float) -> None:
-    click.echo(f"\n{click.style('Done', bold=True)} in {seconds:.0f} s: {summary.strip('<>')}")
+    tell(f"\n{click.style('Done', bold=True)} in {seconds:.0f} s: {summary.strip('<>')}")
     for what, path in (
         ("registry (commit it)", "promptops.json"),
         ("evidence (commit it)", "promptops.evidence/"),
         ("every run", ".promptops/"),
         ("report for reviewers", report.name),
     ):
-        click.echo(f"   {what:22} {home / path}")
-    click.echo(f"\nNext: open {report} in a browser, or run `promptops lab` for the notebooks.")
+        tell(f"   {what:22} {home / path}")
+    tell(f"\nNext: open {report} in a browser, or run `promptops lab` for the notebooks.")

@@ -42,5 +42,5 @@ def doctor(repair: bool, as_json: bool) -> None:
             rows = {name: n for name, n in (store.stats().get("rows") or {}).items() if n}
             click.echo("the store is sound" + (":" if rows else ""))
             for name, n in rows.items():
-                click.echo(f"  {n:>12,} {name.replace('_', ' ')}")
+                click.echo(f"  {name.replace('_', ' '):<18}{n:>12,}")
     sys.exit(1 if found else 0)

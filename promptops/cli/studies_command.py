@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from .text_table import show
@@ -16,9 +18,13 @@ def studies(as_json: bool, limit: int) -> None:
     """List the studies of this project's store, newest first."""
     from ..lab import Lab
 
-    frame = Lab().studies.frame.head(limit)
+    rows = Lab().studies.frame.head(limit).to_dict("records")
+    if sys.stdout.isatty() and not as_json:  # a pipe and JSON have the whole of both
+        for row in rows:
+            row["created_at"] = str(row["created_at"])[:16]
+            row["id"] = str(row["id"])[:11]
     show(
-        frame.to_dict("records"),
+        rows,
         as_json=as_json,
         empty="no study yet: lab.evaluate([v1, v2], dataset, [scorer]) makes the first",
     )

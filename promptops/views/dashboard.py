@@ -261,8 +261,10 @@ class StudiesView(View):
                 primary=self.scorer.value or None,
             )
             self.more.value = page(body(comparison, self.study.recorded))
-        except PromptOpsError as error:
-            self.more.value = page(f"<p role='alert'>{esc(error)}</p>")
+        except PromptOpsError as error:  # what is known of each is worth a look all the same
+            why = str(error)
+            alert = f"<p role='alert'>{esc(why[:1].upper() + why[1:])}</p>"
+            self.more.value = page(alert + arms_html(self.study))
 
 
 class _Empty(View):
