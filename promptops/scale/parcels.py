@@ -72,7 +72,7 @@ def fetched(files: SharedFiles, parcel: Parcel, folder: Path) -> Fetched:
 def _torn(files: SharedFiles, parcel: Parcel) -> str:
     return (
         f"{parcel.name} in the team's store {files.address} is not what its name says, torn or"
-        " damaged; it is left out until its writer shares it again."
+        " damaged; it is left out. Remove it there: a member that holds its rows shares them again."
     )
 
 

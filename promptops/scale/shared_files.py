@@ -5,16 +5,21 @@ all, and whatever fails is one sentence that names the address.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import MissingExtra, StoreError
 
 __all__ = ["SharedFiles"]
 
+T = TypeVar("T")
 _PART = ".part"
+_ANSWER_S = 120.0  # for a listing or a small document; clients of buckets try for longer
+_TRANSFER_S = 900.0  # for a segment or a file of a batch
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "az": "azure"}
 
 
@@ -43,6 +48,7 @@ class SharedFiles:
             ) from None
         self._root = str(root).rstrip("/")
         self._local = kind in ("file", "local")
+        self._silent_until = 0.0
 
     def listing(self) -> dict[str, int]:
         """name -> bytes, of every whole file. Raises StoreError if the place is not there, or says
@@ -51,7 +57,7 @@ class SharedFiles:
         with self._explained("listed"):
             self._fs.invalidate_cache()
             try:
-                found = self._fs.find(self._root, detail=True)
+                found = self._answered(lambda: self._fs.find(self._root, detail=True))
             except FileNotFoundError as error:  # of one file it is news, of the place a fault
                 raise OSError(f"it is not there: {error}") from error
         start = len(self._root) + 1
@@ -72,33 +78,33 @@ class SharedFiles:
     def read(self, name: str) -> bytes:
         """Raises FileNotFoundError if it is gone."""
         with self._explained("read"):
-            return bytes(self._fs.cat_file(self._path(name)))
+            return bytes(self._answered(lambda: self._fs.cat_file(self._path(name))))
 
     def fetch(self, name: str, target: Path) -> None:
         """Copy to a file of this machine that only its owner may read. Raises FileNotFoundError."""
         with self._explained("read"):
             os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-            self._fs.get_file(self._path(name), str(target))
+            self._answered(lambda: self._fs.get_file(self._path(name), str(target)), _TRANSFER_S)
 
     def put(self, source: Path, name: str) -> None:
         """Copy a file of this machine there."""
         with self._explained("written"):
             where = self._place(name)
-            self._fs.put_file(str(source), where)
+            self._answered(lambda: self._fs.put_file(str(source), where), _TRANSFER_S)
             self._arrive(where, name)
 
     def write(self, name: str, data: bytes) -> None:
         """Make a file, or replace it."""
         with self._explained("written"):
             where = self._place(name)
-            self._fs.pipe_file(where, data)
+            self._answered(lambda: self._fs.pipe_file(where, data))
             self._arrive(where, name)
 
     def remove(self, name: str) -> None:
         """Remove a file, which may be gone already."""
         with self._explained("changed"):
             try:
-                self._fs.rm_file(self._path(name))
+                self._answered(lambda: self._fs.rm_file(self._path(name)))
             except FileNotFoundError:
                 return
 
@@ -124,13 +130,47 @@ class SharedFiles:
         if self._local:
             os.replace(where, self._path(name))
 
+    def _answered(self, call: Callable[[], T], within_s: float | None = None) -> T:
+        """What a call gives. A host that never answers, or sends a byte a second, is not waited
+        for: whoever reads the rows asks here.
+
+        Raises:
+            TimeoutError: it did not answer in time, or did not shortly before.
+        """
+        if self._local:
+            return call()
+        if time.monotonic() < self._silent_until:
+            raise TimeoutError("it did not answer shortly before")
+        within_s = _ANSWER_S if within_s is None else within_s
+        given: list[T] = []
+        raised: list[BaseException] = []
+
+        def ask() -> None:
+            try:
+                given.append(call())
+            except BaseException as error:
+                raised.append(error)
+
+        # not of a pool: the interpreter's end waits for those
+        thread = threading.Thread(target=ask, name="promptops-team", daemon=True)
+        thread.start()
+        thread.join(within_s)
+        if raised:
+            raise raised[0]
+        if not given:
+            self._silent_until = time.monotonic() + within_s
+            raise TimeoutError(f"it did not answer within {within_s:g} s")
+        return given[0]
+
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:
         try:
             yield
-        except (FileNotFoundError, StoreError):
+        except StoreError:
             raise
         except Exception as error:  # each kind of bucket has errors of its own
+            if isinstance(error, FileNotFoundError) and what != "written":
+                raise  # of a file that is read or removed it is news
             first: Any = (str(error).splitlines() or [""])[0]
             raise StoreError(
                 f"the team's store {self.address} cannot be {what} ({type(error).__name__}:"

@@ -13,6 +13,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["TeamStore", "join_team"]
 
 LOOK_S = 30.0  # a look is good for so long, where nobody asks for a new one
+_PAUSE = 10.0  # times what a look took that failed: how long none is tried again
 _DAY_NS = 86_400 * 10**9
 
 
@@ -60,13 +62,18 @@ class TeamStore(TeamMember):
         """Carry out the others' purges and bring their rows, where the last look is old."""
         if self._holding or (not now and (time.monotonic() < self._next or self._holder)):
             return
-        self._next = time.monotonic() + LOOK_S
+        began = time.monotonic()
+        self._next = began + LOOK_S
         try:
             with self._alone() as mine:
                 if mine:
                     self._look()
         except (StoreError, OSError) as error:
             self._say(f"{error} What is recorded here stays here until then.")
+            # a place that answers late or never: its client tries for a minute, and whoever reads
+            # would wait for it at each read
+            took = time.monotonic() - began
+            self._next = began + took + LOOK_S + _PAUSE * took
 
     def share(self) -> None:
         """Hand over every finished segment that is not there yet, this process's own included."""
@@ -109,7 +116,14 @@ class TeamStore(TeamMember):
                 )
             mine = self._membership()
             body = json.dumps(stone.document()).encode()
-            self.files.write(f"tombstones/{stone.id}.json", body)
+            name = f"tombstones/{stone.id}.json"
+            try:
+                self.files.write(name, body)
+            except StoreError:
+                # half of it would stop every member, and no purge was made
+                with suppress(StoreError):
+                    self.files.remove(name)
+                raise
             self._stones[stone.id] = stone
             mine.applied.append(stone.id)
             mine.keep(self._folder)
@@ -240,7 +254,11 @@ class TeamStore(TeamMember):
 
     def _retire(self, there: Contents) -> None:
         """Once a day, purge what is older than the team keeps."""
-        days = kept_days(self.files) if there.form else None
+        try:
+            days = kept_days(self.files) if there.form else None
+        except StoreError as error:  # how long to keep rows is no reason not to exchange them
+            self._say(f"{error} Until then, nothing is purged for its age.")
+            return
         newest = max((_at(stone) for stone in there.tombstones), default=0)
         if days is None or time.time_ns() - newest < _DAY_NS:
             return

@@ -4,6 +4,7 @@ ends with its error.
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,8 +15,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from promptops.errors import StoreError
+from promptops.scale import shared_files
 from promptops.scale.team_status import team_status
-from promptops.scale.team_store import TeamStore, join_team
+from promptops.scale.team_store import LOOK_S, TeamStore, join_team
 from promptops.store import Store
 
 
@@ -105,3 +107,71 @@ def test_what_is_removed_between_its_listing_and_its_reading_is_no_error(
     FaultyBucket.gone = ()
     other.sync()
     assert other._store.rows("select example_id from runs order by 1") == [("e0",), ("e2",)]
+
+
+def test_half_a_purge_is_taken_back(team: TeamStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that fails in the middle leaves no tombstone that nobody can read, which would keep
+    every member from the rows that came before it.
+    """
+    whole = MemoryFileSystem.pipe_file
+
+    def half(self: MemoryFileSystem, path: str, value: bytes, **how: Any) -> None:
+        whole(self, path, value[: len(value) // 2])
+        raise OSError("the connection was cut")
+
+    before = set(team.files.listing())
+    monkeypatch.setattr(FaultyBucket, "pipe_file", half, raising=False)
+    with pytest.raises(StoreError, match="cannot be written"):
+        team._store.purge(["e2"])
+    monkeypatch.undo()
+    assert set(team.files.listing()) == before
+    team.sync()
+    assert team._store.rows("select example_id from runs order by 1") == [("e0",), ("e2",)]
+
+
+def test_a_torn_statement_of_the_retention_stops_no_exchange(
+    team: TeamStore, tmp_path: Path
+) -> None:
+    team.files.write("share.json", b'{"format": 1, "keep_d')
+    other = join_team(Store(tmp_path / "b"), "faulty://faults")
+    with pytest.warns(RuntimeWarning, match=r"share\.json"):
+        other.sync()
+    assert other._store.rows("select count(*) from runs") == [(2,)]
+
+
+def test_a_bucket_that_never_answers_is_not_waited_for(
+    team: TeamStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are read meanwhile, and the next look does not ask again at once."""
+    asked = []
+
+    def never(found: dict[str, Any]) -> dict[str, Any]:
+        asked.append(1)
+        time.sleep(30)
+        return found
+
+    monkeypatch.setattr(shared_files, "_ANSWER_S", 0.3)
+    FaultyBucket.listed = staticmethod(never)  # type: ignore[assignment]
+    began = time.monotonic()
+    with pytest.warns(RuntimeWarning, match=r"did not answer within 0\.3 s"):
+        team.look(now=True)
+    for _ in range(3):
+        assert team._store.rows("select count(*) from runs") == [(2,)]
+        team.share()
+        with pytest.raises(StoreError, match="did not answer"):
+            team.sync()
+    assert time.monotonic() - began < 15
+    assert len(asked) <= 3
+
+
+def test_a_look_that_failed_slowly_is_not_repeated_at_each_read(team: TeamStore) -> None:
+    """A host that says "slow down" is asked again by its client for a minute."""
+
+    def slow(found: dict[str, Any]) -> dict[str, Any]:
+        time.sleep(1.0)
+        raise OSError("SlowDown")
+
+    FaultyBucket.listed = staticmethod(slow)  # type: ignore[assignment]
+    with pytest.warns(RuntimeWarning, match="SlowDown"):
+        team.look(now=True)
+    assert team._next - time.monotonic() > LOOK_S + 1
