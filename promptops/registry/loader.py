@@ -114,24 +114,26 @@ class Loader:
         try:
             now = os.stat(self._place)
         except (OSError, ValueError):
-            now = None
-        view = self._view
-        modified, changed, size, inode = view.sure  # each alone: a tuple of them takes longer
-        if (
-            now is None
-            or now.st_mtime_ns != modified
-            or now.st_ctime_ns != changed
-            or now.st_size != size
-            or now.st_ino != inode
-        ):
-            view = self._refresh(None if now is None else source.signature(now))
+            view = self._refresh(None)
+        else:
+            view = self._view
+            modified, changed, size, inode = view.sure  # each alone: a tuple of them takes longer
+            if (
+                now.st_mtime_ns != modified
+                or now.st_ctime_ns != changed
+                or now.st_size != size
+                or now.st_ino != inode
+            ):
+                view = self._refresh(source.signature(now))
         try:
-            served: Any = view.built[name, env]
+            served: Any = view.built[env][name]
         except KeyError:
             served = self._first(view, name, env, default)
         if served.__class__ is not Served:
             served = served.pick(key)
-        found: Served = served if key is None else served.for_key(key)
+        if key is not None:
+            served = served.for_key(key)
+        found: Served = served
         return found
 
     def health(self) -> dict[str, object]:
@@ -216,7 +218,7 @@ class Loader:
         """
         view = self._refresh(source.look(self.path))
         for name, env in list(self._good):
-            if (name, env) not in view.built:
+            if name not in view.built.get(env, ()):
                 self._first(view, name, env, None)
 
     # -- changes
@@ -292,7 +294,8 @@ class Loader:
                 self._good.setdefault(pair, built)
                 return
             self._good[pair] = built
-            first = view.built.setdefault(pair, built) is built
+            name, env = pair
+            first = view.built.setdefault(env, {}).setdefault(name, built) is built
         if first and before is not None:
             self._tell(before, built)
 

@@ -118,15 +118,16 @@ class Found:
     """What gets found out about one content, each pair by one atomic operation: the memory beside
     frozen facts.
 
-    built: what gets return; refused: why not what the file says; missed: what was asked for and is
-    not in the file, the first few, (name, env) as text -> the error's type and sentence; copy: the
-    saved copy's view, once it was looked for.
+    built: what gets return, env -> name -> it, which is found sooner than by a pair; refused: why
+    not what the file says; missed: what was asked for and is not in the file, the first few, (name,
+    env) as text -> the error's type and sentence; copy: the saved copy's view, once it was looked
+    for.
     """
 
     __slots__ = ("built", "copy", "missed", "refused")
 
     def __init__(self) -> None:
-        self.built: dict[Pair, object] = {}
+        self.built: dict[str, dict[str, object]] = {}
         self.refused: dict[Pair, str] = {}
         self.missed: dict[Pair, tuple[type[UnknownPrompt] | type[NotDeployed], str]] = {}
         self.copy: tuple[RegistryView | None] | None = None
@@ -153,7 +154,7 @@ class RegistryView(Fixed):
     stamp: object
     recheck: float | None
     found: Found
-    built: dict[Pair, Any]
+    built: dict[str, dict[str, Any]]
     sure: tuple[int, int, int, int]
 
     def __init__(

@@ -293,7 +293,7 @@ def test_a_watching_loader_pays_for_changes_between_requests(path: Path) -> None
     Editor(path).promote(NAME, 2, "dev", author="a")
     until = time.monotonic() + 5
     while time.monotonic() < until:
-        built = loader._view.built.get((NAME, "dev"))
+        built = loader._view.built.get("dev", {}).get(NAME)
         if built is not None and built.number == 2:  # type: ignore[union-attr]
             break
         time.sleep(0.01)
