@@ -24,14 +24,16 @@ _AXIS = "percentage points (cost, latency, tokens: percent saved), 90 % interval
 
 
 def forest_rows(comparison: Comparison) -> list[svg.ForestRow]:
-    """One row per measure, the primary first; a cost, latency or token measure only if a
-    guardrail names it.
+    """One row per measure that both scored, the primary first; a cost, latency or token measure
+    only if a guardrail names it.
     """
     rails = [rail for rail in comparison.policy.guardrails if rail.tag is None]
     margins = {rail.metric: rail.margin for rail in rails}
     rows = []
     for figures in comparison.differences:
         scale = 100.0
+        if not figures.n and figures.name != comparison.primary_name:
+            continue  # no example is scored for both: there is no difference to draw
         if figures.name in MEASURES:
             if (
                 figures.name not in margins

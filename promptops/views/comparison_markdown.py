@@ -46,7 +46,9 @@ def markdown(comparison: Comparison) -> str:
             for v in (figures.baseline, figures.candidate)
         ]
         gain = (
-            _change(figures)
+            "–"
+            if not figures.n
+            else _change(figures)
             if in_measures
             else f"{words.points(figures.gain)} ({words.interval(figures.low, figures.high)})"
         )

@@ -119,6 +119,8 @@ def _mean(figures: Difference, value: float, interval: tuple[float, float] | Non
 
 
 def _gain(figures: Difference) -> str:
+    if not figures.n:  # no example is scored for both
+        return "–"
     if figures.name in MEASURES:
         if not figures.baseline:
             return "–"

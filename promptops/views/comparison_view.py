@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["body", "details", "html"]
 
+_DRAWN = 12  # measures whose differences are drawn; the table has all
 _LEAST = 5  # examples of a tag that is shown
 _SLICES = 12  # tags shown: the biggest losses and the biggest gains
 _SHOWN = 8  # ids of lost examples that are listed
@@ -69,12 +70,19 @@ def details(
 
 def _differences(comparison: Comparison) -> str:
     b, a = comparison.candidate.label, comparison.baseline.label
-    return f"<h3>Difference {esc(b)} − {esc(a)}</h3>" + svg.forest(
-        forest_rows(comparison),
+    rows = forest_rows(comparison)
+    more = (
+        f"<p class='dim'>{len(rows) - _DRAWN:,} more are in the table below.</p>"
+        if len(rows) > _DRAWN
+        else ""
+    )
+    drawn = svg.forest(
+        rows[:_DRAWN],
         title=comparison.statement(),
         left=f"{_cut(a)} better",
         right=f"{_cut(b)} better",
     )
+    return f"<h3>Difference {esc(b)} − {esc(a)}</h3>{drawn}{more}"
 
 
 def _changes(comparison: Comparison, changed: list[Changed]) -> str:

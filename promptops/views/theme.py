@@ -129,6 +129,7 @@ STYLE = """<style>
   padding:8px 10px;background:var(--jp-layout-color2,#f6f8fa)!important;border-radius:5px;
   max-height:340px;
   overflow:auto}
+.po :is(code,b,td,th,.chip){unicode-bidi:isolate}.po pre{unicode-bidi:plaintext;text-align:start}
 .po .ci{display:block;font-size:11.5px;color:var(--jp-ui-font-color2,#59636e)}
 .po .card{border:1px solid var(--jp-border-color2,#d8dee4);
   border-left:5px solid var(--po-accent,#6B7280);border-radius:6px;padding:9px 13px;margin:6px 0}
@@ -216,6 +217,7 @@ STYLE = """<style>
 .po .po-grid:not(.po-few) td:first-child{font-weight:600;overflow-wrap:anywhere}
 .po .po-grid:not(.po-few) td:not(:first-child){display:grid;
   grid-template-columns:38% minmax(0,1fr);column-gap:10px}
+.po .po-grid:not(.po-few) td:empty{display:none!important}
 .po .po-grid:not(.po-few) td:not(:first-child)::before{content:attr(data-label);grid-column:1;
   grid-row:1/span 9;overflow-wrap:anywhere;text-align:left;font-weight:400;
   color:var(--jp-ui-font-color2,#59636e)}}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import colorsys
 import re
+import warnings
 from pathlib import Path
 
 import pytest
 
-from promptops.lab import compare
+from promptops.lab import Lab, compare
+from promptops.models.scripted import ScriptedModel
+from promptops.scorers import equals, scorer
 from promptops.views.answer_card import answer_card, cost_per_thousand
 from promptops.views.comparison_view import body
 from promptops.views.theme import BAD, GOOD, PALETTE
@@ -95,3 +98,28 @@ def test_a_p_value_has_the_same_digits_in_the_card_the_table_and_the_sentence(
     shown = body(comparison)
     assert "<b>p = 0.02</b>, one-sided" in shown
     assert re.search(r"data-label='p \(one-sided\)'>0\.02</td>", shown)
+
+
+def test_what_nobody_scored_has_no_difference(tmp_path: Path) -> None:
+    """A metric without a score shows "–" in the table and in Markdown, not a difference of 0, and
+    is not drawn; of many metrics the first dozen are drawn and the rest counted.
+    """
+    silent = scorer(name="silent", version="1")(lambda output: None)
+    more = [scorer(name=f"m{n:02}", version="1")(lambda output: len(output) / 9) for n in range(14)]
+    lab = Lab(tmp_path, models={"m": ScriptedModel(lambda request: "yes")})
+    prompt = lab.prompt("triage")
+    versions = [prompt.save(f"{name} {{{{ticket}}}}", model="m") for name in "AB"]
+    rows = [{"id": f"e{n}", "ticket": f"ticket {n}", "expected": "yes"} for n in range(12)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        study = lab.evaluate(versions, rows, [equals(), silent, *more]).wait()
+    comparison = study.compare(candidate=versions[1], baseline=versions[0])
+    shown = body(comparison)
+    picture, _, table_ = shown.partition("<table")
+    line = next(row for row in table_.split("<tr>") if "silent" in row)
+    assert re.search(r"data-label='difference \(90 % interval\)'>–</td>", line)
+    assert "silent" not in picture.partition("Difference ")[2]
+    assert "3 more are in the table below." in picture
+    (row,) = (each for each in comparison.markdown().splitlines() if each.startswith("| silent"))
+    assert row.split(" | ")[3] == "–"
+    lab.store.close()
