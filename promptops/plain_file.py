@@ -8,8 +8,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from pathlib import Path
-from typing import BinaryIO
+from contextlib import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the application's door keeps its saved copy with this, and loads neither
+    from pathlib import Path
+    from typing import BinaryIO
 
 __all__ = [
     "NOT_A_FILE",
@@ -26,10 +30,10 @@ _NOT_WAITING = getattr(os, "O_NONBLOCK", 0)
 _MOST = 64 << 20  # bytes: far more than a person writes, or one of our small files has
 
 
-def is_odd(path: Path) -> bool:
+def is_odd(path: str | Path) -> bool:
     """Whether a pipe, socket or device is at the path, also behind a symlink."""
     try:
-        mode = path.stat().st_mode
+        mode = os.stat(path).st_mode
     except OSError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
@@ -86,14 +90,16 @@ def write_target(path: Path, text: str) -> None:
         with open_target(path) as file:
             file.write(data)
         return
-    place = Path(os.path.realpath(path))  # a link such as /dev/stdout stays one
-    beside = place.with_name(f".{place.name}.{os.urandom(4).hex()}.writing")
+    place = os.path.realpath(path)  # a link such as /dev/stdout stays one
+    folder, name = os.path.split(place)
+    beside = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.writing")
     try:
-        with beside.open("xb") as file:
+        with open(beside, "xb") as file:
             file.write(data)
         os.replace(beside, place)
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
 
 
 def copy_plain(source: str, target: str) -> str:
@@ -102,8 +108,8 @@ def copy_plain(source: str, target: str) -> str:
     """
     import shutil
 
-    if is_odd(Path(source)):
-        Path(target).touch()
+    if is_odd(source):
+        open(target, "ab").close()
     else:
         shutil.copyfile(source, target)
     return target
