@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,7 +78,9 @@ def test_the_page_is_read_only_and_behind_a_token(
         "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
         "IPYTHONDIR": str(tmp_path / "ipython"),
         "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+        "TMPDIR": str(tmp_path / "temporary"),
     }
+    (tmp_path / "temporary").mkdir()
     command = [
         sys.executable,
         "-m",
@@ -93,6 +96,7 @@ def test_the_page_is_read_only_and_behind_a_token(
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/{query}", timeout=20) as answer:
                 assert "triage" not in answer.read().decode()
                 assert "login" in answer.url
+        kept = kernels(tmp_path)  # of those who asked without a browser: nobody closes their page
         page = browser.new_page(viewport={"width": 1024, "height": 900})
         asked: list[str] = []
         page.on(
@@ -145,7 +149,35 @@ def test_the_page_is_read_only_and_behind_a_token(
         assert page.evaluate("window.hit") is None
         assert page.evaluate(MADE, ".po *") == []
         assert asked == []
+        assert len(kernels(tmp_path) - kept) == 1
         page.close()
+        assert ended(tmp_path, kept) < 5
+        for leave in ("close, and let the page say so", "go elsewhere", "close the window"):
+            context = browser.new_context()
+            page = context.new_page()
+            page.goto(f"http://127.0.0.1:{port}/?token={TOKEN}", wait_until="domcontentloaded")
+            page.locator(".jupyter-widget-tab").wait_for(timeout=60_000)
+            assert len(kernels(tmp_path) - kept) == 1
+            if leave == "close, and let the page say so":
+                page.close(run_before_unload=True)
+            elif leave == "go elsewhere":
+                page.goto("about:blank")
+            else:
+                context.close()
+            assert ended(tmp_path, kept) < 5, leave
+
+
+def kernels(folder: Path) -> set[str]:
+    """The connection files of the kernels that run."""
+    return {path.name for path in (folder / "temporary").glob("**/kernel-*.json")}
+
+
+def ended(folder: Path, kept: set[str]) -> float:
+    """Seconds until no kernel runs but those, or 20."""
+    began = time.monotonic()
+    while kernels(folder) - kept and time.monotonic() < began + 20:
+        time.sleep(0.1)
+    return time.monotonic() - began
 
 
 def test_the_report_from_disk_without_a_network(browser: Any, project: Lab, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ import pytest
 from click.testing import CliRunner
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from promptops.cli import serving, tour
+from promptops.cli import discreet, serving, tour
 
 TOKEN = "a-token-for-this-test"
 TAKEN = (
@@ -322,3 +322,40 @@ def test_a_page_that_closes_ends_its_kernel(page: Page) -> None:
     (cookie,) = [each.value for each in jar if each.name == "_xsrf"]
     with browser.open(closing, data=f"_xsrf={cookie}".encode(), timeout=60) as answer:
         assert answer.status == 204
+
+
+async def _connect(page: Page, kernel: str) -> WebSocketClientConnection:
+    """A connection to a kernel that runs."""
+    address = f"ws://127.0.0.1:{page.port}/api/kernels/{kernel}/channels"
+    connection = await websocket_connect(f"{address}?session_id=s&token={TOKEN}")
+    await connection.read_message()  # the first one tells that the channels are open
+    return connection
+
+
+def test_a_kernel_ends_with_the_window_of_its_page_and_outlives_a_lost_connection(
+    page: Page,
+) -> None:
+    """A browser that closes a window says so as it closes the connection; one that was cut off says
+    nothing, and finds its kernel again.
+    """
+    with urllib.request.urlopen(f"http://127.0.0.1:{page.port}/?token={TOKEN}") as answer:
+        kernel = re.search(r'"kernelId":\s*"([0-9a-f-]{36})"', answer.read().decode())
+    assert kernel
+
+    ending = f"Kernel shutdown: {kernel[1]}"
+
+    async def story() -> None:
+        one = await _connect(page, kernel[1])
+        one.close()
+        await asyncio.sleep(6 * discreet.GRACE_S)
+        one, other = await _connect(page, kernel[1]), await _connect(page, kernel[1])
+        one.close(discreet.GOING_AWAY)
+        await asyncio.sleep(6 * discreet.GRACE_S)
+        assert ending not in page.log.read_text(encoding="utf-8")  # the other window has it still
+        other.close(discreet.GOING_AWAY)
+        until = time.monotonic() + 30
+        while ending not in page.log.read_text(encoding="utf-8"):
+            assert time.monotonic() < until
+            await asyncio.sleep(0.1)
+
+    asyncio.run(story())
