@@ -210,7 +210,11 @@ def _raw(response: Any, call: LiveCall, *, unread: bool) -> object:
     """A raw response. Where its body was not read yet, the application reads it first."""
     original, close = response.parse, getattr(response, "close", None)
     if not unread:
-        found = original()
+        try:
+            found = original()
+        except Exception as error:  # the application may read the body in its own way
+            call.failed(error)
+            return response
         if inspect.iscoroutine(found):
             found.close()  # an asynchronous one: the application awaits its own
         else:

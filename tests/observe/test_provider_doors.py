@@ -265,6 +265,37 @@ def test_openai_however_it_ends(name: str, folder: Path) -> None:
     assert _rows(folder, len(expected)) == expected
 
 
+@pytest.mark.parametrize("body", [b"", b"{", b'{"choices": [{"mess', b"\xff\xfe", b"[" * 10_000])
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_a_raw_reply_that_is_no_json_is_the_failure_that_a_plain_one_is(
+    folder: Path, way: str, body: bytes
+) -> None:
+    """One row each, of the same failure; the application has the body as it came."""
+
+    def damaged(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, content=body, headers={"content-type": "application/json"})
+
+    async def ask() -> Any:
+        c = promptops.observe(async_client(damaged), sink=folder)
+        with pytest.raises((ValueError, RecursionError)):
+            await c.chat.completions.create(**request())
+        return await c.chat.completions.with_raw_response.create(**request())
+
+    if way == "async":
+        raw = asyncio.run(ask())
+    else:
+        c = promptops.observe(client(damaged), sink=folder)
+        with pytest.raises((ValueError, RecursionError)):
+            c.chat.completions.create(**request())
+        raw = c.chat.completions.with_raw_response.create(**request())
+    assert raw.http_response.content == body
+    with pytest.raises((ValueError, RecursionError)):
+        raw.parse()
+    plain, bare = _rows(folder, 2)
+    assert bare == plain
+    assert plain[0] == "internal"
+
+
 def test_raw_views_that_were_made_before(folder: Path) -> None:
     """A view of raw responses that the application used before it observed the client."""
     bare = client()
