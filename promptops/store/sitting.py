@@ -9,9 +9,10 @@ Other processes wait for their turn no longer than that.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,9 +32,24 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _ONE_AT_A_TIME.__setitem__(0, threading.RLock()))
 
 
-def one_at_a_time() -> AbstractContextManager[object]:
-    """The one lock of the process around opening DuckDB files."""
-    return _ONE_AT_A_TIME[0]
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """The one lock of the process around opening DuckDB files. Ctrl-C within stays what it is:
+    DuckDB, which sees to signals during a query, raises a RuntimeError in its place.
+    """
+    with _ONE_AT_A_TIME[0]:
+        try:
+            yield
+        except RuntimeError as error:
+            if str(error) == "Query interrupted" and _by_the_user():
+                raise KeyboardInterrupt from None
+            raise
+
+
+def _by_the_user() -> bool:
+    """Whether it was Ctrl-C: no other signal has a handler that could have raised something."""
+    handled = {number for number in signal.valid_signals() if callable(signal.getsignal(number))}
+    return handled == {signal.SIGINT}
 
 
 @dataclass(slots=True)
