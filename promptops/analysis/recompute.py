@@ -169,7 +169,7 @@ def _results(evidence: Evidence) -> tuple[dict[str, object], Verdict]:
 
 
 def _adjusted(stated: float | None, comparison: ComparisonFacts, policy: Policy) -> float | None:
-    """The p that several finalists were adjusted to, which never lies below that of the scores: a
+    """The p that several finalists were adjusted to, which is never below that of the scores: a
     bundle that states less would be promoted on a number that nothing bears.
     """
     if stated is None:

@@ -14,7 +14,7 @@ from ..version import PromptVersion
 
 __all__ = ["Call", "HasNotes", "Model", "Reply", "SpeaksForms", "known_amount", "known_count"]
 
-_MOST = 1e15  # beyond that it is no figure of a call
+_MOST = 1e15  # a larger number is not a figure of a call
 _COUNTS = ("tokens_in", "tokens_out", "tokens_cached", "tokens_cache_write", "tokens_reasoning")
 _AMOUNTS = ("cost_usd", "first_token_ms")
 

@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .asking_turns import question_turn
 from .cases import TestedExample, keep_cases
 from .example_tests import by_example
 from .recorded_answers import RecordedAnswers, values_of
-from .workers import question_turn
 
 if TYPE_CHECKING:
     from ..dataset import Example

@@ -11,7 +11,7 @@ import pytest
 
 from ..errors import NotDeployed, PromptOpsError
 from ..markup import count
-from .workers import study_turn
+from .asking_turns import study_turn
 
 if TYPE_CHECKING:
     from ..lab import Lab
@@ -116,7 +116,7 @@ class PromptUnderTest:
                 budget_usd=config.getoption("--promptops-budget"),
             )
             if shared:
-                with suppress(PromptOpsError):  # what failed is told where the study is used
+                with suppress(PromptOpsError):  # the test that uses the study reports it
                     study.wait()
         return study
 

@@ -218,7 +218,7 @@ def _unborne(
         yield from unmarked(new, link, evidence)
         yield from computed(evidence) if computed is not None else ()
     except RegistryCorrupt:
-        return  # told where the evidence, or the version, is shown
+        return  # another line reports it: that of the evidence, or of the version
     except PromptOpsError as error:
         yield str(error)
 

@@ -71,7 +71,7 @@ class SharedFiles:
         if sizes and not known:
             raise StoreError(
                 f"the team's store {self.address} does not say how large its files are, so that a"
-                " torn one cannot be told from a whole one; share a folder or a bucket that does."
+                " torn one looks like a whole one; share a folder or a bucket that does."
             )
         return known
 
@@ -131,8 +131,8 @@ class SharedFiles:
             os.replace(where, self._path(name))
 
     def _answered(self, call: Callable[[], T], within_s: float | None = None) -> T:
-        """What a call gives. A host that never answers, or sends a byte a second, is not waited
-        for: whoever reads the rows asks here.
+        """What a call gives. A host that never answers, or sends a byte a second, is given up: a
+        read of the rows waits here.
 
         Raises:
             TimeoutError: it did not answer in time, or did not shortly before.

@@ -73,7 +73,7 @@ def note_of(files: SharedFiles, name: str) -> Mapping[str, Any]:
 
 
 def kept_days(files: SharedFiles) -> float | None:
-    """For how many days the team keeps its runs; None means no limit, also where nothing is said.
+    """For how many days the team keeps its runs; None means no limit, also without the file.
 
     Raises StoreError if it does not read.
     """

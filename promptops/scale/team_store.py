@@ -70,7 +70,7 @@ class TeamStore(TeamMember):
                     self._look()
         except (StoreError, OSError) as error:
             self._say(f"{error} What is recorded here stays here until then.")
-            # a place that answers late or never: its client tries for a minute, and whoever reads
+            # a place that answers late or never: its client tries for a minute, and a reader
             # would wait for it at each read
             took = time.monotonic() - began
             self._next = began + took + LOOK_S + _PAUSE * took
@@ -256,7 +256,7 @@ class TeamStore(TeamMember):
         """Once a day, purge what is older than the team keeps."""
         try:
             days = kept_days(self.files) if there.form else None
-        except StoreError as error:  # how long to keep rows is no reason not to exchange them
+        except StoreError as error:  # rows are exchanged all the same
             self._say(f"{error} Until then, nothing is purged for its age.")
             return
         newest = max((_at(stone) for stone in there.tombstones), default=0)

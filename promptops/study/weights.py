@@ -11,6 +11,8 @@ from .copies import ROWS
 
 __all__ = ["weight_column", "weights_of"]
 
+_MOST = 1e15  # sums and squares of larger weights overflow
+
 
 def weight_column(weights: str | None, columns: Iterable[str]) -> str | None:
     """The column that `weights=` names; None for None and for "rows".
@@ -69,9 +71,9 @@ def _number(example: Example, column: str) -> float:
         number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not 0 <= number < math.inf:
+    if not 0 <= number <= _MOST:
         raise StudyError(
             f"the example {example.id!r} has the weight {value!r} in the column {column!r};"
-            " expected a number from 0, such as how often it is asked."
+            " expected a number from 0 to 1e15, such as how often it is asked."
         )
     return number

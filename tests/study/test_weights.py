@@ -112,3 +112,11 @@ def test_rare_gains_are_refused_by_weight(make_lab: MakeLab) -> None:
     with pytest.raises(Refused, match="weighed by uses"):
         lab.promote(v2, env="prod", study=study)
     assert study.compare(candidate=v2, baseline=v1, primary=None).primary.p_better < 0.001
+
+
+@pytest.mark.parametrize("odd", [1e308, 1e16, "1e300"])
+def test_a_weight_that_cannot_be_added_up_is_told(odd: object) -> None:
+    """1e308 had ended the statistics with a ValueError of scipy's."""
+    rows = counted(table(40, 28), [1.0] * 12 + [odd] * 28)
+    with pytest.raises(StudyError, match="expected a number from 0 to 1e15"):
+        judge(rows, weights="count")

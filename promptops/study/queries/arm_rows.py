@@ -45,7 +45,7 @@ _SCORE = (
 )
 
 
-# Of a row that came with a file anything may be said: an impossible figure is unknown.
+# A row that came with a file may hold anything: an impossible figure is unknown.
 _POSSIBLE = "case when {0} >= 0 and {0} < 1e15 then {0} end"
 _MEASURED = (
     ("cost", _POSSIBLE.format("r.cost_usd")),
