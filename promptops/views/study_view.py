@@ -33,6 +33,7 @@ def headline(study: Study) -> str:
         wording = _alone(study) if len(study.record.arms) < 2 else study.compare().statement()
     except PromptOpsError as error:
         wording = str(error)
+        wording = wording[:1].upper() + wording[1:]
     beside = (_failures(study), _unscored(study), *study.recorded.mixed())
     return " ".join(filter(None, (wording, *beside)))
 

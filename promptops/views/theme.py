@@ -204,7 +204,7 @@ STYLE = """<style>
 @container (max-width:250px){.po .po-fig svg text,.po .po-fig svg~*{display:none}
 .po .po-fig p{font-size:13px}}}
 @container (max-width:600px){.po svg text{font-size:15px}
-.po .po-list .po-more{display:none}.po .po-list .po-arms{width:1%;max-width:none}
+.po .po-list .po-more{display:none}.po .po-list .po-arms{width:calc(var(--po-cut,30%)/2)}
 .po .po-list td.po-arms{font-size:0}.po .po-list td.po-arms>*{font-size:13px}}
 @container (max-width:740px){
 .po .po-grid:not(.po-few){display:block;overflow:visible}
