@@ -99,7 +99,7 @@ def notebook(root: Path, writes: bool) -> dict[str, object]:
         "from IPython.display import HTML, display\n\n"
         "from promptops.lab import Lab\nfrom promptops.views.dashboard import dashboard\n"
         "from promptops.views.theme import BY_SYSTEM\n\ndisplay(HTML(BY_SYSTEM))\n"
-        "with redirect_stdout(StringIO()):  # where it lies is of no use to a reader of the page\n"
+        "with redirect_stdout(StringIO()):  # readers of the page have no use for the path\n"
         f"    lab = Lab({str(root)!r})\ndashboard(lab, writes={writes!r})\n"
     )
     cell: dict[str, object] = {
