@@ -140,7 +140,7 @@ def _run(words: list[str]) -> None:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
     except OSError as error:
-        if error.filename is None:  # no file of the user's: a fault of ours, or of the network
+        if error.filename is None:  # our fault, or the network's: no path of the user is at fault
             _crash()
         sys.stderr.write(
             f"error: {error.filename} cannot be read or written ({error.strerror});"

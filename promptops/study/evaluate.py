@@ -213,8 +213,7 @@ def _executor(project: Project, drawn: StudyDesign, options: EvaluateOptions) ->
     if waiting:
         left = sum(len(intent.keys) - len(intent.collected) for intent in waiting)
         raise StudyError(
-            f"{count(left, 'question')} of this study {'was' if left == 1 else 'were'} handed in as"
-            " batches and would be paid for"
+            f"{count(left, 'question')} of this study, handed in as batches, would be paid for"
             " twice; collect them with batch=True (`--batch`), or give them up first with"
             f" `promptops batches forget {waiting[0].id}`."
         )
