@@ -60,7 +60,7 @@ def canonical(value: object, where: str = "$") -> str:
 
 def _plain(value: Any, depth: int) -> str:
     """The text of a value of Python's own types, in half the time of `_write`, which takes every
-    value and says where a bad one stands. Raises some error for what it does not know.
+    value and names the place of a bad one. Raises some error for what it does not know.
     """
     kind, quoted = value.__class__, encode_basestring
     if kind is str:

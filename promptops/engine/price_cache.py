@@ -21,7 +21,7 @@ from ..registry import saved_copy
 __all__ = ["keep", "kept"]
 
 _FORMAT = 1  # raised when something else is kept of a model, or is worked out otherwise
-_MOST = 1000  # models; then they are gathered anew
+_MOST = 1000  # models; beyond that it starts over
 
 
 def kept(model: str) -> tuple[Mapping[str, Any] | None] | None:

@@ -82,7 +82,7 @@ class PricedModel(NamedTuple):
 
     @classmethod
     def kept(cls, facts: Mapping[str, Any]) -> PricedModel:
-        """What `facts` said. Raises an error for anything else."""
+        """The model of these `facts`. Raises an error for anything else."""
         rates = facts["standard"]
         exact = None if rates is None else _Rates(*map(Decimal, rates))
         return cls(**{**facts, "standard": exact})

@@ -70,7 +70,7 @@ def saved(path: str, unlike: bytes | None = None) -> RegistryView | None:
 
 def trusted(name: str) -> tuple[bytes, float] | None:
     """The bytes of a file here, and when it was written (Unix seconds); None if somebody else
-    could have put it there. Raises OSError, also if it is no plain file.
+    could have put it there. Raises OSError, also if it is not a plain file.
     """
     from ..plain_file import open_plain
 
