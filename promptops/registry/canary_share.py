@@ -35,9 +35,16 @@ def in_canary(prompt: str, version: str, percent: float, key: object) -> bool:
 
 
 def key_text(key: object) -> str | None:
-    """What of a key is hashed, or None, which NaN is too: a missing id in a
-    table.
+    """What of a key is hashed; None for a missing one, as NaN is in a table, and for one that has
+    no text, such as lists that are nested too deep: it gets the version that everybody gets.
     """
+    try:
+        return _text(key)
+    except Exception:
+        return None
+
+
+def _text(key: object) -> str | None:
     if isinstance(key, str):
         return str.__str__(key)  # an enum of text is its text
     if key is None:

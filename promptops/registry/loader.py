@@ -127,7 +127,7 @@ class Loader:
                 view = self._refresh(source.signature(now))
         try:
             served: Any = view.built[env][name]
-        except KeyError:
+        except (KeyError, TypeError):
             served = self._first(view, name, env, default)
         if served.__class__ is not Served:
             served = served.pick(key)
@@ -265,7 +265,7 @@ class Loader:
     # -- the first get of a pair after a change
 
     def _first(self, view: RegistryView, name: str, env: str, default: object) -> object:
-        pair = (name, env)
+        name, env = pair = views.asked_for(name), views.asked_for(env)
         before = self._good.get(pair)
         try:
             built, reason = self._build(view, name, env)

@@ -78,7 +78,8 @@ class Served:
         """For process pools and caches; its age goes along, since clocks differ by process."""
         age = None if self._since is None else self.age_s
         state = (self.name, self.env, self.version, self.number, self.source, self.reason)
-        return _restored, (*state, self.arm, age)
+        key = self.key if isinstance(self.key, str | int | float | None) else key_text(self.key)
+        return _restored, (*state, self.arm, age, key)
 
     def on_arm(self, arm: str) -> Served:
         """The same, stamped with the arm of a canary."""
@@ -178,10 +179,12 @@ def _restored(
     name: str, env: str | None, version: PromptVersion, number: int | None, *rest: Any
 ) -> Served:
     """A served version that was pickled, in the process that reads it."""
-    source, reason, arm, age = rest
+    source, reason, arm, age, *key = rest
     since = None if age is None else time.monotonic() - age
     served = Served(name, env, version, number, source=source, reason=reason, since=since)
-    return served if arm is None else served.on_arm(arm)
+    if arm is not None:
+        served = served.on_arm(arm)
+    return served.for_key(key[0]) if key and key[0] is not None else served
 
 
 def brought_along(name: str, env: str | None, default: Any, error: Exception) -> Served:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _NEVER = (-1, -1, -1, -1)  # the signature of no file
 MISSES = 16  # names asked for in vain that one reading of the file remembers
 
-__all__ = ["Content", "Found", "CanarySplit", "Tail", "RegistryView", "read"]
+__all__ = ["CanarySplit", "Content", "Found", "RegistryView", "Tail", "asked_for", "read"]
 
 
 class Content(Fixed):
@@ -131,6 +131,17 @@ class Found:
         self.refused: dict[Pair, str] = {}
         self.missed: dict[Pair, tuple[type[UnknownPrompt] | type[NotDeployed], str]] = {}
         self.copy: tuple[RegistryView | None] | None = None
+
+
+def asked_for(name: str) -> str:
+    """The name of a prompt or environment as it was asked for; of a list or another value that no
+    file can hold as a name, the name of its type.
+    """
+    try:
+        hash(name)
+    except TypeError:
+        return f"<{type(name).__name__}>"
+    return name
 
 
 class RegistryView(Fixed):

@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 import json
 import os
+import pickle
 import random
 import subprocess
 import threading
@@ -744,6 +745,52 @@ def test_a_corrupt_canary_gives_everyone_the_stable_version(path: Path) -> None:
     loader = Loader(path, saved_copy=False)
     assert {loader.get(NAME, "dev", key=key).number for key in range(100)} == {1}
     assert "edited" in loader.health()["refused"][f"{NAME} in dev"]
+
+
+class NoText:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def nested(depth: int) -> list[object]:
+    out: list[object] = []
+    for _ in range(depth):
+        out = [out]
+    return out
+
+
+@pytest.mark.parametrize(
+    "key",
+    [nested(100_000), 10**5_000, NoText()],
+    ids=["nested", "huge", "no text"],
+)
+def test_a_key_that_has_no_text_gets_what_everybody_gets(path: Path, key: object) -> None:
+    """A key of somebody's request must not end the request."""
+    Editor(path).promote(NAME, 2, "dev", author="a", percent=99.99)
+    served = Loader(path).get(NAME, "dev", key=key)
+    assert (served.arm, served.number) == ("stable", 1)
+
+
+@pytest.mark.parametrize("name", [["a"], {"a": 1}, set()])
+def test_a_name_that_no_file_can_hold_is_an_unknown_prompt(path: Path, name: Any) -> None:
+    loader = Loader(path)
+    kind = type(name).__name__
+    with pytest.raises(UnknownPrompt, match=f"no prompt '<{kind}>' in the registry; it holds"):
+        loader.get(name, "dev")
+    with pytest.raises(NotDeployed, match="is not deployed in"):
+        loader.get(NAME, name)
+    assert loader.get(name, "dev", default="brought along").source == "default"
+
+
+def test_a_served_version_keeps_its_key_and_arm_in_another_process(path: Path) -> None:
+    """Its call is recorded there, and the canary's figures count by key."""
+    Editor(path).promote(NAME, 2, "dev", author="a", percent=50)
+    loader = Loader(path)
+    for key, kept in (("user-1", "user-1"), (7, 7), (None, None), ((1, 2), "(1, 2)")):
+        served = loader.get(NAME, "dev", key=key)
+        again = pickle.loads(pickle.dumps(served))
+        assert (again.key, again.arm, again.id) == (kept, served.arm, served.id)
+    assert pickle.loads(pickle.dumps(loader.get(NAME, "dev", key=NoText()))).key is None
 
 
 # -- use, require
