@@ -82,6 +82,9 @@ def _set_up(con: Connection, path: Path | str, read_only: bool) -> None:
     if not read_only:
         # merging does not get faster with more, takes more memory, and a study is running beside it
         con.execute("SET threads = 1")
+        # what a merged step took goes back to the system: DuckDB's own threshold is 512 MB, so that
+        # all that a long merge takes and frees would stay with the process
+        con.execute("SET allocator_bulk_deallocation_flush_threshold = '1MB'")
     _spill(con, path)
 
 
