@@ -253,6 +253,8 @@ class _Files:
 def _parts(
     sealed: Sequence[Segment], keep: Keep | None, files: _Files
 ) -> Iterator[tuple[str, object]]:
+    import pyarrow as pa
+
     for segment in sealed:
         for piece in read_pieces(segment, 0):
             files.dropped += len(piece.scan.damage)
@@ -260,6 +262,9 @@ def _parts(
             rows.add(piece, keep)
             yield from ((table, part) for table, part in rows.tables() if len(part))
             files.dropped += rows.wrong
+            del rows
+            for pool in (pa.system_memory_pool(), pa.default_memory_pool()):
+                pool.release_unused()  # else each piece may take new memory of the system
 
 
 def _synced(path: Path) -> str:
