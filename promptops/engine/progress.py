@@ -64,7 +64,8 @@ class Progress:
     cost_usd: of the calls whose cost is known, cost_unknown: how many are not; rate: calls a second
     over the last 10 s; time_left_s: None while unknown; concurrency: calls that may be in flight
     now, per endpoint; stopped: why it ended early, one sentence; handed_in: what waits in
-    batches, None if nothing does.
+    batches, None if nothing does; counted_usd, counted_tokens: as a budget counts them, a call
+    without usage at what was reserved for it.
     """
 
     total: int | None = None
@@ -86,6 +87,8 @@ class Progress:
     finished: bool = False
     stopped: str | None = None
     handed_in: HandedIn | None = None
+    counted_usd: float = 0.0
+    counted_tokens: int = 0
 
     @property
     def failures(self) -> int:
@@ -201,6 +204,8 @@ def together(now: Progress, earlier: Sequence[Progress], total: int | None) -> P
         cost_unknown=sum(each.cost_unknown for each in done),
         tokens_in=sum(each.tokens_in for each in done),
         tokens_out=sum(each.tokens_out for each in done),
+        counted_usd=sum(each.counted_usd for each in done),
+        counted_tokens=sum(each.counted_tokens for each in done),
         elapsed_s=sum(each.elapsed_s for each in done),
         arms=arms,
     )

@@ -123,6 +123,8 @@ class Sweep:
             concurrency={label: lane.caller.pace.limit for label, lane in lanes},
             history={label: tuple(lane.caller.pace.history) for label, lane in lanes},
             stopped=self._stop.reason if self._stop.code is not None else None,
+            counted_usd=self._budget.spent_usd,
+            counted_tokens=self._budget.spent_tokens,
         )
 
     async def run(self) -> None:

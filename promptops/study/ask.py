@@ -184,6 +184,8 @@ class Asker:
         """
         await self._gather()
         batch, self._queue = self._queue, []
+        # an equal question that comes after the answer waits for the next look, not for this one
+        mine = {asked.key: self._open.get(asked.key) for asked in batch}
         error: Exception = CallError(
             "the call was stopped before an answer came.", failure="cancelled"
         )
@@ -211,8 +213,9 @@ class Asker:
         except Exception as raised:
             error = raised
         finally:
-            for asked in batch:
-                left = self._open.pop(asked.key, None)
+            for key, left in mine.items():
+                if left is not None and self._open.get(key) is left:
+                    del self._open[key]
                 if left is not None and not left.done():
                     left.set_exception(error)
 
@@ -245,7 +248,7 @@ class Asker:
     ) -> Pass:
         where = self._where or provenance(self._project.root)
         sweep = self._executor.start(
-            Order(questions, self._record, on_runs, self._left(), where, self._breakers)
+            Order(questions, self._record, on_runs, self.left(), where, self._breakers)
         )
         if self._spent is not None:
             self._sweeps.append(sweep)
@@ -261,15 +264,15 @@ class Asker:
         finally:
             self._going.discard(sweep)
 
-    def _left(self) -> Limits:
+    def left(self) -> Limits:
         """The study's limits, less what it has spent on answers and on judges."""
         limits = self._limits
         if self._spent is None or (limits.budget_usd is None and limits.budget_tokens is None):
             return limits
         spent = [self._spent(), *(sweep.progress for sweep in self._sweeps)]
         usd, tokens = (
-            sum(each.cost_usd for each in spent),
-            sum(each.tokens_in + each.tokens_out for each in spent),
+            sum(max(each.cost_usd, each.counted_usd) for each in spent),
+            sum(max(each.tokens_in + each.tokens_out, each.counted_tokens) for each in spent),
         )
         return replace(
             limits,

@@ -158,7 +158,7 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
     asker = Asker(
         project,
         limits,
-        lambda: work.sweep.progress,
+        lambda: work.progress,
         where,
         executor=executor,
         since=drawn.since,
@@ -169,6 +169,7 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
         limits=limits,
         provenance=where,
         ask=asker.ask,
+        left=asker.left,
         settling=_settling(drawn, study, options),
         executor=executor,
     )

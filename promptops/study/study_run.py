@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,7 @@ class StudyRun:
     """One pass over a design.
 
     `run()` is a coroutine for the project's loop; `stop()` may be called from any thread.
+    left: the limits less what was spent, judges included, for each sweep after the first.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class StudyRun:
         limits: Limits,
         provenance: Provenance,
         ask: Ask | None = None,
+        left: Callable[[], Limits] | None = None,
         settling: EarlyStop | None = None,
         executor: Executor | None = None,
     ) -> None:
         self.design, self.store, self._executor = design, store, executor or InProcess()
-        self._limits, self._provenance, self._settling = limits, provenance, settling
+        self._provenance, self._settling = provenance, settling
+        self._left = left or (lambda: limits)
         self._earlier: list[Progress] = []  # of the batches that are done
         self._to_ask, self._halted = 0, ""
         self._reused: Counter[int] = Counter()
@@ -70,12 +73,21 @@ class StudyRun:
         self._asked: list[str] = []  # keys
         self._made = MadeQuestions()
         self._answerers = Answerers()
-        self.sweep = self._sweep()
+        self.sweep = self._sweep(limits)
 
-    def _sweep(self) -> Pass:
+    def _sweep(self, limits: Limits) -> Pass:
         return self._executor.start(
-            Order(self._questions(), self._record, self._take, self._limits, self._provenance)
+            Order(self._questions(), self._record, self._take, limits, self._provenance)
         )
+
+    def _next_sweep(self) -> None:
+        """One sweep more, within what the earlier ones and the judges left of the budget."""
+        left = self._left()
+        self._earlier.append(self.sweep.progress)
+        self.sweep = self._sweep(left)
+        if self._halted:
+            self.sweep.stop(self._halted)
+        self.sweep.expect(len(self._asked))
 
     async def run(self) -> None:
         """Link what is known, ask the rest, score everything.
@@ -139,11 +151,7 @@ class StudyRun:
             ]  # equal rows of an earlier batch have their answer
             before.update(fresh)
             if self._asked:
-                self._earlier.append(self.sweep.progress)
-                self.sweep = self._sweep()
-                if self._halted:
-                    self.sweep.stop(self._halted)
-                self.sweep.expect(len(self._asked))
+                self._next_sweep()
                 await self.sweep.run()
             await self.marking.finish()
             if self.stopped or self._halted:
