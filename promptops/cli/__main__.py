@@ -7,6 +7,7 @@ as batches, 130 interrupted.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from importlib.metadata import version
@@ -152,6 +153,14 @@ def _run(words: list[str]) -> None:
 
 
 def _crash() -> NoReturn:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        sys.stderr.write(
+            "error: the working directory no longer exists; change to one that does, and run the"
+            " command again.\n"
+        )
+        sys.exit(2)
     traceback.print_exc()
     sys.stderr.write("error: this is a fault of promptops; please report the lines above.\n")
     sys.exit(2)

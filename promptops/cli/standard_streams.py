@@ -1,8 +1,7 @@
 """Standard streams that never decide how a command ends.
 
-- A reader that has seen enough (`| head`) is no fault: the command goes on, with the rest of its
-  studies and monitors, and ends with its own exit code, since 1 would say that a check does not
-  hold.
+- Where a reader stops early (`| head`), the command completes its studies and monitors and ends
+  with its own exit code, since 1 would say that a check does not hold.
 - What cannot be written for another reason, such as a full disk, is reported at the end.
 - A stream that does not block, as some parents leave it, is waited for.
 - A stream that is closed is opened on the null device: the next file that is opened would get its

@@ -144,7 +144,7 @@ class Lab:
         """The latest runs of all studies and calls, newest first; at most `limit`."""
         return runs_frame(self.store, limit)
 
-    def sql(self, query: str, *, limit: int = 10_000) -> DataFrame:
+    def sql(self, query: str, *, limit: int = 10_000, timeout_s: float = 30.0) -> DataFrame:
         """Run your own SQL over runs, attempts, scores, studies, study_runs, versions, examples,
         labels, verdicts, deployments, ...
 
@@ -153,8 +153,12 @@ class Lab:
         Args:
             query: one statement that only reads.
             limit: the maximum number of rows.
+            timeout_s: the time after which the query is ended.
+
+        Raises:
+            StoreError: the query is not one that reads, has a fault, or took longer.
         """
-        return self.store.sql(query, limit=limit)
+        return self.store.sql(query, limit=limit, timeout_s=timeout_s)
 
     def dashboard(self) -> show.Dashboard:
         """Everything in one cell: prompts, studies, comparisons, registry."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = [
+    "code_text",
     "MISSING",
     "CodeReads",
     "ImportedName",
@@ -237,3 +238,19 @@ def held_by(cell: types.CellType) -> object:
         return cell.cell_contents
     except ValueError:
         return MISSING
+
+
+def code_text(code: types.CodeType) -> str:
+    """A text that is equal for equal code, with its constants and names."""
+    consts = [
+        code_text(const) if isinstance(const, types.CodeType) else _const(const)
+        for const in code.co_consts
+    ]
+    names = (code.co_names, code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    return f"code({code.co_code.hex()},{names},{code.co_flags},{consts})"
+
+
+def _const(const: object) -> str:
+    if isinstance(const, frozenset):
+        return f"frozenset({sorted(map(repr, const))})"
+    return f"{type(const).__name__}:{const!r}"

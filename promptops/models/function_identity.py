@@ -26,7 +26,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..redact import named_like_a_secret
-from .code_reads import MISSING, held_by, looking, only_written, reads_of
+from .code_reads import MISSING, code_text, held_by, looking, only_written, reads_of
 from .surroundings import PROCESS, Surroundings, installed
 
 __all__ = ["FunctionIdentity", "identify"]
@@ -131,7 +131,7 @@ class _FunctionWalk:
         reads = reads_of(function.__code__, look)
         own = {name: each for name, each in vars(function).items() if name != "pytestmark"}
         parts = [
-            _code(function.__code__),
+            code_text(function.__code__),
             self.value(function.__defaults__, f"{where}defaults", depth),
             self.value(function.__kwdefaults__, f"{where}defaults", depth),
             self.value(own, f"{where}attributes", depth) if own else "",
@@ -273,21 +273,6 @@ def _builtin(reading: _FunctionWalk, value: Any, where: str, depth: int) -> str:
     if owner is None or isinstance(owner, types.ModuleType):
         return f"builtin:{value.__module__}.{value.__qualname__}"
     return f"builtin:{value.__qualname__}({reading.value(owner, where, depth)})"
-
-
-def _code(code: types.CodeType) -> str:
-    consts = [
-        _code(const) if isinstance(const, types.CodeType) else _const(const)
-        for const in code.co_consts
-    ]
-    names = (code.co_names, code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-    return f"code({code.co_code.hex()},{names},{code.co_flags},{consts})"
-
-
-def _const(const: object) -> str:
-    if isinstance(const, frozenset):
-        return f"frozenset({sorted(map(repr, const))})"
-    return f"{type(const).__name__}:{const!r}"
 
 
 def _text(value: object) -> str:

@@ -121,3 +121,22 @@ def test_the_public_help_is_in_process() -> None:
         result = CliRunner().invoke(group(), [name, "--help"])
         assert result.exit_code == 0, (name, result.output)
         assert "Usage" in result.output
+
+
+@pytest.mark.parametrize(
+    "words", [["studies"], ["doctor"], ["init"], ["scan", "."], ["watch", "run"], ["list"]]
+)
+def test_a_working_directory_that_is_gone_is_one_sentence(words: list[str], tmp_path: Path) -> None:
+    """A shell stays in a folder that another one removed."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    call = (
+        f"import os; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r});"
+        f" from promptops.cli.__main__ import main; main({words!r})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", call], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the working directory no longer exists;")
+    assert len(done.stderr.splitlines()) == 1
