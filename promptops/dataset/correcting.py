@@ -14,11 +14,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from ..canonical import canonical
 from ..errors import DatasetError
 from ..markup import UNTYPESET, esc
+from ..spool.locks import alone
 from . import corrections
 from .cells import fault_of
 from .example import Example
@@ -46,6 +48,7 @@ class Correction:
     before: str
     after: str
     why: str
+    _dataset: Path
     _old: bytes | None
     _new: bytes
 
@@ -64,7 +67,14 @@ class Correction:
         Raises DatasetError if the file has changed since.
         """
         if self.before != self.after:
-            _replace(self.path, self._old, self._new)
+            try:
+                with alone(self._dataset):  # between the comparison and the change too
+                    _replace(self.path, self._old, self._new)
+            except OSError as error:
+                raise DatasetError(
+                    f"{self.path.name} was left as it is, since {self._dataset.name} is held or was"
+                    f" removed by another program ({error}); look at it, and correct again."
+                ) from None
         return self
 
     def __fspath__(self) -> str:
@@ -123,7 +133,8 @@ def correct(
     row = _row(file, example)
     now = file.shown(row)
     if corrections.same(now.expected, value):
-        return Correction(now.id, value, file.path, file.line(row), "", "", "", None, b"")
+        line = file.line(row)
+        return Correction(now.id, value, file.path, line, "", "", "", file.path, None, b"")
     _same(file, row, example, mine)
     if now.id not in file.entries:
         try:
@@ -138,7 +149,9 @@ def correct(
         )
     entry = {"id": now.id, "was": file.reading.examples[row].expected, "expected": value}
     line, before, after, new = corrections.with_entry(file.beside, entry)
-    return Correction(now.id, value, file.overlay, line, before, after, why, file.beside, new)
+    return Correction(
+        now.id, value, file.overlay, line, before, after, why, file.path, file.beside, new
+    )
 
 
 def _opened(path: Path, asked: RequestedRoles, root: Path) -> _DatasetFile:
@@ -228,7 +241,7 @@ def _in_place(file: _DatasetFile, row: int, value: object) -> Correction:
     first, last = max(text.rfind(mark, 0, begin) + 1 for mark in "\r\n"), _line_end(text, end)
     before, after = text[first:last], text[first:begin] + piece + text[end:last]
     number = text.count("\n", 0, begin) + 1 if form.kind == "list" else line
-    return Correction(id, value, file.path, number, before, after, "", file.data, data)
+    return Correction(id, value, file.path, number, before, after, "", file.path, file.data, data)
 
 
 def _prove(file: _DatasetFile, data: bytes, row: int, value: object) -> None:
@@ -265,7 +278,7 @@ def _replace(path: Path, old: bytes | None, new: bytes) -> None:
         raise DatasetError(
             f"{path.name} may not be written by you; change its permissions, or correct it by hand."
         )
-    beside = path.with_name(f".{path.name}.{os.getpid()}.writing")
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.writing")
     try:
         with beside.open("xb") as file:
             file.write(new)

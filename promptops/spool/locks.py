@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["held", "keep", "stopped", "turn"]
+__all__ = ["alone", "held", "keep", "stopped", "turn"]
 
 _QUIET_S = 3600.0
 _fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
@@ -27,6 +27,44 @@ def keep(fd: int) -> None:
     """Hold the open file until it is closed."""
     if _fcntl is not None:
         _fcntl.flock(fd, _fcntl.LOCK_EX)  # waits for `held` and `stopped` elsewhere
+
+
+@contextmanager
+def alone(path: Path, wait_s: float = 10.0) -> Iterator[None]:
+    """Nobody else is in such a block of the same file, in this process or in another.
+
+    The file itself is locked, also where it is replaced meanwhile, so that no other file lies
+    beside it. On a file system without locks the block is entered all the same. Raises TimeoutError
+    after `wait_s`.
+    """
+    until = time.monotonic() + wait_s
+    while (fd := _entered(path)) is None:
+        if time.monotonic() > until:
+            raise TimeoutError(f"{path.name} has been locked by others for {wait_s:.0f} s")
+        time.sleep(0.005)
+    try:
+        yield
+    finally:
+        if fd >= 0:
+            os.close(fd)
+
+
+def _entered(path: Path) -> int | None:
+    """The locked file, -1 where there are no locks; None if another has it, or replaced it."""
+    if _fcntl is None:
+        return -1  # and an open file could not be replaced
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        _fcntl.flock(fd, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(fd), os.stat(path)):
+            return fd
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    except OSError:
+        os.close(fd)
+        return -1
+    os.close(fd)
+    return None
 
 
 def held(path: Path) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -451,6 +452,44 @@ def test_a_file_that_changes_meanwhile_or_may_not_be_written_is_left_alone(
     assert path.stat().st_mode & 0o777 == 0o640
     assert os.listdir(path.parent).count(path.name) == 1
     assert not [name for name in os.listdir(path.parent) if name.endswith(".writing")]
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["in the file", "beside it"])
+def test_of_two_corrections_at_once_none_is_lost(
+    lab: Lab, beside: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one comes between the first one's look at the file and its change: it waits, and
+    is then refused, since what it was made for is no longer there.
+    """
+    path = placed(lab, "t.jsonl", LINES.encode())
+    roles = {**ROLES, "expected": None} if beside else ROLES
+    study = evaluated(lab, Dataset.read(path, **roles))
+    first, second = (study.review.correct(id, f"pay {id}", write=False) for id in "23")
+    said: list[str] = []
+
+    def late() -> None:
+        with pytest.raises(DatasetError, match="was changed just now") as refused:
+            second.write()
+        said.append(str(refused.value))
+
+    other = threading.Thread(target=late)
+    sync = os.fsync
+
+    def synced(fd: int) -> None:
+        if not other.ident:
+            other.start()
+            other.join(0.3)
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    first.write()
+    other.join()
+    assert said
+    golden = {each.id: each.expected for each in Dataset.read(path, **roles).examples}
+    assert golden["2"] == "pay 2"
+    study.review.correct("3", "pay 3")
+    golden = {each.id: each.expected for each in Dataset.read(path, **roles).examples}
+    assert (golden["2"], golden["3"]) == ("pay 2", "pay 3")
 
 
 def test_the_view_shows_the_line_before_it_writes_it(lab: Lab) -> None:
