@@ -141,17 +141,18 @@ def score_study(study: RecordedStudy, dataset: Dataset, scorers: Sequence[Scorer
 
 def _lacking(
     study: RecordedStudy, dataset: Dataset, scorers: Sequence[Scorer], rows: Sequence[_Row]
-) -> dict[str, list[Place]]:
+) -> dict[str, tuple[Place, ...]]:
     """Run -> its places, of the answers that a scorer has not judged yet."""
     arms = {arm.version: index for index, arm in enumerate(study.record.arms)}
     examples = {example.id: index for index, example in enumerate(dataset)}
     answered = [row for row in rows if row[5] and row[2] in examples]
     have = judged(study.project.store, [row[4] for row in answered], scorers)
-    places: dict[str, list[Place]] = {}
+    # tuples of tuples: unlike lists, the garbage collector need not look at them again and again
+    places: dict[str, tuple[Place, ...]] = {}
     for _, version, id, repeat, run, _ in answered:
         example = examples[id]
         if have.lacks(run, dataset.examples[example]):
-            places.setdefault(run, []).append((arms[version], example, repeat))
+            places[run] = (*places.get(run, ()), (arms[version], example, repeat))
     return places
 
 
