@@ -153,7 +153,8 @@ def repeats(
 
     New is what rests on data that were measured after that, and that no earlier deployment of the
     same version here rested on; or a word (an override, or the reason of a forced promotion) that
-    was not used for this version here before: a cell that runs again says the same word.
+    was not used for this version here before: a cell that runs again says the same word. A forced
+    promotion rests on its reason alone, whatever was measured.
     """
     running = (
         links[-1].canary is not None and links[-1].canary.id == wanted.id
@@ -171,7 +172,8 @@ def repeats(
     undone = chain.rolled_back(prompt["environments"][links[-1].env]["deployments"]).get(wanted.id)
     since = undone["at"] if undone is not None else before[-1].until or links[-1].at
     same = evidence is not None and _rested_on(registry, before, evidence)
-    if evidence is not None and not same and _is_later(evidence, since):
+    forced_again = used and word.forced
+    if evidence is not None and not same and not forced_again and _is_later(evidence, since):
         return ""
     promotes = f"the {word.what} {word.text!r} was used for it before, another " if used else ""
     promotes += 'override="reason" promotes it once more.'

@@ -5,6 +5,7 @@ stays refused (G14).
 from __future__ import annotations
 
 import random
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -318,6 +319,35 @@ def test_a_forced_promotion_goes_through_where_its_evidence_cannot_be_made(
     forced = lab.promote(a, env="prod", study=study, force=True, reason="outage")
     assert forced.forced
     assert any("app.json" in point for point in forced.unmet)
+
+
+@pytest.mark.parametrize("after", ["rolled back", "followed"])
+def test_a_forced_promotion_is_not_repeated_because_something_was_measured(
+    lab: Lab, after: str
+) -> None:
+    """The emergency was undone, and a study of more data came later: the cell that forced it once
+    does not deploy it again, since no gate would look at the data.
+    """
+    (a, b, _), study = measured(lab, "p", "abc")
+    cells: list[Callable[[], Any]] = [
+        lambda: lab.promote(b, env="prod", study=study),
+        lambda: lab.promote(a, env="prod", force=True, reason="outage"),
+        lambda: (
+            lab.rollback(a, env="prod", reason="over")
+            if after == "rolled back"
+            else lab.promote(b, env="prod", force=True, reason="over")
+        ),
+    ]
+    assert [tried(cell) for cell in cells] == ["done", "done", "done"]
+    time.sleep(1.1)  # the chain's moments are in whole seconds
+    measured(lab, "p", "abc", 50)
+    before = registry(lab)
+    with pytest.warns(UserWarning, match="the reason 'outage' was used for it before"):
+        lab.promote(a, env="prod", force=True, reason="outage")
+    assert [tried(cell) for cell in cells] == ["held", "held", "held"]
+    assert registry(lab) == before
+    again = lab.promote(a, env="prod", force=True, reason="another outage")
+    assert again.changed
 
 
 def test_a_forced_promotion_goes_through_where_its_evidence_cannot_be_kept(lab: Lab) -> None:
