@@ -168,8 +168,7 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
         project.store,
         limits=limits,
         provenance=where,
-        ask=asker.ask,
-        left=asker.left,
+        desk=asker,
         settling=_settling(drawn, study, options),
         executor=executor,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from ..engine.executor import Executor, HandsIn, InProcess, Order, Pass
 from ..engine.progress import HandedIn, Progress, together
 from ..engine.question import Limits, Provenance, Question
 from ..run import Attempt, Run, utc
+from .asking_claims import AskingClaims, Patience, claim_names
 from .design import StudyDesign
 from .made_questions import MadeQuestions
 from .other_model import Answerers
@@ -26,18 +27,21 @@ from .records import find_runs, keep_runs
 from .score_study import Place, StudyScoring, judged
 
 if TYPE_CHECKING:
-    from ..scorers.case import Ask
+    from ..scorers.case import Scorer
     from ..store import Store
+    from .ask import Asker
     from .early_stopping import EarlyStop
 
 __all__ = ["StudyRun", "link"]
+
+Answers = Mapping[Place, str]  # place -> its run
 
 
 class StudyRun:
     """One pass over a design.
 
     `run()` is a coroutine for the project's loop; `stop()` may be called from any thread.
-    left: the limits less what was spent, judges included, for each sweep after the first.
+    desk: asks for the judges, and knows what is left of the limits that they share.
     """
 
     def __init__(
@@ -47,14 +51,13 @@ class StudyRun:
         *,
         limits: Limits,
         provenance: Provenance,
-        ask: Ask | None = None,
-        left: Callable[[], Limits] | None = None,
+        desk: Asker | None = None,
         settling: EarlyStop | None = None,
         executor: Executor | None = None,
     ) -> None:
         self.design, self.store, self._executor = design, store, executor or InProcess()
         self._provenance, self._settling = provenance, settling
-        self._left = left or (lambda: limits)
+        self._left = desk.left if desk is not None else lambda: limits
         self._earlier: list[Progress] = []  # of the batches that are done
         self._to_ask, self._halted = 0, ""
         self._reused: Counter[int] = Counter()
@@ -63,7 +66,7 @@ class StudyRun:
             design.dataset,
             design.scorers,
             arms=len(design.arms),
-            ask=ask,
+            ask=desk.ask if desk is not None else None,
             together=isinstance(self._executor, HandsIn),
             since=design.since,
         )
@@ -90,42 +93,43 @@ class StudyRun:
         self.sweep.expect(len(self._asked))
 
     async def run(self) -> None:
-        """Link what is known, ask the rest, score everything.
+        """Link what is known, ask the rest, score everything. What another process on the project
+        asks already is waited for.
 
         Where nothing is left to do, nothing is written.
         """
-        linked = self._linked()
-        if self._settling is not None:
-            from .early_stopping import early
+        claims = AskingClaims(self.store.folder)
+        async with claims.beating():
+            if self._settling is not None:
+                from .early_stopping import early
 
-            if early(self.store, self.design.id) is None:
-                await self._run_settling(linked, self._settling)
-            return
-        known = self._known(linked)
-        self._asked = [key for key, places in self._places.items() if places[0] not in known]
-        self._reused = Counter(place[0] for place in (*linked, *known))
-        self._to_ask = len(self._asked)
-        self.sweep.expect(self._to_ask)
-        lacking = self._lacking({**linked, **known})
-        if not (self._asked or known or lacking):
-            return
-        self._event("started")
-        link(self.store, self.design, known, reused=True)
-        self._score(lacking)
-        if self._asked:
-            await self.sweep.run()
-        await self.marking.finish()
-        self._over(self.stopped)
+                if early(self.store, self.design.id) is None:
+                    await self._run_settling(claims, self._settling)
+                return
+            linked, known, lacking = await self._looked_up(claims)
+            self._asked = [key for key, places in self._places.items() if places[0] not in known]
+            self._reused = Counter(place[0] for place in (*linked, *known))
+            self._to_ask = len(self._asked)
+            self.sweep.expect(self._to_ask)
+            if not (self._asked or known or lacking):
+                return
+            self._event("started")
+            link(self.store, self.design, known, reused=True)
+            self._score(lacking)
+            if self._asked:
+                await self.sweep.run()
+            await self.marking.finish()
+            self._over(self.stopped)
 
-    async def _run_settling(self, linked: Mapping[Place, str], settling: EarlyStop) -> None:
+    async def _run_settling(self, claims: AskingClaims, settling: EarlyStop) -> None:
         """Batch by batch in the shuffled order, until the e-values settle it, or all is in."""
         from .early_stopping import LOOKED
 
-        known = self._known(linked)
+        linked, known, lacking = await self._looked_up(claims)
         self._reused = Counter(place[0] for place in (*linked, *known))
         self._to_ask = self.design.planned - self._reused.total()
         keys = {place: key for key, found in self._places.items() for place in found}
-        if self.design.planned == len(linked) and not self._lacking(linked):
+        if self.design.planned == len(linked) and not lacking:
             return  # all of it is in
         self._event("started", LOOKED)
         before: set[str] = set()  # keys that earlier batches asked
@@ -229,6 +233,35 @@ class StudyRun:
 
     # -- what was there before
 
+    async def _looked_up(self, claims: AskingClaims) -> tuple[Answers, Answers, Answers]:
+        """Places that have their answer in this study; those whose question was answered before;
+        and those of both that lack a score. What others ask at this moment is waited for.
+        """
+        linked, known, lacking = self._look()
+        judges = [scorer for scorer in self.design.scorers if scorer.kind == "judge"]
+        paid = len(linked) + len(known) < self.design.planned or (judges and lacking)
+        if not paid or isinstance(self._executor, HandsIn):  # batches have a ledger of their own
+            return linked, known, lacking
+        names = claim_names(self.design, judges, self._places, self.design.places())
+        if not await asyncio.to_thread(claims.take, names):
+            return linked, known, lacking
+        wait = Patience(self.design.name)
+        while True:
+            who = claims.waits_for()  # first: the look sees all that one who has ended recorded
+            linked, known, lacking = await asyncio.to_thread(self._look)
+            found = {**linked, **known}
+            keys = [key for key, places in self._places.items() if places[0] not in found]
+            unjudged = self._lacking(found, judges)
+            left = sum(map(claims.theirs, claim_names(self.design, judges, keys, unjudged)))
+            if not (left and await wait.more(left, who, lambda: bool(self._halted))):
+                return linked, known, lacking
+
+    def _look(self) -> tuple[Answers, Answers, Answers]:
+        self._places, self._made = {}, MadeQuestions()
+        linked = self._linked()
+        known = self._known(linked)
+        return linked, known, self._lacking({**linked, **known})
+
     def _linked(self) -> dict[Place, str]:
         """Places of this study that have an answered run already."""
         if not self.store.has("study_runs"):
@@ -258,14 +291,12 @@ class StudyRun:
         found = find_runs(self.store, self._places)
         return {place: run for key, run in found.items() for place in self._places[key]}
 
-    def _lacking(self, places: Mapping[Place, str]) -> dict[Place, str]:
-        """Answered places that lack a score by one of the scorers."""
-        if not places or not self.design.scorers:
+    def _lacking(self, places: Answers, by: Sequence[Scorer] | None = None) -> Answers:
+        """Answered places that lack a score by one of the study's scorers, or of these."""
+        scorers = self.design.scorers if by is None else by
+        if not places or not scorers:
             return {}
-        have, data = (
-            judged(self.store, list(places.values()), self.design.scorers),
-            self.design.dataset,
-        )
+        have, data = judged(self.store, list(places.values()), scorers), self.design.dataset
         return {place: run for place, run in places.items() if have.lacks(run, data[place[1]])}
 
     # -- what is new

@@ -144,7 +144,7 @@ def test_a_connection_that_drops_before_the_provider_took_the_batch(
     assert ask(lab(), kind).status == "handed_in"
     assert ask(lab(), kind).status == "handed_in"
     assert server.made == []
-    monkeypatch.setattr("promptops.study.evaluate.BatchPace", _impatient)
+    monkeypatch.setattr("promptops.engine.batch_pass.BatchPace", _impatient)
     assert ask(lab(), kind).status == "finished"
     assert len(server.made) == 1
     assert set(server.paid.values()) == {1}
@@ -227,7 +227,7 @@ class TestOneProtocol:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """With a time to wait, one run hands in, looks again and again, and collects."""
-        monkeypatch.setattr("promptops.study.evaluate.BatchPace", _impatient)
+        monkeypatch.setattr("promptops.engine.batch_pass.BatchPace", _impatient)
         server.looks = 3
         assert ask(lab(), kind, batch="20s").status == "finished"
         assert server.seen["look batch_0000"] >= 4
