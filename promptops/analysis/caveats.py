@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .arms import Arm
     from .compare import ComparisonContext, ComparisonFacts
 
-__all__ = ["caveats", "copied", "elsewhere"]
+__all__ = ["caveats", "copied", "elsewhere", "relabelled"]
 
 _OUTPUTS = "x1-"  # begins the id of outputs whose prompt is not known, which cannot be asked again
 DAY_S = 86400  # answers this far apart may be another model's
@@ -32,6 +32,7 @@ def caveats(comparison: ComparisonFacts) -> Iterator[str]:
     yield from elsewhere(comparison.candidate, comparison.baseline)
     if comparison.weighed is not None:
         yield weighed_statement(comparison.weighed)
+    yield from relabelled(comparison.grounds)
     yield from _completeness(comparison)
     yield from _discipline(comparison)
     yield from _alike(comparison)
@@ -49,6 +50,19 @@ def elsewhere(*arms: Arm) -> Iterator[str]:
                 f" from elsewhere ({_list(set(arm.facts.get('files') or ()))}): they are what that"
                 " file says, and nobody here saw the model answer."
             )
+
+
+def relabelled(grounds: ComparisonContext) -> Iterator[str]:
+    """What golden answers that were changed after the answers did to each arm."""
+    if grounds.relabelled:
+        moved = " and ".join(
+            f"{more:,} up and {less:,} down for {label}" for label, more, less in grounds.relabelled
+        )
+        yield (
+            "Golden answers were changed after these answers had been scored, which moved the"
+            f" outcomes of examples: {moved}. Who corrects them while looking at the answers of one"
+            " version favours it; new examples would settle it."
+        )
 
 
 def _completeness(comparison: ComparisonFacts) -> Iterator[str]:

@@ -30,7 +30,9 @@ class ComparisonContext:
     examples; looked: how many candidates were looked at after every batch, 0 if none was;
     weights: example id -> how often it is asked, None if each counts once; weighed_by: the
     column of these; weighing: whether the figures are by them, else they are shown beside; mixed:
-    sentences on answers and scores of more than one model behind one name.
+    sentences on answers and scores of more than one model behind one name; relabelled: (label,
+    examples that score more, examples that score less) of each arm by golden answers that were
+    changed after its answers were scored, empty if none was.
     """
 
     prompt: str = ""
@@ -55,3 +57,4 @@ class ComparisonContext:
     weighed_by: str = ""
     weighing: bool = False
     mixed: tuple[str, ...] = ()
+    relabelled: tuple[tuple[str, int, int], ...] = ()

@@ -17,7 +17,7 @@ from ..errors import StatisticsError
 from ..evidence import Evidence
 from ..policy import Policy
 from .arms import Arm
-from .caveats import elsewhere
+from .caveats import elsewhere, relabelled
 from .class_lists import written_classes
 from .classes import labelled_scorer
 from .compare import ComparisonContext, ComparisonFacts
@@ -102,7 +102,7 @@ def make_evidence(
 
 def _notes(subject: ComparisonFacts | Arm, grounds: ComparisonContext) -> tuple[str, ...]:
     if isinstance(subject, Arm):
-        return (*elsewhere(subject), *grounds.mixed)
+        return (*elsewhere(subject), *relabelled(grounds), *grounds.mixed)
     return subject.notes
 
 

@@ -72,8 +72,8 @@ class Correction:
                     _replace(self.path, self._old, self._new)
             except OSError as error:
                 raise DatasetError(
-                    f"{self.path.name} was left as it is, since {self._dataset.name} is held or was"
-                    f" removed by another program ({error}); look at it, and correct again."
+                    f"{self.path.name} was not changed: another program has locked or removed"
+                    f" {self._dataset.name} ({error}); correct the answer again."
                 ) from None
         return self
 

@@ -33,9 +33,9 @@ def keep(fd: int) -> None:
 def alone(path: Path, wait_s: float = 10.0) -> Iterator[None]:
     """Nobody else is in such a block of the same file, in this process or in another.
 
-    The file itself is locked, also where it is replaced meanwhile, so that no other file lies
-    beside it. On a file system without locks the block is entered all the same. Raises TimeoutError
-    after `wait_s`.
+    The file itself is locked, even if it is replaced meanwhile, so that no lock file is needed. On
+    a file system without locks the block is entered without one. Raises TimeoutError after
+    `wait_s`.
     """
     until = time.monotonic() + wait_s
     while (fd := _entered(path)) is None:

@@ -168,7 +168,7 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
         project.store,
         limits=limits,
         provenance=where,
-        desk=asker,
+        asker=asker,
         settling=_settling(drawn, study, options),
         executor=executor,
     )

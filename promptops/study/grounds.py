@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +20,7 @@ from .departures import departures
 from .golden_labels import golden_labels
 from .judgements import earlier_name
 from .noise_floor import measured
+from .queries.golden_before import scored_against_others
 from .queries.plans import plan_document
 from .recorded_study import RecordedStudy, find_study
 from .records import load_version
@@ -109,7 +111,22 @@ def grounds_of(
         rules=record.rules,
         weights=weights_of(data, column, found.copies) if column else None,
         weighed_by=column or "",
+        relabelled=_relabelled(study, arms or (), decides or ""),
     )
+
+
+def _relabelled(
+    study: RecordedStudy, arms: Sequence[Arm], primary: str
+) -> tuple[tuple[str, int, int], ...]:
+    """What golden answers that were changed since the answers did to the outcomes of each arm."""
+    scorer = next((ref for ref in study.record.scorers if ref.name == primary), None)
+    if scorer is None:
+        return ()
+    versions, own = [arm.version for arm in arms], (scorer.name, scorer.version)
+    rows = scored_against_others(study.project.store, study.id, versions, own)
+    more = Counter(version for version, _, now, before in rows if now > before)
+    less = Counter(version for version, _, now, before in rows if now < before)
+    return tuple((arm.label, more[arm.version], less[arm.version]) for arm in arms if rows)
 
 
 def labels_in(study: RecordedStudy) -> GoldenLabels | None:

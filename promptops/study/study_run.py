@@ -41,7 +41,7 @@ class StudyRun:
     """One pass over a design.
 
     `run()` is a coroutine for the project's loop; `stop()` may be called from any thread.
-    desk: asks for the judges, and knows what is left of the limits that they share.
+    asker: asks for the judges, and knows what is left of the limits that they share.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class StudyRun:
         *,
         limits: Limits,
         provenance: Provenance,
-        desk: Asker | None = None,
+        asker: Asker | None = None,
         settling: EarlyStop | None = None,
         executor: Executor | None = None,
     ) -> None:
         self.design, self.store, self._executor = design, store, executor or InProcess()
         self._provenance, self._settling = provenance, settling
-        self._left = desk.left if desk is not None else lambda: limits
+        self._left = asker.left if asker is not None else lambda: limits
         self._earlier: list[Progress] = []  # of the batches that are done
         self._to_ask, self._halted = 0, ""
         self._reused: Counter[int] = Counter()
@@ -66,7 +66,7 @@ class StudyRun:
             design.dataset,
             design.scorers,
             arms=len(design.arms),
-            ask=desk.ask if desk is not None else None,
+            ask=asker.ask if asker is not None else None,
             together=isinstance(self._executor, HandsIn),
             since=design.since,
         )

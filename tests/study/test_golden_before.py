@@ -1,0 +1,92 @@
+"""Law: golden answers that were changed after answers were scored are said with the comparison and
+in the evidence, with what the change did to each arm; what moves no outcome is not said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from promptops.lab import Dataset, Lab
+from promptops.models.scripted import ScriptedModel
+from promptops.scorers import equals
+
+SAID = "Golden answers were changed after these answers had been scored, which moved the outcomes"
+
+
+@pytest.fixture
+def lab(tmp_path: Any) -> Lab:
+    """v1 repeats the last letter, v2 the first."""
+    return Lab(
+        tmp_path,
+        models={
+            "last": ScriptedModel(lambda request: str(request["messages"][-1]["content"])[-1]),
+            "first": ScriptedModel(lambda request: str(request["messages"][-1]["content"])[0]),
+        },
+    )
+
+
+def versions(lab: Lab) -> tuple[Any, Any]:
+    prompt = lab.prompt("letters")
+    return prompt.save("{{word}}", model="last"), prompt.save("{{word}}", model="first")
+
+
+def rows(golden: Callable[[str], str], n: int = 40) -> list[dict[str, str]]:
+    words = [f"{chr(97 + i % 26)}{i}{chr(97 + (i + 1) % 26)}" for i in range(n)]
+    return [{"word": word, "expected": golden(word)} for word in words]
+
+
+def compared(lab: Lab, data: list[dict[str, str]]) -> Any:
+    v1, v2 = versions(lab)
+    study = lab.evaluate([v1, v2], Dataset.read(data, inputs=["word"]), [equals()])
+    return study, study.compare(candidate=v2, baseline=v1)
+
+
+def notes(comparison: Any) -> str:
+    return " ".join(comparison.notes)
+
+
+def test_golden_answers_rewritten_from_the_answers_are_said(lab: Lab) -> None:
+    _, first = compared(lab, rows(lambda word: word[-1]))
+    assert SAID not in notes(first)
+    study, again = compared(lab, rows(lambda word: word[0]))
+    assert study.progress.reused == 80
+    assert f"{SAID} of examples: 40 up and 0 down for v2 and 0 up and 40 down for v1." in notes(
+        again
+    )
+    _, v2 = versions(lab)
+    step = lab.promote(v2, env="prod", study=study, force=True, reason="to read its evidence")
+    assert step is not None
+    bundle = next((lab.project.root).rglob("*evidence*/*.json"))
+    assert SAID in bundle.read_text("utf-8")
+
+
+def test_a_first_deployment_says_it_too(lab: Lab) -> None:
+    v1, _ = versions(lab)
+    for golden in (lambda word: word[0], lambda word: word[-1]):
+        data = Dataset.read(rows(golden), inputs=["word"])
+        study = lab.evaluate([v1], data, [equals()])
+    lab.promote(v1, env="prod", study=study)
+    bundle = next((lab.project.root).rglob("*evidence*/*.json"))
+    assert f"{SAID} of examples: 40 up and 0 down for v1." in bundle.read_text("utf-8")
+
+
+def test_what_moves_no_outcome_is_not_said(lab: Lab) -> None:
+    """Another column, more rows, and copies of one input whose golden answers contradict."""
+    compared(lab, rows(lambda word: word[-1]))
+    noted = [{**row, "note": "seen"} for row in rows(lambda word: word[-1], 50)]
+    assert SAID not in notes(compared(lab, noted)[1])
+    twice = [{"word": "ab", "expected": "a"}, {"word": "ab", "expected": "b"}]
+    assert SAID not in notes(compared(lab, twice)[1])
+
+
+def test_one_corrected_answer_is_counted_for_each_arm(lab: Lab) -> None:
+    data = rows(lambda word: word[-1])
+    compared(lab, data)
+    data[3]["expected"] = data[3]["word"][0]
+    _, again = compared(lab, data)
+    assert "1 up and 0 down for v2 and 0 up and 1 down for v1." in notes(again)
+    _, back = compared(lab, rows(lambda word: word[-1]))  # what was first is what is in force
+    assert SAID not in notes(back)
