@@ -35,7 +35,7 @@ _FOLDER, _SUFFIX = "asking", ".claim"
 _LENGTH = 8  # bytes of a name's hash: two that are equal by chance only wait for each other
 _BEAT_S = 5.0
 _QUIET_S = 30.0  # after which a process that shows nothing counts as stopped
-_SAID_S = 2.0  # of waiting, after which it is told
+_SAID_S = 2.0  # of waiting, after which a message says so
 _PATIENCE_S = 600.0  # without any answer, after which they are asked here too
 _SLICE_S, _LONGEST_S = 0.2, 5.0  # between two looks for a stop, and for answers
 
