@@ -6,6 +6,7 @@ now or answered from the store, so that a resumed search walks the path of an un
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,10 +35,11 @@ class Allowance:
             if value is None:
                 continue
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or value <= 0 or (name in ("calls", "tokens") and value != int(value)):
+            whole = name in ("calls", "tokens")
+            if not number or not 0 < value < math.inf or (whole and value != int(value)):
                 raise StudyError(
                     f"budget_{name} is {value!r}; give a number above 0"
-                    f"{', a whole one' if name in ('calls', 'tokens') else ''}, or leave it out."
+                    f"{', a whole one' if whole else ''}, or leave it out."
                 )
         if self.calls is None and self.tokens is None and self.usd is None and self.seconds is None:
             raise StudyError(

@@ -250,7 +250,7 @@ class Asker:
         sweep = self._executor.start(
             Order(questions, self._record, on_runs, self.left(), where, self._breakers)
         )
-        if self._spent is not None:
+        if self._budgeted:
             self._sweeps.append(sweep)
         return sweep
 
@@ -264,12 +264,18 @@ class Asker:
         finally:
             self._going.discard(sweep)
 
+    @property
+    def _budgeted(self) -> bool:
+        return self._limits.budget_usd is not None or self._limits.budget_tokens is not None
+
     def left(self) -> Limits:
-        """The study's limits, less what it has spent on answers and on judges."""
+        """The limits, less what was spent here, and by the study on its answers."""
         limits = self._limits
-        if self._spent is None or (limits.budget_usd is None and limits.budget_tokens is None):
+        if not self._budgeted:
             return limits
-        spent = [self._spent(), *(sweep.progress for sweep in self._sweeps)]
+        spent = [sweep.progress for sweep in self._sweeps]
+        if self._spent is not None:
+            spent.append(self._spent())
         usd, tokens = (
             sum(max(each.cost_usd, each.counted_usd) for each in spent),
             sum(max(each.tokens_in + each.tokens_out, each.counted_tokens) for each in spent),

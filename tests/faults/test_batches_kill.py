@@ -239,9 +239,9 @@ def test_a_broken_ledger_is_found_out(server: BatchServer) -> None:
 
 NURSERY = """
 import os, sys, traceback
-import promptops.study.evaluate as evaluate
+import promptops.engine.batch_pass as batch_pass
 from promptops.engine.hand_over import BatchPace
-evaluate.BatchPace = lambda wait_s=0.0: BatchPace(wait_s, 0.02, 0.1, settled_s=0.5)
+batch_pass.BatchPace = lambda wait_s=0.0: BatchPace(wait_s, 0.02, 0.1, settled_s=0.5)
 from promptops.lab import Lab
 from promptops.scorers import equals
 from tests.study.test_batches import MODELS, PRICES, client, version

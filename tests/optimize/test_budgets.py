@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import math
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from promptops.dataset import Dataset
+from promptops.errors import StudyError
 from promptops.models.protocol import Reply
 from promptops.models.scripted import ScriptedModel
 from promptops.optimize import FewShot
@@ -127,3 +129,10 @@ def test_a_stop_counts_what_was_asked(make_lab: Callable[..., Any]) -> None:
     [(runs,)] = lab.store.rows("select count(*) from runs where failure is null")
     assert search.status == "stopped"
     assert runs <= search.spending.calls["task"] <= len(asked.calls) < 60
+
+
+@pytest.mark.parametrize("name", ["calls", "tokens", "usd", "seconds"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0, -1, True, "3"])
+def test_a_budget_that_is_no_amount_is_one_sentence(name: str, value: Any) -> None:
+    with pytest.raises(StudyError, match=f"budget_{name} is .*; give a number above 0"):
+        Allowance(**{name: value})
