@@ -340,7 +340,7 @@ def test_a_forced_promotion_is_not_repeated_because_something_was_measured(
     ]
     assert [tried(cell) for cell in cells] == ["done", "done", "done"]
     time.sleep(1.1)  # the chain's moments are in whole seconds
-    measured(lab, "p", "abc", 50)
+    measured(lab, "p", "abc", fresh=True)
     before = registry(lab)
     with pytest.warns(UserWarning, match="the reason 'outage' was used for it before"):
         lab.promote(a, env="prod", force=True, reason="outage")
