@@ -37,10 +37,17 @@ _LOOK_S = 0.25  # how long the environment's names are trusted; a look costs som
 # A name is split into its parts at "_", "-", "." and at camel case; one part is enough.
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _PART = re.compile(
-    r"(?:API|SECRET|ACCESS|PRIVATE|MASTER|SIGNING|ENCRYPTION|AUTH|APP)?KEYS?|[A-Z]*TOKENS?"
-    r"|[A-Z]*SECRETS?|[A-Z]{0,8}(?:PASSWORD|PASSWD|PASSPHRASE|PASSCODE|PASSWORT)S?"
-    r"|(?:PG|DB|SSH|SMTP|FTP|MY|MQ|LDAP|REDIS|MONGO|USER|ROOT)?PASS|(?:MYSQL|DB|PG)?PWD|PATS?"
+    r"(?:[A-Z]*(?:API|SECRET|ACCESS|PRIVATE|MASTER|SIGNING|ENCRYPTION|AUTH|APP|SSH|DEPLOY|AI))?"
+    r"KEYS?"
+    r"|[A-Z]*TOKENS?|PASSE|MDP|CONTRASENA|CLAVE|SENHA|HASLO|PAROLA|WACHTWOORD|LOSENORD|SALASANA"
+    r"|[A-Z]*SECRETS?|[A-Z]{0,8}(?:PASSWORD|PASSWD|PASSPHRASE|PASSCODE|PASSWORT"
+    r"|PASSWRD|PASSKEY|KENNWORT|SCHLUE?SSEL|GEHEIMNIS)S?"
+    r"|(?:PG|DB|SSH|SMTP|FTP|MY|MQ|LDAP|REDIS|MONGO|USER|ROOT)?PASS|(?:MYSQL|DB|PG)?PWD"
+    r"|PWS?|PSWD|PATS?"
     r"|DSNS?|AUTH|AUTHORIZATION|CREDS?|CREDENTIALS?|COOKIES?|JWT|BEARER|WEBHOOKS?|SALT|PEM"
+)
+_ABROAD = late_pattern(
+    r"(?i)парол|ключ|секрет|токен|密码|密碼|密钥|パスワード|秘密|암호|비밀번호|κωδικός"
 )
 _ELSEWHERE = {"PATH", "FILE", "FILENAME", "DIR", "FOLDER", "SOCK", "SOCKET", "LEN", "LENGTH", "TTL"}
 
@@ -60,7 +67,12 @@ _PREFIXED = (
     rf"|shippo|duffel|fio|AGE-SECRET-KEY|vercel|lin|npm|pnu|pul|prefect)"
     rf"(?:[-_.](?:pat|api|oauth|v1|v2|tkn|pw|live|test|AA|pt|sk|auth|client|u))"
     rf"*[-_.]{_D}{_W}{{16,}}",
-    rf"(?:secret|api|key|pa|ops|together|co|token)[-_](?={_A}{{0,80}}[0-9]){_A}{{20,}}",
+    rf"(?:secret|api|key|pa|ops|together|co|token|fc|e2b|nk|as|sgp|bkua|vcp|dg|esecret|tgp_v1|llx"
+    rf"|sb_secret|bt-st|CCIPAT)[-_](?={_A}{{0,80}}[0-9]){_A}{{20,}}",
+    rf"(?:GOCSPX-|1//0|GR1348941|snyk_uat\.|AKCp|dt0[cs]01\.){_D}{_W}{{20,}}(?:\.{_W}{{20,}})?",
+    rf"{_A}{{3}}[0-9]Q~[A-Za-z0-9_.~\-]{{30,}}",
+    r"[0-9a-f]{32}-us[0-9]{1,2}\b",
+    rf"[MNO]{_A}{{23,25}}\.{_W}{{6}}\.{_W}{{27,40}}",
     rf"(?:dapi|LTAI){_D}{_A}{{16,}}",
     rf"gh[pousr]_{_A}{{20,}}",
     rf"github_pat_{_W}{{20,}}",
@@ -74,7 +86,7 @@ _PREFIXED = (
     rf"EAA[A-Z]{_A}{{20,}}",
     rf"ATATT3{_W}{{20,}}|ATCTT3{_W}{{20,}}|ATBB{_A}{{20,}}",
     rf"{_A}{{10,20}}\.atlasv1\.{_W}{{30,}}",
-    rf"dp\.(?:pt|st|ct|sa|scim|audit)\.{_W}{{16,}}",
+    rf"dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z_]{{1,20}}\.)?{_W}{{16,}}",
     rf"pat{_A}{{14}}\.[0-9a-f]{{32,}}",
     rf"dG9r{_W}{{16,}}",
     r"[0-9]{8,10}:AA[A-Za-z0-9_\-]{32,34}",
@@ -86,8 +98,8 @@ _VALUE = r"(?=[A-Za-z0-9._~+/=\-]{0,200}\d)[A-Za-z0-9._~+/=\-]{12,}"
 _NAMED = (  # what comes before a value that is called a secret
     r"(?:api[-_]?key|secret(?:[-_]?(?:access[-_]?)?key)?|passw(?:or)?d|passphrase"
     r"|access[-_]?token|auth[-_]?token|refresh[-_]?token|client[-_]?secret|private[-_]?key"
-    r"|account[-_]?key|authorization|credentials?)"
-    r"\\*[\"']?\s*[:=]\s*\\*[\"']?(?:(?:basic|bearer|token) +)?"
+    r"|account[-_]?key|authorization|credentials?|cookie|[-_](?:pass|pat|pwd|secret))"
+    r"\\*[\"']?\s*[:=]\s*\\*[\"']?(?:(?:basic|bearer|token|apikey) +)?"
 )
 _BLOCK = r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
 _DATA = re.compile(r"[A-Za-z0-9+/]*")
@@ -120,7 +132,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
     (
         late_pattern(
             r"(?i)((?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks"
-            r"|outlook\.office\.com/webhook|chat\.googleapis\.com/v1/spaces)/)[A-Za-z0-9_\-/]{16,}"
+            r"|(?:outlook|webhook)\.office\.com/webhook[a-z0-9]{0,4}|hooks\.zapier\.com/hooks/catch"
+            r"|chat\.googleapis\.com/v1/spaces)/)[A-Za-z0-9_\-/]{12,}"
         ),
         rf"\1{HIDDEN}",
     ),
@@ -129,7 +142,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
     (late_pattern(rf"(?i)(\b(?:bearer|basic) +){_VALUE}"), rf"\1{HIDDEN}"),
     (
         late_pattern(
-            r"(?i)([?&;](?:api[-_]?key|key|sig|signature|token|access_token|auth|password|secret"
+            r"(?i)([?&;](?:api[-_]?key|key|sig|signature|token|access_token|auth|password|pwd|pass"
+            r"|secret"
             r"|AccountKey|SharedAccessKey|X-Amz-Signature)=)[A-Za-z0-9%._~+/\-]{8,}=*"
         ),
         rf"\1{HIDDEN}",
@@ -151,6 +165,12 @@ def named_like_a_secret(name: str) -> bool:
 
     `DB_PASS`, `PGPASSWORD`, `githubToken` and `X-Api-Key` do; `SSH_KEY_PATH` names a place.
     """
+    if not name.isascii():
+        from unicodedata import normalize
+
+        if _ABROAD.search(name):
+            return True
+        name = normalize("NFKD", name).encode("ascii", "ignore").decode()
     parts = [part.upper() for part in _PARTS.findall(name)]
     if not parts or parts[-1] in _ELSEWHERE:
         return False
@@ -262,9 +282,10 @@ class Redactor:
     def _learn(self) -> None:
         # the longest first: one may hold another
         known = sorted(self._kept | self._found, key=lambda secret: (-len(secret), secret))
-        patterns = [_in_json(secret) for secret in known]
+        patterns = [_replaced(secret) for secret in known]
         self._secrets = re.compile("|".join(patterns)) if patterns else None
-        self._hint = self._compile(b"|".join([_HINT, *(each.encode() for each in patterns)]))
+        found = [_found(secret).encode() for secret in known]
+        self._hint = self._compile(b"|".join([_HINT, *found]))
 
 
 # A linear pass that finds every text which a shape above might match; most texts end here. It is
@@ -274,32 +295,53 @@ _AHEAD = re.compile(r"\(\?=[^()]*\)")
 _HINT = (
     rb"\b(?:" + "|".join(_AHEAD.sub("", each) for each in _PREFIXED).encode() + rb")"
     rb"|(?i:(?:bearer|basic) +[a-z0-9._~+/=\-]{12}|eyJ[a-z0-9_-]{10}|PRIVATE KEY|://[^/\s]{3,}@"
-    rb"|webhook|hooks\.slack|/spaces/"
-    rb"|[?&;](?:[a-z_-]*key|sig|signature|token|access_token|auth|password|secret|x-amz-signature)="
+    rb"|webhook|hooks\.zapier|hooks\.slack|/spaces/"
+    rb"|[?&;](?:[a-z_-]*key|sig|signature|token|access_token|auth|password|pwd|pass|secret"
+    rb"|x-amz-signature)="
     rb"|" + _NAMED.encode() + rb"[a-z0-9._~+/=\-]{12})"
 )
 _SHORT = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 
 
-def _in_json(secret: str) -> str:
-    """The secret as it is in plain text, in JSON, and in JSON inside JSON to any depth; for re
-    and for re2.
+_RUNS = re.compile(r"\\*[\"'/]|\\+|[^\\\"'/]", re.DOTALL)
+_IN_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&(?:quot|#34);", "'": "&#(?:x27|39);"}
+
+
+def _replaced(secret: str) -> str:
+    """The pattern of the secret as it is in plain text, in JSON, in JSON inside JSON to any depth,
+    in an address and in HTML.
+
+    What may begin with backslashes begins at the first of a run, so that a run is tried once.
     """
-    return "".join(map(_escaped, secret))
+    first, *rest = _RUNS.findall(secret)
+    return _written(first, r"(?<!\\)\\") + "".join(_written(run, r"\\") for run in rest)
 
 
-def _escaped(char: str) -> str:
+def _found(secret: str) -> str:
+    """The same, for re and for re2, where it is only looked for: the last backslash will do."""
+    first, *rest = _RUNS.findall(secret)
+    return _written(first, "") + "".join(_written(run, r"\\") for run in rest)
+
+
+def _written(run: str, slash: str) -> str:
+    """A character, or a run of backslashes with the character that JSON escapes after it. slash:
+    the backslash of a run whose length is not known; "" if one is enough of it.
+    """
+    char, slashes = run[-1], run.count("\\")
+    before = rf"{slash}{{{slashes},}}" if slash else r"\\" * min(slashes, 1)
+    in_address = "".join(f"%(?i:{byte:02x})" for byte in run.encode("utf-8", "surrogatepass"))
     if char == "\\":
-        return r"\\+"
-    if char in '"/':
-        return r"\\*" + char
-    if " " <= char <= "~":
-        return re.escape(char)
-    units = char.encode("utf-16-be", "surrogatepass").hex()
-    forms = [
-        re.escape(char),
-        "".join(rf"\\+u(?i:{units[start : start + 4]})" for start in range(0, len(units), 4)),
-    ]
-    if char in _SHORT:
-        forms.append(r"\\+" + _SHORT[char])
-    return f"(?:{'|'.join(forms)})"
+        return f"(?:{before}|{in_address})"
+    if char in "\"'/":
+        forms = [before + char, in_address]
+    elif " " <= char <= "~":
+        if char.isalnum():
+            return char
+        forms = [re.escape(char), in_address, *([r"\+"] if char == " " else [])]
+    else:
+        units = char.encode("utf-16-be", "surrogatepass").hex()
+        pairs = [f"u(?i:{units[start : start + 4]})" for start in range(0, len(units), 4)]
+        many = f"{slash}+" if slash else r"\\"
+        forms = [re.escape(char), many + r"\\+".join(pairs), in_address]
+        forms += [many + _SHORT[char]] if char in _SHORT else []
+    return f"(?:{'|'.join([*forms, *([_IN_HTML[char]] if char in _IN_HTML else [])])})"

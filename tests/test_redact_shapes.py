@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import random
 import re
 import stat
 import sys
+import time
+import urllib.parse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import re2
 
 from promptops.redact import HIDDEN, Redactor
 from promptops.store import Store
@@ -260,6 +266,24 @@ ISSUED = [
     f"https://{LETTERS.lower()}@o123.ingest.example.org/42",
     f"Authorization: Basic {LETTERS}==",
     f"Authorization: Bearer {LETTERS}",
+    f"GOCSPX-{LETTERS}",
+    f"fc-{LETTERS}",
+    f"sb_secret_{LETTERS}",
+    f"tgp_v1_{LETTERS}",
+    f"sgp_{LETTERS}",
+    f"dp.st.dev.{LETTERS}",
+    f"snyk_uat.{LETTERS}",
+    f"dt0c01.{LETTERS.upper()}.{LETTERS.upper()}",
+    f"abc8Q~{LETTERS}abcdefgh",
+    "0123456789abcdef0123456789abcdef-us12",
+    f"MTA{LETTERS[:21]}.GabcdE.{LETTERS}abc",
+    f"https://acme.webhook.office.com/webhookb2/{LETTERS}",
+    f"https://hooks.zapier.com/hooks/catch/123456/{LETTERS}",
+    f"DB_PASS='{LETTERS}'",
+    f"GITHUB_PAT={LETTERS}",
+    f"Cookie: session={LETTERS}",
+    f"Authorization: ApiKey {LETTERS}",
+    f"Server=x;Uid=ann;Pwd={LETTERS};",
     f"-----BEGIN OPENSSH PRIVATE KEY-----\n{LETTERS}\n-----END OPENSSH PRIVATE KEY-----",
     f"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{LETTERS}\n-----END PGP PRIVATE KEY BLOCK-----",
 ]
@@ -318,6 +342,16 @@ NAMES = [
     "TWILIO_AUTH_TOKEN",
     "SNOWFLAKE_PASSWORD",
     "LANGFUSE_SECRET_KEY",
+    "LDAP_BIND_PW",
+    "OPENAIKEY",
+    "DEPLOYKEY",
+    "MOT_DE_PASSE",
+    "CONTRASEÑA",
+    "DB_SENHA",
+    "DB_KENNWORT",
+    "API_SCHLÜSSEL",
+    "ПАРОЛЬ_БД",
+    "数据库密码",
 ]
 
 
@@ -343,6 +377,10 @@ def test_a_variable_is_known_by_a_part_of_its_name(name: str) -> None:
         "MONKEY",
         "SSH_AUTH_SOCK",
         "HOME",
+        "TURKEY",
+        "HOTKEYS",
+        "CAFÉ",
+        "東京",
     ],
 )
 def test_other_variables_are_left_alone(name: str) -> None:
@@ -365,6 +403,43 @@ def test_other_variables_are_left_alone(name: str) -> None:
 def test_ordinary_text_is_left_alone(text: str) -> None:
     """Names and words that begin as keys do."""
     assert Redactor({})(text) == text
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["/p@ss w0rd+x&y", '"quoted"<tag>1', "\\back\\\\slash1", "ätz-Gift-99", "it's/so\"secret"],
+)
+def test_a_known_secret_is_found_however_it_is_written(secret: str) -> None:
+    """In an address, a form, HTML, JSON and Python, and through the pass over bytes too."""
+    redactor = Redactor({"DB_PASSWORD": secret})
+    address = urllib.parse.quote(secret, safe="")
+    for shown in (
+        secret,
+        address,
+        re.sub("%..", lambda code: code[0].lower(), address),
+        urllib.parse.quote_plus(secret),
+        html.escape(secret),
+        json.dumps(secret)[1:-1],
+        json.dumps(json.dumps(secret, ensure_ascii=False))[3:-3],
+        repr(secret)[1:-1],
+    ):
+        assert redactor(f"a {shown} b") == f"a {HIDDEN} b", shown
+        assert redactor.clean(f"a {shown} b".encode()) == f"a {HIDDEN} b".encode()
+    inside = json.dumps({"a": json.dumps({"b": secret})})
+    assert json.loads(json.loads(redactor(inside))["a"]) == {"b": HIDDEN}
+
+
+@pytest.mark.parametrize(
+    "secret", ["/slash-first-99", '"quote-first-99', "\\back-99", "ä-first-99"]
+)
+@pytest.mark.parametrize("compile", [re.compile, re2.compile])
+def test_a_run_of_backslashes_is_tried_once(secret: str, compile: Callable[[bytes], Any]) -> None:
+    """JSON may write any number of them before what begins such a secret."""
+    redactor = Redactor({"DB_PASSWORD": secret}, compile=compile)
+    began = time.thread_time()
+    for text in ("\\" * 100_000, f"ä{secret[:-1]}" + "\\" * 100_000):
+        redactor(text)
+    assert time.thread_time() - began < 1
 
 
 IN_BASE64 = [*(start + "x9" * 12 for start in ("EAAB", "dG9r", "LTAI", "ATATT3"))]
