@@ -52,6 +52,12 @@ class BatchLedger(Protocol):
         """Intents that are not closed and hold one of these keys uncollected, oldest first."""
         ...
 
+    def answered(self, keys: Collection[str]) -> Collection[str]:
+        """Those of these questions that have their answer by now, as another pass collected it
+        after this one had looked.
+        """
+        ...
+
     def taken(self) -> frozenset[str]:
         """The providers' ids of all batches that are known."""
         ...

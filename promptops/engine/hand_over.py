@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from ..errors import CallError
 from ..failure_classes import FAILURES
+from ..markup import count
 from ..models.batches import BatchDoor, BatchItem, BatchRefused
 from .batch_ledger import BatchLedger, Intent, item_id
 from .batch_rows import BatchRows, Group, cut, groups
@@ -66,7 +67,14 @@ class HandOver:
                 placed |= set(intent.keys) - intent.collected
         for key in placed.intersection(left):
             self.rows.hold(left[key])  # its money is spent already, whether it fits or not
-        free = [question for key, question in left.items() if key not in placed]
+        unplaced = [key for key in left if key not in placed]
+        done = await asyncio.to_thread(self.ledger.answered, unplaced)
+        if done:  # handed in again, they would be paid for again
+            self.person = (
+                f"another process collected the answers to {count(len(done), 'question')} at this"
+                " moment; run again to take them."
+            )
+        free = [left[key] for key in unplaced if key not in done]
         for group, questions in groups(free):
             for part in cut(self._affordable(questions), self.doors[group[:2]]):
                 if self.stop.code in (None, "budget_stop"):

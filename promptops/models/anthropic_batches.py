@@ -66,8 +66,8 @@ class AnthropicBatches:
             raise
 
     async def _holds(self, batch: str, ids: Collection[str]) -> bool:
-        """Whether its results are those of the ids."""
-        return any(line.get("custom_id") in ids for line in await self._read(batch))
+        """Whether its results are those of the ids: one of another project may share some."""
+        return {line.get("custom_id") for line in await self._read(batch)}.issuperset(ids)
 
     async def look(self, batch: str) -> BatchLook:
         """What has become of it so far."""

@@ -17,6 +17,7 @@ from ..errors import StudyError
 from ..run import utc
 from ..spool.locks import keep
 from .queries.batch_steps import batch_steps, batches_made, handed_in_ids
+from .records import find_runs
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -28,10 +29,13 @@ _LOCK = "batches.lock"
 
 @dataclass(frozen=True, slots=True)
 class StoredBatches:
-    """The batch ledger of a store. study: for which they are handed in, "" if for none."""
+    """The batch ledger of a store. study: for which they are handed in, "" if for none; afresh:
+    whether earlier answers to the same questions do not count.
+    """
 
     store: Store
     study: str = ""
+    afresh: bool = False
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -56,6 +60,10 @@ class StoredBatches:
             for intent, _ in open_batches(self.store)
             if not wanted.isdisjoint(set(intent.keys) - intent.collected)
         ]
+
+    def answered(self, keys: Collection[str]) -> Collection[str]:
+        """Those of these questions that have their answer by now."""
+        return () if self.afresh else find_runs(self.store, keys)
 
     def taken(self) -> frozenset[str]:
         """The providers' ids of all batches that are known."""

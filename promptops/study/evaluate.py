@@ -208,7 +208,7 @@ def _executor(project: Project, drawn: StudyDesign, options: EvaluateOptions) ->
         from ..engine.batch_pass import Batches, BatchPace
 
         pace = BatchPace(wait_s=options.wait_s)
-        return Batches(StoredBatches(project.store, drawn.id), pace)
+        return Batches(StoredBatches(project.store, drawn.id, drawn.fresh), pace)
     waiting = [intent for intent, study in open_batches(project.store) if study == drawn.id]
     if waiting:
         left = sum(len(intent.keys) - len(intent.collected) for intent in waiting)

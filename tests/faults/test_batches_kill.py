@@ -77,6 +77,9 @@ class DyingLedger:
         found = [each for each in kept.intents.values() if each.id not in kept.over]
         return [each for each in found if set(keys) & (set(each.keys) - each.collected)]
 
+    def answered(self, keys: Collection[str]) -> Collection[str]:
+        return {run.key for run in self.kept.runs if run.output == "yes"}.intersection(keys)
+
     def taken(self) -> frozenset[str]:
         return frozenset(each.batch for each in self.kept.intents.values() if each.batch)
 

@@ -17,6 +17,7 @@ from typing import Any
 import openai
 import pytest
 
+from promptops.engine.batch_pass import BatchPass
 from promptops.engine.hand_over import BatchPace
 from promptops.engine.progress import HandedIn
 from promptops.errors import StudyError
@@ -113,6 +114,30 @@ def test_it_is_handed_in_by_one_process_and_collected_by_another(
     assert {row[4] for row in found} == {None}
     assert done.progress.tally(0).mean == 1.0
     ask(lab(), kind)
+    assert len(server.made) == 1
+    assert set(server.paid.values()) == {1}
+
+
+@pytest.mark.parametrize("kind", ["openai"])
+def test_answers_that_another_process_collects_at_this_moment_are_not_handed_in_again(
+    lab: Callable[[], Lab], kind: str, server: BatchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between a study's look for answers and its hand-over, another process hands in and collects
+    the same.
+    """
+    first, whole = [True], BatchPass._all
+
+    async def behind(self: BatchPass) -> None:
+        if first:
+            first.clear()
+            await asyncio.to_thread(ask, lab(), kind, batch="10m")
+        await whole(self)
+
+    monkeypatch.setattr(BatchPass, "_all", behind)
+    study = ask(lab(), kind)
+    assert study.status == "stopped"
+    assert "another process collected the answers to 6 questions" in study.progress.calls.stopped
+    assert ask(lab(), kind).status == "finished"
     assert len(server.made) == 1
     assert set(server.paid.values()) == {1}
 
