@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from ..errors import PromptOpsError, StudyError
 from ..scorers.case import Scorer
 from ..study.ask import Asker
 from ..study.ask_cells import CellAsker
+from ..study.asking_claims import AskingClaims, Patience
 from ..study.design import as_dataset, as_version
 from ..study.plan import Plan, PlanTerms, freeze
 from ..study.preflight import checked_scorers
@@ -201,7 +203,19 @@ class Search:
             running.get_loop().call_soon_threadsafe(running.cancel)
 
     async def run(self) -> None:
-        """Look at the headroom, search, choose."""
+        """Look at the headroom, search, choose. The same search in another process is waited for:
+        what it asked is replayed.
+        """
+        claims, name = AskingClaims(self.project.store.folder), f"search {self.id}"
+        async with claims.beating():
+            if await asyncio.to_thread(claims.take, [name]):
+                wait = Patience(f"the search {self.id[:9]}", math.inf)
+                while (who := claims.waits_for()) and claims.theirs(name):
+                    if not await wait.more(1, who, lambda: bool(self.stopping)):
+                        break
+            await self._run()
+
+    async def _run(self) -> None:
         self._running = asyncio.ensure_future(self._searched())
         seconds, watch = self.spending.seconds_left, None
         if seconds is not None:

@@ -17,10 +17,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from ..errors import PromptOpsError
-from ..markup import count
 from ..registry.write_lock import locked
 from ..spool.locks import held, keep
 from ..store.recorder import say
@@ -100,10 +100,14 @@ class AskingClaims:
         """
         mine = {_short(name) for name in names}
         with suppress(OSError, PromptOpsError):
+            if self._folder.is_symlink():
+                return False  # it may point anywhere
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with locked(str(self._folder)):
                 changed = self._changed() != self._found
                 for path in self._folder.glob(f"*{_SUFFIX}"):
+                    if not S_ISREG(path.lstat().st_mode):
+                        continue  # a pipe would be waited for
                     if not held(path):
                         path.unlink(missing_ok=True)  # of a process that was killed
                     elif shared := mine & _read(path):
@@ -166,10 +170,12 @@ def claim_names(
 
 
 class Patience:
-    """Waiting for what others ask. name: of the study that waits."""
+    """Waiting for what others ask. name: of the study or search that waits; patience_s: without any
+    answer, after which it waits no longer.
+    """
 
-    def __init__(self, name: str) -> None:
-        self._name, self._said = name, False
+    def __init__(self, name: str, patience_s: float = _PATIENCE_S) -> None:
+        self._name, self._said, self._patience_s = name, False, patience_s
         self._began = self._moved = self._looked = time.monotonic()
         self._left = -1
         self._wait = _SLICE_S
@@ -181,13 +187,13 @@ class Patience:
         now = time.monotonic()
         if left != self._left:
             self._left, self._moved = left, now
-        if halted() or not who or now - self._moved > _PATIENCE_S:
+        if halted() or not who or now - self._moved > self._patience_s:
             return False
         if not self._said and now - self._began > _SAID_S:
             self._said = True
             say(
-                f"{self._name} waits for {count(left, 'answer')} that another process on this"
-                f" project is asking for ({who}), so that they are paid for once.",
+                f"{self._name} waits for another process on this project ({who}) that is asking"
+                " the same, so that it is paid for once.",
                 UserWarning,
             )
         took = now - self._looked  # a look at many answers takes longer, and is taken less often

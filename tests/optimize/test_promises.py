@@ -7,6 +7,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,18 @@ def test_a_killed_search_goes_on(tmp_path: Path, budget: str, kills: int) -> Non
     done = subprocess.run(words, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert f"{kills} kills, same end" in done.stdout
+
+
+def test_two_that_search_the_same_at_once_pay_once(make_lab: Callable[..., Any]) -> None:
+    """Two labs on one folder, as two processes have them: the second replays the first."""
+    models = [ScriptedModel(answer, latency_ms=5.0) for _ in range(2)]
+    labs = [make_lab(models={"m": model}) for model in models]
+    v1 = labs[0].prompt("colour").save(SEED, model="m")
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda lab: story(search(lab, v1, "calls")), labs))
+    assert found[0] == found[1]
+    assert sum(len(model.calls) for model in models) <= found[0]["calls"]["task"]
+    assert all(lab.project.searches for lab in labs)
 
 
 @pytest.mark.parametrize("budget", sorted(BUDGETS))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from promptops.models.protocol import Reply
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals
 from promptops.study import asking_claims
+from promptops.study.asking_claims import AskingClaims
 from promptops.study.running import RunningStudy
 
 ROWS = 12
@@ -148,7 +150,7 @@ def test_a_stop_ends_the_wait(
 
         stopped.start()
         began = time.monotonic()
-        with pytest.warns(UserWarning, match="waits for 2. answers that another process"):
+        with pytest.warns(UserWarning, match="waits for another process"):
             found = lab.evaluate(versions, "rows.jsonl", [equals()])
         assert time.monotonic() - began < 10  # long before the other's claim ends
         assert found.status == "stopped"
@@ -156,3 +158,26 @@ def test_a_stop_ends_the_wait(
     finally:
         child.kill()
         child.wait()
+
+
+def test_what_nobody_claimed_is_not_waited_for(tmp_path: Path) -> None:
+    """A pipe, a link, a folder and rubbish in the place of claims; then a link in the folder's."""
+    folder, kept = tmp_path / "asking", tmp_path / "mine.claim"
+    folder.mkdir()
+    kept.write_text("mine")
+    os.mkfifo(folder / "1.claim")
+    (folder / "2.claim").symlink_to(kept)
+    (folder / "3.claim").mkdir()
+    (folder / "4.claim").write_bytes(os.urandom(13))
+    claims = AskingClaims(tmp_path)
+    claims.take(["a"])
+    assert claims.waits_for() == ""
+    assert sorted(path.name for path in folder.glob("[0-9].claim")) == [
+        "1.claim",
+        "2.claim",
+        "3.claim",
+    ]
+    shutil.rmtree(folder)
+    folder.symlink_to(tmp_path)
+    assert not AskingClaims(tmp_path).take(["a"])
+    assert kept.read_text() == "mine"
