@@ -287,7 +287,7 @@ def begin(project: Project, design: SearchDesign) -> Search:
     lineage.begin(row)
     lineage.add(design.seed)
     limits = Limits(concurrency=design.concurrency, prices=project.prices)  # its ledger is apart
-    spending, (train, val) = Spending(design.allowance), design.splits
+    spending, (train, val) = Spending(design.allowance, prices=project.prices), design.splits
     judged = partial(spending.pay, role="judge") if spending.metered else None
     asker = CellAsker(
         project, design.scorers, prompt=design.prompt, limits=limits, on_judged=judged

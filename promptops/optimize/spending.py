@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..engine.budget import CHARACTERS_PER_TOKEN
+from ..engine.prices import cost_of, price_of
 from ..errors import StudyError
 from ..run import Run
 
@@ -84,6 +85,7 @@ class Spending:
     counted: set[tuple[str, str, int]] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
     dearest: dict[str, Cost] = field(default_factory=dict)  # version -> most that an answer took
+    prices: Mapping[str, object] | None = None  # the project's
     judging: Cost = (0.0, 0.0)  # the most that one call of a judge took
 
     @property
@@ -156,12 +158,23 @@ class Spending:
         self.runs.add(run.id)
         tokens = tokens_of(run, asked)
         self.tokens += tokens
-        usd = run.cost_usd or 0.0
+        usd = self._usd_of(run, asked)
         self.usd += usd
         if role == "task":
             self.dearest[run.version_id] = _most(self.dearest.get(run.version_id), tokens, usd)
         elif role == "judge":
             self.judging = _most(self.judging, tokens, usd)
+
+    def _usd_of(self, run: Run, asked: int) -> float:
+        """What a run cost; by its characters if the model reports no usage, where money is limited:
+        what is unknown is not free.
+        """
+        if run.cost_usd is not None or self.allowance.usd is None:
+            return run.cost_usd or 0.0
+        sent = asked // CHARACTERS_PER_TOKEN if run.tokens_in is None else run.tokens_in
+        said = len(run.output or "") // CHARACTERS_PER_TOKEN
+        said = said if run.tokens_out is None else run.tokens_out
+        return cost_of(price_of(run.model, self.prices), sent, said) or 0.0
 
     @property
     def seconds_left(self) -> float | None:

@@ -136,3 +136,19 @@ def test_a_stop_counts_what_was_asked(make_lab: Callable[..., Any]) -> None:
 def test_a_budget_that_is_no_amount_is_one_sentence(name: str, value: Any) -> None:
     with pytest.raises(StudyError, match=f"budget_{name} is .*; give a number above 0"):
         Allowance(**{name: value})
+
+
+@pytest.mark.parametrize("usage", [{"tokens_in": 60, "tokens_out": 2}, {}], ids=["usage", "none"])
+def test_money_counts_where_a_model_reports_no_usage(
+    make_lab: Callable[..., Any], usage: dict[str, int]
+) -> None:
+    """By its characters: an unknown cost is not 0."""
+    model = ScriptedModel(lambda _: Reply("red", **usage), "m", remote=True)
+    lab = make_lab(models={"m": model}, prices={"m": (10_000.0, 0.0)})  # 1 USD for 100 tokens
+    v1 = lab.prompt("colour").save("Name the colour.\n\nItem: {{item}}", model="m")
+    data = Dataset.read(ROWS, inputs=["item"])
+    found = lab.optimize(v1, data, [equals()], method=FewShot(candidates=4), budget_usd=10.0)
+    assert found.status == "finished"
+    assert found.search.spending.exhausted
+    assert 5.0 < found.search.spending.usd <= 10.0
+    assert len(model.calls) < 25
