@@ -12,9 +12,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..run import Run
 from .prices import Price, Spent, bill, cost_of, price_of
 
-__all__ = ["CHARACTERS_PER_TOKEN", "Budget", "Ticket", "estimate_tokens"]
+__all__ = ["CHARACTERS_PER_TOKEN", "Budget", "Ticket", "counted", "estimate_tokens"]
 
 CHARACTERS_PER_TOKEN = 4  # an estimate for English text; other scripts take more tokens
 _IMAGE = 1000  # tokens counted for a picture that is sent along, whatever its bytes
@@ -143,6 +144,25 @@ class Budget:
             tokens_out = min(tokens_out, cap)
         usd = cost_of(self.price(model), tokens_in, tokens_out) or 0.0
         return Ticket(model, usd, tokens_in + tokens_out)
+
+
+def counted(
+    run: Run, characters: int, prices: Mapping[str, object] | None = None
+) -> tuple[float, int]:
+    """(USD, tokens) of a run as a budget counts them: by its characters where the model reports no
+    usage, since what is unknown is not free. characters: of the request; USD is 0.0 where the price
+    is unknown too.
+    """
+    said = len(run.output or "")
+    if run.tokens_in is None and run.tokens_out is None:
+        tokens = (characters + said) // CHARACTERS_PER_TOKEN
+    else:
+        tokens = (run.tokens_in or 0) + (run.tokens_out or 0)
+    if run.cost_usd is not None:
+        return run.cost_usd, tokens
+    sent = characters // CHARACTERS_PER_TOKEN if run.tokens_in is None else run.tokens_in
+    out = said // CHARACTERS_PER_TOKEN if run.tokens_out is None else run.tokens_out
+    return cost_of(price_of(run.model, prices), sent, out) or 0.0, tokens
 
 
 def estimate_tokens(request: Mapping[str, object]) -> int:

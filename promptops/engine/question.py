@@ -55,6 +55,11 @@ class Limits:
             if value is not None and not (_is_number(value) and value >= 0):
                 raise SetupError(f"{name} is {value!r}; give 0 or more, or None for no budget.")
 
+    @property
+    def budgeted(self) -> bool:
+        """Whether money or tokens are limited."""
+        return self.budget_usd is not None or self.budget_tokens is not None
+
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..engine.budget import CHARACTERS_PER_TOKEN
-from ..engine.prices import cost_of, price_of
+from ..engine.budget import CHARACTERS_PER_TOKEN, counted
 from ..errors import StudyError
 from ..run import Run
 
@@ -171,10 +170,7 @@ class Spending:
         """
         if run.cost_usd is not None or self.allowance.usd is None:
             return run.cost_usd or 0.0
-        sent = asked // CHARACTERS_PER_TOKEN if run.tokens_in is None else run.tokens_in
-        said = len(run.output or "") // CHARACTERS_PER_TOKEN
-        said = said if run.tokens_out is None else run.tokens_out
-        return cost_of(price_of(run.model, self.prices), sent, said) or 0.0
+        return counted(run, asked, self.prices)[0]
 
     @property
     def seconds_left(self) -> float | None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..engine.budget import counted
 from ..engine.executor import Order
 from ..engine.progress import Ledger, Progress
 from ..engine.question import Question
@@ -270,8 +271,10 @@ class WorkerPass:
             if errand is None:
                 continue  # answered by another worker meanwhile: the first counts
             attempts = tries.get(run.id, [])
-            self._spent_usd += run.cost_usd or 0.0
-            self._spent_tokens += (run.tokens_in or 0) + (run.tokens_out or 0)
+            if self._order.limits.budgeted:
+                usd, tokens = counted(run, len(run.request), self._order.limits.prices)
+                self._spent_usd += usd
+                self._spent_tokens += tokens
             self._recorder.add((run, attempts, errand[1]))
 
     async def _settle(self, worker: str, batch: _Batch) -> None:

@@ -250,7 +250,7 @@ class Asker:
         sweep = self._executor.start(
             Order(questions, self._record, on_runs, self.left(), where, self._breakers)
         )
-        if self._budgeted:
+        if self._limits.budgeted:
             self._sweeps.append(sweep)
         return sweep
 
@@ -264,14 +264,10 @@ class Asker:
         finally:
             self._going.discard(sweep)
 
-    @property
-    def _budgeted(self) -> bool:
-        return self._limits.budget_usd is not None or self._limits.budget_tokens is not None
-
     def left(self) -> Limits:
         """The limits, less what was spent here, and by the study on its answers."""
         limits = self._limits
-        if not self._budgeted:
+        if not self._limits.budgeted:
             return limits
         spent = [sweep.progress for sweep in self._sweeps]
         if self._spent is not None:

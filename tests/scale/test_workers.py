@@ -100,9 +100,13 @@ def test_a_worker_without_the_key_is_named_before_anything_is_asked(
         assert server.seen == []
 
 
-def test_a_budget_is_one_over_all_workers(tmp_path: Path, scheduler: Any) -> None:
-    """It is used up, and passed by no more than what is in flight."""
-    with FaultServer(lambda seen: Say(200, completion("a"))) as server:
+@pytest.mark.parametrize("usage", [True, False])
+def test_a_budget_is_one_over_all_workers(tmp_path: Path, scheduler: Any, usage: bool) -> None:
+    """It is used up, and passed by no more than what is in flight; answers without usage count by
+    their characters.
+    """
+    reply = completion("a") if usage else {**completion("a"), "usage": None}
+    with FaultServer(lambda seen: Say(200, reply)) as server:
         lab = opened(tmp_path, server.url)
         with pytest.warns(UserWarning, match="budget is used up"):
             study = lab.evaluate(
@@ -113,7 +117,8 @@ def test_a_budget_is_one_over_all_workers(tmp_path: Path, scheduler: Any) -> Non
                 budget_tokens=4_000,
                 workers=scheduler.scheduler_address,
             )
-        ((spent,),) = lab.store.rows("select sum(tokens_in + tokens_out) from runs")
+        took = "sum(tokens_in + tokens_out)" if usage else "sum(length(request)) // 4"
+        ((spent,),) = lab.store.rows(f"select {took} from runs")
         each = spent / len(server.seen)
         assert spent <= 4_000 + 4 * each
         assert spent >= 2_000
