@@ -22,6 +22,13 @@ __all__ = ["locked", "replace"]
 
 WAIT_S = 60.0
 _TEMPORARY = ".writing-"
+_FLAGS = (  # what stands in the place of the lock is never written through, nor waited for
+    os.O_RDWR
+    | os.O_CREAT
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+)
 
 
 @contextlib.contextmanager
@@ -89,8 +96,12 @@ def replace(path: str, data: bytes) -> bool:
 def _acquire(lock: str, wait_s: float) -> int:
     until = time.monotonic() + wait_s
     while True:
+        if os.path.islink(lock):
+            # it came with the folder and may lead to any file, whose content would be replaced
+            with contextlib.suppress(OSError):
+                os.unlink(lock)
         try:
-            handle = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+            handle = os.open(lock, _FLAGS, 0o644)
         except OSError as error:
             raise RegistryError(
                 f"{os.path.dirname(lock)} cannot be written ({error.strerror}); the registry is"

@@ -533,6 +533,26 @@ def test_a_loop_of_links_in_the_files_place_is_a_sentence(tmp_path: Path) -> Non
     assert path.is_symlink()
 
 
+@pytest.mark.parametrize("kind", ["file", "nothing", "folder", "loop"])
+def test_a_link_in_the_lock_s_place_is_not_written_through(tmp_path: Path, kind: str) -> None:
+    """It came with a checkout and leads to a file of the user's own, which would hold a number of a
+    process afterwards; the emergency door opens all the same.
+    """
+    path, precious = tmp_path / "project" / "promptops.json", tmp_path / "precious"
+    path.parent.mkdir()
+    lock = path.with_name(".promptops.json.lock")
+    if kind == "file":
+        precious.write_text("words\n", encoding="utf-8")
+    elif kind == "folder":
+        precious.mkdir()
+    lock.symlink_to(lock if kind == "loop" else precious)
+    assert Editor(path).save("p", SMALL[0]) == 1
+    assert not os.path.lexists(lock)
+    assert precious.exists() == (kind in ("file", "folder"))
+    if kind == "file":
+        assert precious.read_text(encoding="utf-8") == "words\n"
+
+
 def test_one_writer_at_a_time_by_the_locks_of_windows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
