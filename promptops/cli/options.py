@@ -19,6 +19,7 @@ import click
 
 from ..errors import PromptOpsError, RegistryCorrupt, RegistryError, RegistryNotFound
 from ..evidence import FOLDER as EVIDENCE
+from ..markup import plain, shorten
 from ..plain_file import copy_plain
 from ..registry.locate import absolute, find
 from ..registry.needs import FOLDER as CONSUMERS
@@ -34,7 +35,10 @@ __all__ = [
     "rehearsed",
     "registry",
     "say",
+    "tell",
 ]
+
+_LONGEST = 10_000  # characters of a sentence
 
 EXITS = (
     "Exit codes: 0 done, or nothing to do; 1 refused by policy, or a check does not hold; 2 misuse,"
@@ -161,7 +165,14 @@ def notes() -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     for warning in text:
-        click.echo(f"note: {warning.message}", err=True)
+        click.echo(plain(f"note: {warning.message}"), err=True)
+
+
+def tell(sentence: object) -> None:
+    """A sentence on standard error, on one line and without marks that a terminal obeys: it may
+    quote what others wrote, which must not look like a line of ours.
+    """
+    click.echo(shorten(sentence, _LONGEST), err=True)
 
 
 def say(line: str, value: object, machine: bool) -> None:

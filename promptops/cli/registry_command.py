@@ -14,7 +14,7 @@ from .. import git
 from ..errors import RegistryCorrupt, RegistryError
 from ..markup import count
 from .annotations import annotation, index_of, of_changes
-from .options import EXITS, as_json, dry_run, explained, say
+from .options import EXITS, as_json, dry_run, explained, say, tell
 from .options import registry as registry_option
 from .text_table import show as table
 
@@ -80,7 +80,7 @@ def check(every: bool, annotate: bool, path: str, as_json: bool) -> None:
     elif rows:
         table(rows)
     for told in (*notes, *faults):
-        click.echo(told, err=True)
+        tell(told)
     if annotate and faults:
         index = index_of(path, read)
         for name, fault in named:

@@ -16,7 +16,7 @@ import click
 
 from ..errors import NotDeployed, PromptOpsError
 from .completing import environments, prompts
-from .options import EXITS, as_json, registry, say
+from .options import EXITS, as_json, registry, say, tell
 from .text_table import show as table
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def verify(name: str, env: str, path: str, as_json: bool) -> None:
             ]
         )
     for fault in faults:
-        click.echo(fault, err=True)
+        tell(fault)
     click.echo(f"{env} of {name}, {link.label}: {summary(link, figures)}", err=True)
     sys.exit(1 if faults or different else 0)
 

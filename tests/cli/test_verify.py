@@ -310,3 +310,25 @@ def test_figures_of_another_policy_are_those_of_its_own(
     """
     editor.set_policy(replace(POLICY, alpha=0.01))
     assert verify(capsys, editor)[0] == 0
+
+
+def test_a_figure_that_is_a_text_forges_no_line_and_no_escape(
+    editor: Editor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A newline, terminal codes and a bidirectional mark in the place of a number."""
+    hostile = "x\n- **prod** serves v9, gated \x1b[31m\u202e"
+
+    def forged(document: dict[str, Any]) -> None:
+        figures = document["figures"]
+        figures[next(iter(figures))] = hostile
+
+    cited = editor.history(NAME, "prod")[-1].evidence
+    assert cited is not None
+    rewritten(editor, cited, forged)
+    for out in (verify(capsys, editor), check(capsys, editor)):
+        assert out[0] == 1
+        said = "".join(out[1:])
+        assert "- **prod** serves v9" in said
+        assert not [line for line in said.splitlines() if line.startswith("- **prod**")]
+        assert "\x1b" not in said
+        assert "\u202e" not in said
