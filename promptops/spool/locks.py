@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["alone", "held", "keep", "stopped", "turn"]
+__all__ = ["alone", "held", "keep", "lock_file", "stopped", "turn"]
 
 _QUIET_S = 3600.0
 _fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
@@ -115,13 +115,22 @@ def _free(fd: int) -> bool:
     return True
 
 
+def lock_file(path: Path) -> int:
+    """A file that is only locked, opened; made where there is none. A link in its place, which came
+    with the folder, is removed: nothing is made where it leads. Raises OSError.
+    """
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+
+
 @contextmanager
 def turn(path: Path, *, exclusive: bool, wait_s: float) -> Iterator[bool]:
     """Whether this process has the turn, asked for up to `wait_s` seconds.
 
     Raises OSError if the file cannot be made.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    fd = lock_file(path)
     try:
         yield _fcntl is None or _taken(fd, exclusive, time.monotonic() + wait_s)
     finally:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..engine.batch_ledger import Intent
 from ..errors import StudyError
 from ..run import utc
-from ..spool.locks import keep
+from ..spool.locks import keep, lock_file
 from .queries.batch_steps import batch_steps, batches_made, handed_in_ids
 from .records import find_runs
 
@@ -40,7 +40,7 @@ class StoredBatches:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Until it is left, no other pass of any process hands in a batch."""
-        file = os.open(self.store.folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        file = lock_file(self.store.folder / _LOCK)
         taking = asyncio.ensure_future(asyncio.to_thread(keep, file))
         try:
             await asyncio.shield(taking)

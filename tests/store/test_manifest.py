@@ -132,6 +132,25 @@ def test_nothing_is_written_through_a_symlink(store: Store, tmp_path: Path, name
     assert (os.listdir(target) if target.is_dir() else target.read_bytes()) in ([], b"")
 
 
+@pytest.mark.parametrize("name", ["turn.lock", "archive.lock"])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_lock_is_not_made_where_a_link_leads(
+    store: Store, tmp_path: Path, name: str, there: bool
+) -> None:
+    """An empty file elsewhere may mean something to another program."""
+    target, link = tmp_path / "elsewhere", store.folder / name
+    if there:
+        target.write_bytes(b"words")
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+    store.append("study_events", [event(40)])
+    store.close()
+    store.archive()
+    assert store.rows(COUNT)
+    assert (target.read_bytes() if target.exists() else None) == (b"words" if there else None)
+    assert not link.is_symlink()
+
+
 @pytest.mark.parametrize("how", ["removed", "emptied"])
 def test_a_killed_writers_segment_that_is_gone_is_reported(tmp_path: Path, how: str) -> None:
     """It left no last word, and nobody had merged it."""
