@@ -169,8 +169,8 @@ def notes() -> Iterator[None]:
 
 
 def tell(sentence: object) -> None:
-    """A sentence on standard error, on one line and without marks that a terminal obeys: it may
-    quote what others wrote, which must not look like a line of ours.
+    """A sentence on standard error, on one line and without marks that a terminal obeys. It may
+    quote a file, whose text must not look like a line of its own.
     """
     click.echo(shorten(sentence, _LONGEST), err=True)
 
