@@ -83,9 +83,15 @@ def open_target(path: str | os.PathLike[str]) -> BinaryIO:
 
 def write_target(path: Path, text: str) -> None:
     """Put the text into a file that a person named, whole or not at all. A pipe or device is
-    written to as well. Raises OSError as `open_target` does.
+    written to as well. Raises OSError, which names the file: a full disk would name none.
     """
-    data = text.encode("utf-8")
+    try:
+        _put(path, text.encode("utf-8"))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _put(path: Path, data: bytes) -> None:
     if is_odd(path):
         with open_target(path) as file:
             file.write(data)

@@ -15,7 +15,7 @@ from promptops.cli.__main__ import main
 from promptops.evidence import FOLDER as EVIDENCE
 from promptops.lab import Dataset, Lab
 from promptops.models.scripted import ScriptedModel
-from promptops.plain_file import open_plain, read_plain
+from promptops.plain_file import open_plain, read_plain, write_target
 from promptops.scorers import equals
 
 pytestmark = [
@@ -150,3 +150,23 @@ def test_a_plain_file_is_read_through_a_link(tmp_path: Path) -> None:
         read_plain(tmp_path / "link", most=4)
     with pytest.raises(IsADirectoryError):
         open_plain(tmp_path)
+
+
+def test_a_full_disk_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    """Neither a temporary file nor none, which the command line takes for a fault of its own."""
+    resource = pytest.importorskip("resource")
+    target = tmp_path / "report.html"
+    target.write_text("old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, limits[1]))
+    try:
+        with pytest.raises(OSError) as told:
+            write_target(target, "x" * 10_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert told.value.filename == str(target) and told.value.strerror
+    assert target.read_text() == "old" and os.listdir(tmp_path) == ["report.html"]
+    if os.path.exists("/dev/full"):
+        with pytest.raises(OSError) as told:
+            write_target(Path("/dev/full"), "x")
+        assert told.value.filename == "/dev/full"
