@@ -5,7 +5,7 @@
 - One daemon thread, woken by each row, so that a process that is killed loses the row it was at.
 - A sink that fails is tried again; leaving the process waits for it two seconds at most.
 - A forked child begins with an empty queue, a thread and a segment of its own: the parent's rows
-  stay the parent's.
+  stay the parent's. A child of multiprocessing, which runs no exit handler, waits the same way.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
@@ -149,6 +150,7 @@ class LiveQueue:
         try:
             if self._thread is None:
                 self._hook()
+                _at_end_of_child(weakref.ref(self))
                 thread = threading.Thread(target=self._run, name="promptops-observe", daemon=True)
                 thread.start()
                 self._thread = thread
@@ -284,6 +286,17 @@ def _taken(
             each = queue.get_nowait()
         except Empty:
             return batch, flushed
+
+
+def _at_end_of_child(me: weakref.ref[LiveQueue]) -> None:
+    """A child of multiprocessing ends by `os._exit` after its own finalizers. They are cleared as
+    it begins, so each one registers anew; the modules are not loaded for who does not use them.
+    """
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        from multiprocessing.util import Finalize
+
+        Finalize(None, _ended, args=(me,), exitpriority=-1)
 
 
 def _ended(me: weakref.ref[LiveQueue]) -> None:

@@ -4,6 +4,7 @@ as dropped, whatever happens to the disk, the process or the sink.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -398,6 +399,31 @@ def test_threads_lose_nothing(tmp_path: Path) -> None:
 def test_a_process_that_ends_normally_keeps_its_last_row(tmp_path: Path) -> None:
     done(script('queue.put("live", {"id": "l-1"})', tmp_path))
     assert [row["id"] for row in rows_of(tmp_path)] == ["l-1"]
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_children_of_multiprocessing_keep_their_last_row(method: str, tmp_path: Path) -> None:
+    """They end without exit handlers: five of five rows of five children had been lost."""
+    context = multiprocessing.get_context(method)
+    children = [
+        context.Process(target=put_one, args=(str(tmp_path), f"l-{index}")) for index in range(5)
+    ]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+        assert child.exitcode == 0
+    assert sorted(row["id"] for row in rows_of(tmp_path)) == [f"l-{index}" for index in range(5)]
+
+
+def put_one(folder: str, name: str) -> None:
+    """What a child does: one row, and no flush."""
+    queue = queue_of(FolderSink(Path(folder)))
+    queue.put("live", {"id": name})
+    KEPT.append(queue)  # as a process keeps the queues that it opened
+
+
+KEPT: list[LiveQueue] = []
 
 
 def test_memory_is_bounded(tmp_path: Path) -> None:
