@@ -49,6 +49,7 @@ _PART = re.compile(
 _ABROAD = late_pattern(
     r"(?i)парол|ключ|секрет|токен|密码|密碼|密钥|パスワード|秘密|암호|비밀번호|κωδικός"
 )
+_WORKING_FOLDERS = ("PWD", "OLDPWD")  # a shell's, which are named like DB_PWD
 _ELSEWHERE = {"PATH", "FILE", "FILENAME", "DIR", "FOLDER", "SOCK", "SOCKET", "LEN", "LENGTH", "TTL"}
 
 _IN_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/\s:@]*:([^/\s]+)@")
@@ -201,7 +202,7 @@ def environment_secrets(environment: Mapping[str, str] | None = None) -> frozens
     values: set[str] = set()
     for name in list(found):  # other threads may change it
         value = found.get(name, "").strip()
-        if named_like_a_secret(name):
+        if named_like_a_secret(name) and not (name in _WORKING_FOLDERS and value.startswith("/")):
             values.add(value)
         if "://" in value:
             values |= address_secrets(value)
@@ -284,7 +285,7 @@ class Redactor:
         known = sorted(self._kept | self._found, key=lambda secret: (-len(secret), secret))
         patterns = [_replaced(secret) for secret in known]
         self._secrets = re.compile("|".join(patterns)) if patterns else None
-        found = [_found(secret).encode() for secret in known]
+        found = [_found(secret).encode("utf-8", "surrogatepass") for secret in known]
         self._hint = self._compile(b"|".join([_HINT, *found]))
 
 

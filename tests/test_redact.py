@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 import time
 
 import pytest
+import re2
 
 from promptops.models.credentials import QuietAddresses, header_secrets
 from promptops.redact import (
     HIDDEN,
     HoldsSecrets,
+    Redactor,
     environment_secrets,
     redact,
     redact_shapes,
@@ -198,3 +201,25 @@ def test_a_log_of_addresses_holds_no_known_secret(said: str, heard: str) -> None
     record = logging.LogRecord("x", logging.INFO, "", 0, "POST %s 100%%", (said,), None)
     assert quiet.filter(record)
     assert record.getMessage() == heard
+
+
+def test_a_secret_that_is_not_utf_8_is_taken_out_too() -> None:
+    """Its bytes are halves of surrogate pairs in the environment; every write had raised."""
+    secret = b"abcdefgh\xff\xfe-xyz".decode("utf-8", "surrogateescape")
+    for compiled in (re.compile, re2.compile):
+        clean = Redactor({"DB_PASSWORD": secret}, compile=compiled)
+        assert clean("before") == "before"
+        assert clean(f"my {secret} here") == f"my {HIDDEN} here"
+
+
+def test_the_working_folder_is_no_secret() -> None:
+    """A shell's PWD is named like DB_PWD; a path in a note or an answer stays what it is."""
+    found = environment_secrets(
+        {
+            "PWD": "/srv/app-one",
+            "OLDPWD": "/home/me/two",
+            "DB_PWD": "/hunter/22",
+            "pwd": "hunter-33",
+        }
+    )
+    assert found == {"/hunter/22", "hunter-33"}
