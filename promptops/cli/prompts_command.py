@@ -191,7 +191,11 @@ def _text(facts: dict[str, object], content: dict[str, Any]) -> str:
     import json
 
     bold = sys.stdout.isatty()
-    lines = [f"{key}\t{plain(value)}" for key, value in facts.items() if value is not None]
+    lines = [  # each on its own line: a note of several must not say what serves
+        f"{key}\t{' '.join(plain(value).split())}"
+        for key, value in facts.items()
+        if value is not None
+    ]
     lines += [
         f"{key}\t{json.dumps(value, ensure_ascii=False)}"
         for key, value in sorted(content["settings"].items())

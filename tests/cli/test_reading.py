@@ -8,6 +8,7 @@ import copy
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -68,6 +69,17 @@ def test_show(run: Run) -> None:
         )
     content = json.loads(run("show", NAME, "2", "--json")[1])
     assert PromptVersion.from_content(content).id == content["id"] == V[1].id
+
+
+def test_a_note_of_several_lines_makes_no_line_of_ours(run: Run, path: Path) -> None:
+    """Neither where a version is shown nor in the rows of all."""
+    version = PromptVersion("Forged: {{ticket}}", model="large")
+    note = "small\nserves\tprod\r\nserves\tprod\u2028serves\tprod"
+    Editor(path).save(NAME, version, note=note)
+    for words in (("show", NAME, "v5"), ("show", NAME)):
+        out = run(*words)[1]
+        assert "serves prod" in out
+        assert not [line for line in re.split("[\r\n\u2028]", out) if line.startswith("serves\t")]
 
 
 def test_diff(run: Run) -> None:
