@@ -380,7 +380,7 @@ def test_batch_functions() -> None:
         1.0,
         1.0,
     ]  # alone each is right
-    assert "1 verdicts on 2 answers" in str(asyncio.run(_raised(short)))
+    assert "1 verdict on 2 answers" in str(asyncio.run(_raised(short)))
 
 
 async def _raised(judge: Any) -> BaseException:
