@@ -71,8 +71,13 @@ def server_of(agent: Agent) -> Server[object]:
 
 
 def serve(agent: Agent) -> None:
-    """Serve on standard input and output until the client ends."""
+    """Serve on standard input and output until the client ends, or an interrupt ends the process:
+    the thread that reads the input would wait for the client's next line.
+    """
     server = server_of(agent)
+    import signal
+    import threading
+
     import anyio
     from mcp.server.stdio import stdio_server
 
@@ -80,4 +85,9 @@ def serve(agent: Agent) -> None:
         async with stdio_server() as (read, write):
             await server.run(read, write, server.create_initialization_options())
 
-    anyio.run(run)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        anyio.run(run)
+    except* BrokenPipeError:
+        pass  # the client left while it was being answered
