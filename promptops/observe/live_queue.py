@@ -289,8 +289,8 @@ def _taken(
 
 
 def _at_end_of_child(me: weakref.ref[LiveQueue]) -> None:
-    """A child of multiprocessing ends by `os._exit` after its own finalizers. They are cleared as
-    it begins, so each one registers anew; the modules are not loaded for who does not use them.
+    """In a child of multiprocessing, which ends by `os._exit`, close the queue with the child's own
+    finalizers. Those that it inherits are removed when it starts, so each child registers its own.
     """
     process = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None:
