@@ -22,7 +22,7 @@ __all__ = ["locked", "replace"]
 
 WAIT_S = 60.0
 _TEMPORARY = ".writing-"
-_FLAGS = (  # what stands in the place of the lock is never written through, nor waited for
+_FLAGS = (  # a link or pipe in the place of the lock is neither written through nor waited for
     os.O_RDWR
     | os.O_CREAT
     | getattr(os, "O_CLOEXEC", 0)
