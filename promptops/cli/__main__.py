@@ -143,6 +143,7 @@ def _run(words: list[str]) -> None:
     except OSError as error:
         if error.filename is None:  # our fault, or the network's: no path of the user is at fault
             _crash()
+        _folder_is_there()
         sys.stderr.write(
             f"error: {error.filename} cannot be read or written ({error.strerror});"
             " check what is there and who may use it, or name another path.\n"
@@ -153,6 +154,14 @@ def _run(words: list[str]) -> None:
 
 
 def _crash() -> NoReturn:
+    _folder_is_there()
+    traceback.print_exc()
+    sys.stderr.write("error: this is a fault of promptops; please report the lines above.\n")
+    sys.exit(2)
+
+
+def _folder_is_there() -> None:
+    """End with one sentence where the fault is that the working directory was removed."""
     try:
         os.getcwd()
     except FileNotFoundError:
@@ -161,9 +170,6 @@ def _crash() -> NoReturn:
             " command again.\n"
         )
         sys.exit(2)
-    traceback.print_exc()
-    sys.stderr.write("error: this is a fault of promptops; please report the lines above.\n")
-    sys.exit(2)
 
 
 def group() -> click.Group:
