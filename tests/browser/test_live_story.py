@@ -112,8 +112,8 @@ def test_from_a_failure_to_the_difference_by_version(
         assert promptops.load(NAME, registry=str(registry), env="prod").number == 2
         for number in range(30):
             serve(registry, f"invoice {number}", "billing")
-        assert "0.0% (0.0% to" in row_of(page, "v2")
-        assert "100.0% (34.2% to 100.0%)" in row_of(page, "v1")
+        assert "0.0 % (0.0 to" in row_of(page, "v2")
+        assert "100.0 % (34.2 to 100.0)" in row_of(page, "v1")
         page.screenshot(path=str(tmp_path / "live.png"))
         page.close()
     open_queue(str(spool)).close()
