@@ -302,13 +302,16 @@ def _judges(comparison: ComparisonFacts) -> Iterator[str]:
 
 
 def _cost(comparison: ComparisonFacts) -> Iterator[str]:
-    for arm in (comparison.candidate, comparison.baseline):
-        unknown = arm.facts.get("cost_unknown") or 0
-        if unknown and arm.facts.get("calls"):
-            yield (
-                f"The cost of {unknown:,} of {arm.facts['calls']:,} runs of {arm.label} is unknown"
-                " (no price for its model), which is not 0."
-            )
+    unknown = [
+        f"{arm.facts['cost_unknown']:,} of {arm.facts['calls']:,} runs of {arm.label}"
+        for arm in (comparison.candidate, comparison.baseline)
+        if arm.facts.get("cost_unknown") and arm.facts.get("calls")
+    ]
+    if unknown:
+        yield (
+            f"The cost of {' and of '.join(unknown)} is unknown (no price for the model), which is"
+            " not 0."
+        )
 
 
 def _list(names: set[str]) -> str:

@@ -51,9 +51,10 @@ def next_n(figures: Difference, alpha: float) -> str:
     least = power.least_disagreements(alpha)
     changed = figures.wins + figures.losses
     if changed < least and figures.n_needed is None:
+        differ = f"Only {words.count(changed, 'example')} differ{'s' if changed == 1 else ''}"
         return (
-            f"Only {words.count(changed, 'example')} differ{'s' if changed == 1 else ''}; at least"
-            f" {least}, all in favour, can ever settle it: add examples where the versions differ."
+            f"{differ if changed else 'No example differs'}; at least {least}, all in favour, can"
+            " ever settle it: add examples where the versions differ."
         )
     if figures.n_needed is None and figures.gain > 0:
         return "The lead is too small for any number of examples to settle it."

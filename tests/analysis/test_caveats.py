@@ -68,3 +68,27 @@ def test_the_card_and_the_page_say_it() -> None:
     found = compare_table(table, baseline="a", candidate="b")
     for shown in (found._repr_html_(), found.markdown()):
         assert "losses in up to 9.5 % of all examples cannot be excluded" in shown
+
+
+@pytest.mark.parametrize(
+    ("unknown", "beginning"),
+    [
+        ((0, 0), ""),
+        ((3, 0), "The cost of 3 of 40 runs of v2 is unknown"),
+        ((40, 1200), "The cost of 40 of 40 runs of v2 and of 1,200 of 1,200 runs of v1 is unknown"),
+    ],
+)
+def test_one_sentence_names_every_version_whose_cost_is_unknown(
+    unknown: tuple[int, int], beginning: str
+) -> None:
+    arms = [
+        Arm(
+            name,
+            name,
+            {"s": Outcomes.of({f"e{i}": [0.5] for i in range(40)})},
+            facts={"calls": max(40, missing), "cost_unknown": missing},
+        )
+        for name, missing in zip(("v2", "v1"), unknown, strict=True)
+    ]
+    costs = [note for note in compare(arms[0], arms[1]).notes if note.startswith("The cost of")]
+    assert len(costs) == bool(beginning) and all(note.startswith(beginning) for note in costs)

@@ -376,6 +376,7 @@ def test_the_next_n_of_an_open_lead() -> None:
     few = figures(wins=3, losses=1)
     assert next_n(few, 0.05).startswith("Only 4 examples differ; at least 5, all in favour")
     assert next_n(figures(wins=1, losses=0), 0.05).startswith("Only 1 example differs;")
+    assert next_n(figures(wins=0, losses=0), 0.05).startswith("No example differs; at least 5")
     assert next_n(figures(wins=4, losses=1), 0.05).startswith("The lead is too small")
     assert next_n(replace(few, n_needed=150), 0.05) == (
         "50 more examples would settle it at this effect (80 % power, 150 in all)."
