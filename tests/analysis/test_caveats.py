@@ -91,4 +91,5 @@ def test_one_sentence_names_every_version_whose_cost_is_unknown(
         for name, missing in zip(("v2", "v1"), unknown, strict=True)
     ]
     costs = [note for note in compare(arms[0], arms[1]).notes if note.startswith("The cost of")]
-    assert len(costs) == bool(beginning) and all(note.startswith(beginning) for note in costs)
+    assert len(costs) == bool(beginning)
+    assert all(note.startswith(beginning) for note in costs)
