@@ -59,8 +59,9 @@ prompt = promptops.load("support-triage", env="prod")
 request = prompt.request(ticket="I was charged twice (user u-20417)")
 extras = sorted({name.partition(".")[0] for name in sys.modules}\
  & {"numpy", "pandas", "duckdb", "openai", "plotly"})
-print(f"v{prompt.number} from {prompt.source}, {len(request['messages'])}\
- messages, extras loaded: {extras or 'none'}")
+count = len(request["messages"])
+print(f"v{prompt.number} from {prompt.source}, {count} message{'s' * (count != 1)}, extras loaded:\
+ {extras or 'none'}")
 """
 
 

@@ -42,7 +42,7 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path) -> None:
         "is right on",
         "Refused: It is worse",
         "v2 from file, 2 messages, extras loaded: none",
-        "v1 from file",
+        "v1 from file, 1 message,",
         "Next: open",
     ):
         assert said in done.stdout, said
