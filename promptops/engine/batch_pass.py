@@ -244,12 +244,29 @@ class BatchPass:
             elif FAILURES[error.failure] == "setup":
                 self._over.halt(f"{intent.endpoint} does not show a batch: {error}")
             return
-        rows = [(key, self._rows.row(self._left[key], intent, found[item_id(key)])) for key in mine]
-        await self._record([(run, [attempt]) for _, (run, attempt) in rows])
-        await asyncio.to_thread(self._ledger.collected, intent, mine)
-        for key in mine:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            self._over.person = (
+                f"{intent.endpoint} shows the batch {intent.batch} in another form than its"
+                f" documentation says ({type(error).__name__}: {error}); run again to look again."
+            )
+            return
+        known = [key for key in mine if item_id(key) in found]
+        rows = [self._rows.row(self._left[key], intent, found[item_id(key)]) for key in known]
+        await self._record([(run, [attempt]) for run, attempt in rows])
+        if known:
+            await asyncio.to_thread(self._ledger.collected, intent, known)
+        for key in known:
             del self._left[key]
-        del self._over.open[intent.id]
+        if len(known) == len(mine):
+            del self._over.open[intent.id]
+            return
+        self._over.open[intent.id] = replace(intent, collected=intent.collected.union(known))
+        self._over.person = (
+            f"the results of {count(len(mine) - len(known), 'question')} in the batch"
+            f" {intent.batch} of {intent.endpoint} cannot be read, though the batch has ended; run"
+            f" again to read them again, or run `promptops batches forget {intent.id}` to ask them"
+            " again, which may pay for them twice."
+        )
 
     async def _record(self, found: Sequence[tuple[Run, list[Attempt]]]) -> None:
         """Keep rows, then count them and hand them on; a stop waits for it."""

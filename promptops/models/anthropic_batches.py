@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..errors import CallError
-from .batches import BatchItem, BatchLook, Client, Outcome, Sought, missing, recent, refused
+from .batches import BatchItem, BatchLook, Client, Outcome, Sought, gather, missing, recent, refused
 from .dialects import DIALECTS
 from .failures import error_of_body
 from .request_body import batch_body
@@ -78,36 +79,40 @@ class AnthropicBatches:
     async def results(
         self, batch: str, requests: Mapping[str, Mapping[str, object]]
     ) -> dict[str, Outcome]:
-        """What came of each request."""
-        out: dict[str, Outcome] = {}
-        for line in await self._read(batch):
-            id = str(line.get("custom_id"))
-            out[id] = self._outcome(line.get("result") or {}, requests.get(id) or {})
-        return {**{id: missing("ended") for id in requests}, **out}
+        """What came of each request; a batch that has ended has a line for every one."""
+        lines = await self._read(batch)
+        return gather(
+            [(line.get("custom_id"), partial(self._outcome, line, requests)) for line in lines],
+            requests,
+        )
 
     async def _read(self, batch: str) -> list[dict[str, Any]]:
         def lines() -> list[Any]:
             return list(self._client.client.messages.batches.results(batch))
 
-        if hasattr(self._client.client, "__aenter__"):
-            stream = await self._client.do("messages.batches.results", batch)
-            found = [line async for line in stream]
-        else:
-            found = await self._client.call(lines)
-        return [line.model_dump(mode="json") for line in found]
+        async def streamed() -> list[Any]:
+            stream = await self._client.client.messages.batches.results(batch)
+            return [line async for line in stream]
 
-    def _outcome(self, result: Mapping[str, object], request: Mapping[str, object]) -> Outcome:
+        found = await self._client.call(
+            streamed if hasattr(self._client.client, "__aenter__") else lines
+        )
+        told = [line.model_dump(mode="json") for line in found if hasattr(line, "model_dump")]
+        return [line for line in told if isinstance(line, dict)]
+
+    def _outcome(
+        self, line: Mapping[str, Any], requests: Mapping[str, Mapping[str, object]]
+    ) -> Outcome:
+        result = line.get("result")
+        result = result if isinstance(result, Mapping) else {}
         kind = result.get("type")
         if kind in _STATES:
             return missing(_STATES[str(kind)])
-        try:
-            if kind == "errored":
-                return error_of_body(result.get("error") or {}, {})
-            limit = self._dialect.limit(request)
-            reply = self._dialect.read(result.get("message"), {}, limit=limit)
-            return replace(reply, service_tier="batch")
-        except CallError as told:
-            return told
+        if kind == "errored":
+            return error_of_body(result.get("error") or {}, {})
+        limit = self._dialect.limit(requests[line["custom_id"]])
+        reply = self._dialect.read(result.get("message"), {}, limit=limit)
+        return replace(reply, service_tier="batch")
 
     async def aclose(self) -> None:
         """Close what was opened here."""

@@ -7,7 +7,7 @@ again after a crash, and give replies and failures of the same classes as single
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -23,6 +23,7 @@ __all__ = [
     "Outcome",
     "Sought",
     "TakesBatches",
+    "gather",
     "missing",
     "recent",
     "refused",
@@ -106,7 +107,8 @@ class BatchDoor(Protocol):
         self, batch: str, requests: Mapping[str, Mapping[str, object]]
     ) -> dict[str, Outcome]:
         """The outcomes of a batch that has ended, by the items' ids. requests: id -> request, in
-        the order in which they were handed in. Raises CallError if they cannot be read.
+        the order in which they were handed in. An id is left out where it was answered, or may have
+        been, but the result cannot be read. Raises CallError if none can.
         """
         ...
 
@@ -172,6 +174,29 @@ def refused(error: CallError) -> Exception:
     """The failure of a hand-over: BatchRefused if no batch can have come of it."""
     certain = error.failure in _NOT_MADE or error.code in _NEVER_STOOD
     return BatchRefused(error) if certain else error
+
+
+def gather(
+    lines: Iterable[tuple[object, Callable[[], Outcome]]],
+    requests: Mapping[str, Mapping[str, object]],
+) -> dict[str, Outcome]:
+    """The outcomes of a batch's lines, each (custom id, how it is read), by the ids that were asked
+    for: the first of each, but an answer wherever there is one, since it was paid for.
+    """
+    out: dict[str, Outcome] = {}
+    for id, read in lines:
+        if not isinstance(id, str) or id not in requests or isinstance(out.get(id), Reply):
+            continue
+        try:
+            found = read()
+        except CallError as told:
+            found = told
+        except Exception as error:  # of another shape than the provider's documentation says
+            words = f"the result of this request cannot be read ({type(error).__name__})."
+            found = CallError(words, failure="server_error", code="batch unreadable")
+        if id not in out or isinstance(found, Reply):
+            out[id] = found
+    return out
 
 
 def missing(state: str) -> CallError:

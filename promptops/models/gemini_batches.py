@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..errors import CallError
-from .batches import BatchItem, BatchLook, Outcome, Sought, missing, recent, refused
+from .batches import BatchItem, BatchLook, Outcome, Sought, gather, missing, recent, refused
 from .dialects import DIALECTS
 from .failures import error_of_body
+from .reply_parts import count
 
 __all__ = ["GeminiBatches"]
 
@@ -99,27 +101,33 @@ class GeminiBatches:
     async def results(
         self, batch: str, requests: Mapping[str, Mapping[str, object]]
     ) -> dict[str, Outcome]:
-        """What came of each request: by the id that came back with it, else by its place."""
+        """What came of each request: by the id that came back with it; by its place only where
+        none came back with any, and there are as many answers as requests.
+        """
         found = await self._got(batch)
         answers = (found.dest.inlined_responses if found.dest is not None else None) or []
-        out: dict[str, Outcome] = {}
-        for id, answer in zip(requests, answers, strict=False):
-            out[(answer.metadata or {}).get(_KEY, id)] = self._outcome(answer)
+        ids: list[object] = [(answer.metadata or {}).get(_KEY) for answer in answers]
+        if not any(ids) and len(answers) == len(requests):
+            ids = list(requests)
+        out = gather(
+            [(id, partial(self._outcome, each)) for id, each in zip(ids, answers, strict=True)],
+            requests,
+        )
         state = _ENDED.get(_state(found), "ended")
         lacking = [id for id in requests if id not in out]
         if state == "failed" and found.error is not None:
             fault = error_of_body({"error": _error(found.error)}, {})
             return {**out, **dict.fromkeys(lacking, fault)}
+        whole = _state(found) == "JOB_STATE_SUCCEEDED" or len(out) < _successful(found)
+        if whole or not all(ids):
+            return out  # some of what is lacking was answered, and paid for
         return {**out, **{id: missing(state) for id in lacking}}
 
     def _outcome(self, answer: Any) -> Outcome:
         if answer.error is not None:
             return error_of_body({"error": _error(answer.error)}, {})
-        try:
-            reply = self._dialect.read(self._read(answer.response), {})
-            return replace(reply, service_tier="batch")
-        except CallError as told:
-            return told
+        reply = self._dialect.read(self._read(answer.response), {})
+        return replace(reply, service_tier="batch")
 
     async def _got(self, batch: str) -> Any:
         try:
@@ -129,6 +137,11 @@ class GeminiBatches:
 
     async def aclose(self) -> None:
         """The client is the model's."""
+
+
+def _successful(batch: Any) -> int:
+    """Requests that the provider says it has answered; 0 where it does not say."""
+    return count(getattr(batch.completion_stats, "successful_count", None)) or 0
 
 
 def _state(batch: Any) -> str:

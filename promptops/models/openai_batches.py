@@ -7,8 +7,9 @@ uploaded file alone costs nothing, so that only the making of the batch can be i
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..errors import CallError
@@ -19,12 +20,14 @@ from .batches import (
     Client,
     Outcome,
     Sought,
+    gather,
     missing,
     recent,
     refused,
 )
 from .dialects import DIALECTS
 from .failures import error_of_body, error_of_status
+from .reply_parts import count
 from .request_body import batch_body
 
 __all__ = ["OpenAIBatches"]
@@ -99,52 +102,68 @@ class OpenAIBatches:
     ) -> dict[str, Outcome]:
         """What its files hold, and a failure for each request that none of them names."""
         found = await self._client.do("batches.retrieve", batch)
-        out: dict[str, Outcome] = {}
+        lines: list[Mapping[str, Any]] = []
+        in_output: set[object] = set()
+        unreadable = 0
         for file in (found.output_file_id, found.error_file_id):
             if file:
                 content = await self._client.do("files.content", file)
-                for line in _lines(content.content):
-                    id = str(line.get("custom_id"))
-                    out[id] = self._outcome(line, requests.get(id) or {})
+                come, broken = _lines(content.content)
+                lines, unreadable = lines + come, unreadable + broken
+                if file == found.output_file_id:
+                    in_output = {str(line.get("custom_id")) for line in come}
+        read = [(line.get("custom_id"), partial(self._outcome, line, requests)) for line in lines]
+        out = gather(read, requests)
         lacking = [id for id in requests if id not in out]
         if lacking and found.status == "failed":
             fault = _fault(found)
             return {**out, **dict.fromkeys(lacking, fault)}
+        if unreadable or len(in_output.intersection(requests)) < _completed(found):
+            return out  # some of what is lacking was answered, and paid for
         return {**out, **{id: missing(str(found.status)) for id in lacking}}
 
-    def _outcome(self, line: Mapping[str, object], request: Mapping[str, object]) -> Outcome:
+    def _outcome(
+        self, line: Mapping[str, Any], requests: Mapping[str, Mapping[str, object]]
+    ) -> Outcome:
         response, error = line.get("response"), line.get("error")
-        try:
-            if not isinstance(response, Mapping):
-                code = error.get("code") if isinstance(error, Mapping) else None
-                if code in ("batch_expired", "batch_cancelled"):
-                    return missing(str(code).removeprefix("batch_"))
-                return error_of_body({"error": error}, {})
-            headers = {"x-request-id": str(response.get("request_id") or "")}
-            status = int(response.get("status_code") or 200)
-            if status >= 300:
-                return error_of_status(status, response.get("body"), headers)
-            reply = self._dialect.read(
-                response.get("body"), headers, limit=self._dialect.limit(request)
-            )
-            return replace(reply, service_tier="batch")
-        except CallError as told:
-            return told
+        if not isinstance(response, Mapping):
+            code = error.get("code") if isinstance(error, Mapping) else None
+            if code in ("batch_expired", "batch_cancelled"):
+                return missing(str(code).removeprefix("batch_"))
+            return error_of_body({"error": error}, {})
+        headers = {"x-request-id": str(response.get("request_id") or "")}
+        status = int(response.get("status_code") or 200)
+        if status >= 300:
+            return error_of_status(status, response.get("body"), headers)
+        limit = self._dialect.limit(requests[line["custom_id"]])
+        reply = self._dialect.read(response.get("body"), headers, limit=limit)
+        return replace(reply, service_tier="batch")
 
     async def aclose(self) -> None:
         """Close what was opened here."""
         await self._client.aclose()
 
 
-def _lines(content: bytes) -> Iterator[Mapping[str, Any]]:
-    """The results of a file; a line that is not JSON is left out, and counts as missing."""
-    for line in content.splitlines():
+def _lines(content: bytes) -> tuple[list[Mapping[str, Any]], int]:
+    """The results of a file, and how many of its lines hold none."""
+    found: list[Mapping[str, Any]] = []
+    unreadable = 0
+    for line in filter(bytes.strip, content.splitlines()):
         try:
-            found = json.loads(line) if line.strip() else None
-        except ValueError:
-            continue
-        if isinstance(found, Mapping):
-            yield found
+            told = json.loads(line)
+        except (ValueError, RecursionError):
+            told = None
+        if isinstance(told, Mapping) and isinstance(told.get("custom_id"), str):
+            found.append(told)
+        else:
+            unreadable += 1
+    return found, unreadable
+
+
+def _completed(batch: Any) -> int:
+    """Requests that the provider says it has answered; 0 where it does not say."""
+    counts = getattr(batch, "request_counts", None)
+    return count(getattr(counts, "completed", None)) or 0
 
 
 def _fault(batch: Any) -> CallError:

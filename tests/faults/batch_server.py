@@ -43,7 +43,7 @@ class BatchServer:
     """One provider. say: request -> the answer's text; looks: how many looks a batch takes to end;
     drop: hand-overs whose connection is reset after (True) or before (False) they are taken;
     lists: whether batches can be listed; refuse: status and body that hand-overs are answered with,
-    one each.
+    one each; bend: the results of a batch -> those that are sent, a text as a line of its own.
     """
 
     def __init__(self, say: Callable[[Any], str] = lambda request: "yes") -> None:
@@ -73,6 +73,7 @@ class BatchServer:
         """As if nothing had happened yet."""
         self.say, self.looks, self.lists = say, 0, True
         self.drop: list[bool] = []
+        self.bend: Callable[[list[Any]], list[Any]] = lambda found: found
         self.refuse: list[tuple[int, Any]] = []
         self.made: list[Made] = []
         self.files: dict[str, bytes] = {}
@@ -225,9 +226,11 @@ def _openai(server: BatchServer, made: Made) -> dict[str, Any]:
                 expired = {"code": "batch_expired", "message": "could not be executed in time"}
                 faults.append({"custom_id": id, "response": None, "error": expired})
         for name, found in (("out", lines), ("err", faults)):
-            server.files[f"{name}-{made.id}"] = "\n".join(map(json.dumps, found)).encode()
+            sent = server.bend(found) if name == "out" else found
+            server.files[f"{name}-{made.id}"] = _as_lines(sent)
         output, error = f"out-{made.id}", f"err-{made.id}"
-    counts = {"total": len(made.items), "completed": made.answered, "failed": 0}
+    failed = len(made.faults)
+    counts = {"total": len(made.items), "completed": made.answered - failed, "failed": failed}
     errors = (
         {"object": "list", "data": [{"code": "invalid", "message": "line 1 is wrong", "line": 1}]}
         if made.state == "failed"
@@ -259,7 +262,8 @@ def _anthropic(server: BatchServer, made: Made) -> dict[str, Any]:
     left = len(made.items) - made.answered
     ended = made.state != "running"
     counts = dict.fromkeys(("processing", "succeeded", "errored", "canceled", "expired"), 0)
-    counts["succeeded"] = made.answered
+    counts["succeeded"] = made.answered - len(made.faults)
+    counts["errored"] = len(made.faults)
     counts[{"expired": "expired", "cancelled": "canceled"}.get(made.state, "processing")] += left
     at = time.strftime(ISO, time.gmtime(made.at))
     return {
@@ -271,7 +275,7 @@ def _anthropic(server: BatchServer, made: Made) -> dict[str, Any]:
 
 
 def _anthropic_results(server: BatchServer, made: Made) -> bytes:
-    lines = []
+    lines: list[Any] = []
     for place, (id, request) in enumerate(made.items):
         result: Mapping[str, Any]
         if id in made.faults:
@@ -285,8 +289,12 @@ def _anthropic_results(server: BatchServer, made: Made) -> bytes:
             result = {"type": "succeeded", "message": message}
         else:
             result = {"type": "expired" if made.state == "expired" else "canceled"}
-        lines.append(json.dumps({"custom_id": id, "result": result}))
-    return "\n".join(lines).encode()
+        lines.append({"custom_id": id, "result": result})
+    return _as_lines(server.bend(lines))
+
+
+def _as_lines(found: list[Any]) -> bytes:
+    return "\n".join(each if isinstance(each, str) else json.dumps(each) for each in found).encode()
 
 
 def _gemini(server: BatchServer, made: Made) -> dict[str, Any]:
@@ -308,5 +316,6 @@ def _gemini(server: BatchServer, made: Made) -> dict[str, Any]:
                                         "finishReason": "STOP"}],
                         "usageMetadata": usage, "modelVersion": "gemini-2.5-flash"}  # fmt: skip
             answers.append({**known, "response": response})
-        about["output"] = {"inlinedResponses": {"inlinedResponses": answers}}
+        about["output"] = {"inlinedResponses": {"inlinedResponses": server.bend(answers)}}
+        about["batchStats"] = {"successfulRequestCount": str(made.answered - len(made.faults))}
     return {"name": made.id, "metadata": about, "done": made.state != "running"}
