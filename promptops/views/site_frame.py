@@ -21,9 +21,9 @@ _LOOK = """<style>
 .po details.po-more{margin:6px 0;border:1px solid var(--jp-border-color2,#d8dee4);
   border-radius:6px;padding:4px 12px}
 @container (min-width:760px){.po .po-grid td:first-child{max-width:460px;min-width:130px}}
-@container (max-width:600px){.po .po-grid:not(.po-few) td:not(:first-child){padding-left:126px;
-  text-align:left!important}.po .po-grid:not(.po-few) td:not(:first-child)::before{width:116px;
-  margin:0 0 0 -124px}.po .po-few .po-whole{white-space:normal}}
+@container (max-width:600px){.po .po-grid:not(.po-few) td:not(:first-child){
+  grid-template-columns:116px minmax(0,1fr);text-align:left!important}
+.po .po-few .po-whole{white-space:normal}}
 .po .po-foot{margin-top:34px;font-size:12.5px}
 @media(prefers-color-scheme:dark){.po a,.po-site a{color:#6cb6ff}}
 </style>"""
@@ -60,7 +60,7 @@ def link(href: str, text: str) -> str:
 
 def aside(text: object) -> str:
     """Free text as safe markup that keeps its own direction of writing, whatever is around it."""
-    return f"<bdi class='po-free' dir='auto'>{esc(text)}</bdi>"
+    return f"<bdi class='po-free' dir='auto'>{esc(text)}</bdi>" if text else ""
 
 
 def moment(at: str) -> str:

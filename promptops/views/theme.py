@@ -203,7 +203,7 @@ STYLE = """<style>
 @media screen{.po .po-fig:not(:has(>input:checked)) table{display:none}
 @container (max-width:250px){.po .po-fig svg text,.po .po-fig svg~*{display:none}
 .po .po-fig p{font-size:13px}}}
-@container (max-width:600px){.po svg text{font-size:15px}
+@container (max-width:600px){.po svg text{font-size:15px}.po svg .po-inner{display:none}
 .po .po-list .po-more{display:none}.po .po-list .po-arms{width:calc(var(--po-cut,30%)/2)}
 .po .po-list td.po-arms{font-size:0}.po .po-list td.po-arms>*{font-size:13px}}
 @container (max-width:740px){
@@ -217,6 +217,7 @@ STYLE = """<style>
 .po .po-grid:not(.po-few) td:first-child{font-weight:600;overflow-wrap:anywhere}
 .po .po-grid:not(.po-few) td:not(:first-child){display:grid;
   grid-template-columns:38% minmax(0,1fr);column-gap:10px}
+.po .po-grid:not(.po-few) td>.chip{justify-self:start;overflow:visible}
 .po .po-grid:not(.po-few) td:empty{display:none!important}
 .po .po-grid:not(.po-few) td:not(:first-child)::before{content:attr(data-label);grid-column:1;
   grid-row:1/span 9;overflow-wrap:anywhere;text-align:left;font-weight:400;

@@ -47,9 +47,10 @@ def time_axis(entries: Sequence[DeploymentEntry], title: str, now: datetime | No
         place = 2 + (svg.WIDTH - 4) * step / _TICKS
         anchor = "start" if step == 0 else "end" if step == _TICKS else "middle"
         label = "now" if step == _TICKS and now is None else _written(moment, span)
+        inner = "" if step in (0, _TICKS) else " class='po-inner'"
         out.append(
-            f"<text x='{place:.0f}' y='{_TOP + _BAR + 16}' text-anchor='{anchor}' font-size='11'"
-            f" opacity='.8'>{label}</text>"
+            f"<text{inner} x='{place:.0f}' y='{_TOP + _BAR + 16}' text-anchor='{anchor}'"
+            f" font-size='11' opacity='.8'>{label}</text>"
         )
     return svg.wrap("".join(out), svg.WIDTH, _TOP + _BAR + 24, title)
 

@@ -21,6 +21,7 @@ from looks import MADE, WIDE
 from promptops.lab import Dataset, Lab, compare
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import contains, equals, scorer, similar_to
+from promptops.views.site import site_files
 
 pytestmark = pytest.mark.browser
 
@@ -272,6 +273,34 @@ def test_the_page_of_a_table_fits_too(browser: Any, tmp_path: Path, width: int) 
     page.goto(made.report(tmp_path / "page.html").as_uri())
     page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
     assert (page.evaluate(WIDE), page.evaluate(MADE, "main *")) == ([], [])
+    page.close()
+
+
+def test_the_static_pages_are_read_on_a_phone(browser: Any, project: Lab, tmp_path: Path) -> None:
+    """Nothing is wider than the window; of a folded row each value stands beside its label, a chip
+    as wide as its word; what is empty takes no line; the ends of an axis of time do not meet.
+    """
+    lab = Lab(tmp_path)
+    versions = [lab.prompt("triage").save(text, model="m") for text in ("Be kind.", "Be brief.")]
+    for version in versions:
+        lab.promote(version, env="prod", force=True, reason="the first two")
+    for name, text in site_files(lab.project, 20).items():
+        (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "out" / name).write_text(text, encoding="utf-8")
+    page = browser.new_page(viewport={"width": 360, "height": 800})
+    for name in ("index.html", "prompts/triage.html"):
+        page.goto((tmp_path / "out" / name).as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        chips = page.locator("td[data-label] > .chip")
+        boxes = [chip.bounding_box() for chip in chips.all()]
+        assert boxes
+        assert max(box["width"] for box in boxes) < 60
+        cells = page.locator("td[data-label]:has(> .chip:only-child)")
+        assert max(cell.bounding_box()["height"] for cell in cells.all()) < 26
+    ticks = page.locator("svg text[text-anchor=start], svg text[text-anchor=end]").all()
+    first, last = (tick.bounding_box() for tick in ticks)
+    assert first["x"] + first["width"] < last["x"]
+    assert page.locator("svg .po-inner").first.is_hidden()
     page.close()
 
 
