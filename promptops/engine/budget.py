@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from ..run import Run
 from .prices import Price, Spent, bill, cost_of, price_of
+from .question import Limits
 
-__all__ = ["CHARACTERS_PER_TOKEN", "Budget", "Ticket", "counted", "estimate_tokens"]
+__all__ = ["CHARACTERS_PER_TOKEN", "Budget", "Ticket", "counted", "estimate_tokens", "used_up"]
 
 CHARACTERS_PER_TOKEN = 4  # an estimate for English text; other scripts take more tokens
 _IMAGE = 1000  # tokens counted for a picture that is sent along, whatever its bytes
@@ -35,7 +36,8 @@ class Ticket:
 
 
 class Budget:
-    """The ledger of one sweep. usd, tokens: what may be spent; None: no limit.
+    """The ledger of one sweep. usd, tokens: what may be spent; None: no limit; earlier: USD and
+    tokens of the same budget that were spent before.
 
     Used on one event loop.
     """
@@ -45,13 +47,26 @@ class Budget:
         usd: float | None = None,
         tokens: int | None = None,
         prices: Mapping[str, object] | None = None,
+        earlier: tuple[float, int] = (0.0, 0),
     ) -> None:
         self.usd, self.tokens = usd, tokens
+        self._earlier_usd, self._earlier_tokens = earlier
         self.spent_usd, self.spent_tokens = 0.0, 0
         self._held_usd, self._held_tokens, self._open = 0.0, 0, 0
         self._prices, self._known = prices, dict[str, Price | None]()
         self._largest = dict[str, tuple[int, int]]()  # model -> answers seen, most output tokens
         self._settled = asyncio.Event()
+
+    @classmethod
+    def of(cls, limits: Limits) -> Budget:
+        """The ledger of a sweep with these limits."""
+        earlier = limits.earlier_usd, limits.earlier_tokens
+        return cls(limits.budget_usd, limits.budget_tokens, limits.prices, earlier)
+
+    @property
+    def committed(self) -> tuple[float, int]:
+        """(USD, tokens) that are spent, or held for what is on its way."""
+        return self.spent_usd + self._held_usd, self.spent_tokens + self._held_tokens
 
     @property
     def limited(self) -> bool:
@@ -115,14 +130,9 @@ class Budget:
 
     def reason(self) -> str:
         """Why no further call is sent, one sentence."""
-        parts = []
-        if self.usd is not None:
-            parts.append(f"{self.spent_usd:.4f} of {self.usd:g} USD")
-        if self.tokens is not None:
-            parts.append(f"{self.spent_tokens:,} of {self.tokens:,} tokens")
-        return (
-            f"the budget is used up ({' and '.join(parts)} spent; the next call may not fit); raise"
-            " it and run again to go on."
+        return used_up(
+            (self._earlier_usd, self.spent_usd, self.usd),
+            (self._earlier_tokens, self.spent_tokens, self.tokens),
         )
 
     def _fits(self, ticket: Ticket) -> bool:
@@ -144,6 +154,27 @@ class Budget:
             tokens_out = min(tokens_out, cap)
         usd = cost_of(self.price(model), tokens_in, tokens_out) or 0.0
         return Ticket(model, usd, tokens_in + tokens_out)
+
+
+def used_up(
+    usd: tuple[float, float, float | None], tokens: tuple[int, int, int | None], where: str = ""
+) -> str:
+    """Why no further call is sent, one sentence, of what was spent earlier, what was spent since,
+    and the limit of that, None if there is none; "" without a limit. where: of what is spent.
+    """
+    parts = []
+    earlier, spent, most = usd
+    if most is not None:
+        parts.append(f"{earlier + spent:.4f} of {earlier + most:g} USD")
+    before, taken, limit = tokens
+    if limit is not None:
+        parts.append(f"{before + taken:,} of {before + limit:,} tokens")
+    if not parts:
+        return ""
+    return (
+        f"the budget is used up ({' and '.join(parts)} spent{where}; the next call may not fit);"
+        " raise it and run again to go on."
+    )
 
 
 def counted(

@@ -34,7 +34,8 @@ class Limits:
     """What a sweep may use. None: no limit, and for concurrency: found out as it goes (see pace).
 
     timeout_s: of one attempt; deadline_s: of one call with its retries and waits; prices: see
-        `prices.price_of`.
+        `prices.price_of`; earlier_usd, earlier_tokens: of the same budget, spent before this sweep:
+        what says why a sweep ended names the whole budget.
     """
 
     concurrency: int | None = None
@@ -44,6 +45,8 @@ class Limits:
     timeout_s: float = 120.0
     max_attempts: int = 8
     prices: Mapping[str, object] | None = None
+    earlier_usd: float = 0.0
+    earlier_tokens: int = 0
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "max_attempts", "timeout_s", "deadline_s"):

@@ -74,9 +74,7 @@ class Sweep:
             provenance if isinstance(provenance, Provenance) else Provenance(**(provenance or {}))
         )
         self._filing = RowBuilder(where, environment_secrets())
-        self._budget = Budget(
-            self._limits.budget_usd, self._limits.budget_tokens, self._limits.prices
-        )
+        self._budget = Budget.of(self._limits)
         self._stop = Stop(self._stopping)
         self._ledger = Ledger(None)
         self._recorder = Recorder(record, on_runs, self._ledger, self._recorded)

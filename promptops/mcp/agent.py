@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Refused, SetupError
-from ..run import utc
-from ..study.queries.call_figures import made_since
+from ..study.queries.call_figures import Began, made_since
 from .daily_budget import BudgetLeft, DailyBudget
 
 if TYPE_CHECKING:
@@ -109,10 +108,10 @@ class Agent:
 
         Raises Refused if the day has not enough left.
         """
-        began = utc()
+        began = Began()
         reservation, allowed = self.budget.reserve(calls, what, self.author)
         try:
             yield allowed
         finally:
-            made, usd = made_since(self.lab.store, began)
+            made, usd = made_since(self.lab.store, began.moment, self.lab.project.prices)
             self.budget.settle(reservation, made, usd, self.author)

@@ -125,4 +125,4 @@ class PromptUnderTest:
         from ..run import utc
         from ..study.queries.call_figures import spent_since
 
-        return spent_since(self.lab.store, utc(since))
+        return spent_since(self.lab.store, utc(since), self.lab.project.prices)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..engine.budget import counted
+from ..engine.budget import counted, used_up
 from ..engine.executor import Order
 from ..engine.progress import Ledger, Progress
 from ..engine.question import Question
@@ -79,6 +79,8 @@ class WorkerPass:
             ),
             concurrency={worker: batch.concurrency or 0 for worker, batch in flying.items()},
             stopped=self._reason or None,
+            counted_usd=self._spent_usd,
+            counted_tokens=self._spent_tokens,
         )
 
     def expect(self, total: int) -> None:
@@ -304,16 +306,13 @@ class WorkerPass:
         """
         if self._alone and not found.count:
             limits = self._order.limits
-            parts = []
-            if limits.budget_usd is not None:
-                parts.append(f"{self._spent_usd:.4f} of {limits.budget_usd:g} USD")
-            if limits.budget_tokens is not None:
-                parts.append(f"{self._spent_tokens:,} of {limits.budget_tokens:,} tokens")
             self._reason = (
-                f"the budget is used up ({' and '.join(parts)} spent over all workers; the next"
-                " call may not fit); raise it and run again to go on."
-                if parts
-                else found.stopped
+                used_up(
+                    (limits.earlier_usd, self._spent_usd, limits.budget_usd),
+                    (limits.earlier_tokens, self._spent_tokens, limits.budget_tokens),
+                    " over all workers",
+                )
+                or found.stopped
             )
         self._alone = True
 

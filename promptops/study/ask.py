@@ -276,12 +276,13 @@ class Asker:
             sum(max(each.cost_usd, each.counted_usd) for each in spent),
             sum(max(each.tokens_in + each.tokens_out, each.counted_tokens) for each in spent),
         )
+        usd, tokens = min(usd, limits.budget_usd or 0.0), min(tokens, limits.budget_tokens or 0)
         return replace(
             limits,
-            budget_usd=None if limits.budget_usd is None else max(limits.budget_usd - usd, 0.0),
-            budget_tokens=(
-                None if limits.budget_tokens is None else max(limits.budget_tokens - tokens, 0)
-            ),
+            budget_usd=None if limits.budget_usd is None else limits.budget_usd - usd,
+            budget_tokens=None if limits.budget_tokens is None else limits.budget_tokens - tokens,
+            earlier_usd=usd,
+            earlier_tokens=tokens,
         )
 
     async def _ask(self, asked: Question) -> Run:

@@ -49,7 +49,7 @@ def plant_injections(study: RecordedStudy, scorer: Any, main: Sequence[Any], cou
     end.
     """
     project = study.project
-    asker = Asker(project)
+    asker = Asker(project, project.limits())
     room = sorted(
         (row for row in main if row[5] is not None and row[5] < 1),
         key=lambda row: (row[5], row[1], row[3]),

@@ -166,7 +166,9 @@ def _score(
     if not places:
         return
     project = study.project
-    marking = StudyScoring(project.store, dataset, scorers, ask=Asker(project).ask)
+    marking = StudyScoring(
+        project.store, dataset, scorers, ask=Asker(project, project.limits()).ask
+    )
 
     def note(event: str, detail: str) -> None:
         row = {"study_id": study.id, "event_at": utc(), "event": event, "detail": detail}

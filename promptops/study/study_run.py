@@ -188,7 +188,10 @@ class StudyRun:
     @property
     def progress(self) -> Progress:
         """How far the calls are, over all batches; may be read from any thread."""
-        now, before = self.sweep.progress, [done for done in self._earlier if done.done]
+        now, before = (
+            self.sweep.progress,
+            [each for each in self._earlier if each.done or each.counted_tokens],
+        )
         if not before:
             return now if not self._earlier else replace(now, total=self._to_ask)
         return together(now, before, self._to_ask)

@@ -6,15 +6,14 @@ A file that cannot run is reported and does not keep the others from running.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as Xml
 
 from ..errors import PromptOpsError, StudyError
 from ..markup import count
-from ..run import utc
-from ..study.queries.call_figures import spent_since
+from ..study.queries.call_figures import Began, spent_since
 from .study_file import Declared, junit_document, junit_suite
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ class StudyFolder:
 
     def run(self, root: Path | None, *, since: bool = False) -> Iterator[Evaluated]:
         """Evaluate one after the other; what an earlier one spent is not there for a later one."""
-        began, left = utc(), self.budget_usd
+        bill, left = _Bill(), self.budget_usd
         for path, declared, lab in self.labs(root):
             if isinstance(declared, str) or lab is None:
                 yield Evaluated(path.name, fault=str(declared))
@@ -109,6 +108,7 @@ class StudyFolder:
                     continue
                 within = _within(declared, left)
                 study = within.evaluate(lab, self.batch)
+                bill.handed_in(study)
                 if study.status == "handed_in":
                     yield Evaluated(path.name, None, study, _handed_in(study))
                 else:
@@ -119,8 +119,33 @@ class StudyFolder:
             except PromptOpsError as error:
                 yield Evaluated(path.name, fault=str(error))
             if self.budget_usd is not None:
-                spent = spent_since(lab.store, began)
-                left = max(self.budget_usd - spent, 0.0)
+                left = max(self.budget_usd - bill.of(lab), 0.0)
+
+
+@dataclass(slots=True)
+class _Bill:
+    """What the studies of a run have come to. labs: of every project so far, by its store's folder;
+    waiting: USD of what was handed in and is not back.
+    """
+
+    began: Began = field(default_factory=Began)
+    labs: dict[Path, Lab] = field(default_factory=dict)
+    waiting: float = 0.0
+
+    def handed_in(self, study: Study) -> None:
+        """Count what waits in batches, which is as good as spent."""
+        running = study.recorded.running
+        if study.status == "handed_in" and running is not None:
+            now = running.progress
+            self.waiting += max(now.counted_usd - now.cost_usd, 0.0)
+
+    def of(self, lab: Lab) -> float:
+        """USD so far, that of this project included."""
+        self.labs[lab.store.folder] = lab
+        moment = self.began.moment
+        return self.waiting + sum(
+            spent_since(each.store, moment, each.project.prices) for each in self.labs.values()
+        )
 
 
 def _environment(declared: Declared, lab: Lab) -> str:

@@ -4,15 +4,20 @@ rows.
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from promptops.run import utc
 from promptops.store import Store
 from promptops.study.queries.batch_steps import batch_steps, batches_made, handed_in_ids
 from promptops.study.queries.call_figures import (
+    Began,
     cost_of_study,
     failures_of,
     judge_calls,
@@ -240,6 +245,52 @@ def test_what_was_spent_since(store: Store) -> None:
     assert spent_since(store, at(2)) == 10.25
     assert spent_since(store, at(3)) == 10.0
     assert spent_since(store, at(59)) == 0.0
+
+
+def test_a_call_without_usage_is_not_free(tmp_path: Path) -> None:
+    """It counts by its characters, also an attempt that broke off; what this process answered
+    itself, what was certainly not billed and what came in with a file do not.
+    """
+    made = Store(tmp_path)
+    model = {"model": "m", "output": "o" * 400, "request": json.dumps("q" * 398)}
+    made.append(
+        "runs",
+        [
+            run("a", 1, **model),
+            run("b", 1, **{**model, "output": None, "tokens_in": None}),
+            run("c", 1, **model),
+            run("d", 1, **{**model, "role": "imported"}),
+            run("e", 1, **model, cost_usd=1.0),
+            run("f", 1, **{**model, "model": "unpriced"}),
+            run("g", 0, **model),
+        ],
+    )
+    answered = {"started_at": at(1), "http_status": 200}
+    tries = [
+        {"run_id": "a", "number": 1, **answered},
+        {"run_id": "b", "number": 1, "failure": "rate_limit", "cost_usd": 0.0, **answered},
+        {"run_id": "b", "number": 2, "failure": "timeout_read", "started_at": at(1)},
+        {"run_id": "c", "number": 1, "started_at": at(1)},  # no status: answered here
+        *({"run_id": each, "number": 1, **answered} for each in "dfg"),
+        {"run_id": "e", "number": 1, "cost_usd": 1.0, **answered},
+    ]
+    made.append("attempts", tries)
+    prices = {"m": (10_000.0, 20_000.0)}  # USD per million tokens: 100 in are 1, 100 out are 2
+    assert spent_since(made, at(1), prices) == 1.0 + (1 + 2) + 1
+    assert made_since(made, at(1), prices) == (5, 1.0 + (1 + 2) + 1)
+    made.close()
+
+
+def test_what_is_counted_from_a_moment_on_survives_a_clock_that_is_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began = Began()
+    assert began.moment == utc(began.wall)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 3600.0)
+    assert utc(began.wall - 3601.0) < began.moment <= utc()
+    monkeypatch.setattr(time, "time", lambda: real() + 3600.0)
+    assert began.moment == utc(began.wall)
 
 
 def test_what_was_called_since_leaves_out_what_came_in_with_a_file(store: Store) -> None:

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,6 +68,39 @@ def test_judges_and_all_batches_share_the_budget(make_lab: Callable[..., Lab]) -
     spent = lab.store.rows("select sum(cost_usd) from runs")[0][0]
     assert len(judges.calls) > 0
     assert spent <= 400.0
+
+
+def test_what_ends_a_batch_names_the_whole_budget(make_lab: Callable[..., Lab]) -> None:
+    """Not what the earlier batches left of it."""
+    chance = random.Random(1)
+    model = ScriptedModel(lambda _: Reply(chance.choice(["yes", "no"]), **USAGE), "m", remote=True)
+    lab = make_lab(models={"m": model}, prices={"m": (100_000.0, 0.0)})
+    prompt = lab.prompt("p")
+    arms = [prompt.save(f"{text} {{{{t}}}}", model="m", max_tokens=1) for text in ("A", "B")]
+    with pytest.warns(UserWarning, match=r"\((49|50)\.0000 of 50 USD spent"):
+        lab.evaluate(
+            arms,
+            Dataset.read(DATA),
+            [equals()],
+            stop_when="settled",
+            budget_usd=50.0,
+            concurrency=1,
+        )
+
+
+def test_judging_again_keeps_to_the_budget_of_the_project(tmp_path: Path) -> None:
+    """`rescore` has no budget of its own: that of promptops.toml holds, as it does for a study."""
+    (tmp_path / "promptops.toml").write_text("budget_usd = 100.0\n")
+    judges = ScriptedModel(_verdict, "j", remote=True)
+    models = {"m": ScriptedModel(lambda _: "yes", "m"), "j": judges}
+    lab = Lab(tmp_path, models=models, prices={"j": (100_000.0, 0.0), "m": (0.0, 0.0)})
+    version = lab.prompt("p").save("A {{t}}", model="m")
+    study = lab.evaluate([version], Dataset.read(DATA), [equals()])
+    with pytest.warns(UserWarning, match="the budget is used up"):
+        study.rescore([rubric("Is it right?", judge="j", name="quality")])
+    assert lab.store.rows("select sum(cost_usd) from runs where role = 'judge'")[0][0] <= 100.0
+    assert 0 < len(judges.calls) <= 100
+    lab.project.close()
 
 
 def test_an_equal_question_of_a_judge_is_answered_where_it_comes_beside_the_first(

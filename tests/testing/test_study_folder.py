@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
 
 from promptops.cli.__main__ import main
+from promptops.errors import StudyError
 from promptops.lab import Dataset, Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.run import utc
@@ -125,6 +128,33 @@ def test_the_budget_is_of_all_studies(project: Path, monkeypatch: pytest.MonkeyP
     files[1].write_text(files[1].read_text() + "[options]\nbudget_usd = 0.5\n")
     assert len(list(StudyFolder([*files, *files], 5.0).run(project))) == 4
     assert seen == [5.0, 0.5, 3.0, 0.5]
+
+
+def test_answers_without_usage_count_in_the_budget_of_all_studies(project: Path) -> None:
+    """By their characters; the projects of the files share the budget too."""
+    other = project / "other"
+    shutil.copytree(project, other, ignore=shutil.ignore_patterns("studies", "other"))
+    shutil.copytree(project / "studies", other / "studies")
+    seen: list[object] = []
+
+    def spending(self: study_file.Declared, lab: Lab, batch: bool | str = False) -> object:
+        seen.append(self.options.get("budget_usd"))
+        lab.project = replace(lab.project, prices={"m": (10_000.0, 0.0)})
+        call = {
+            **_call(len(seen)),
+            "cost_usd": None,
+            "model": "m",
+            "request": '"' + "q" * 398 + '"',
+        }
+        lab.store.append("runs", [call])
+        lab.store.append("attempts", [{"run_id": call["id"], "number": 1, "http_status": 200}])
+        raise StudyError("no more of it is needed")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study_file.Declared, "evaluate", spending)
+        files = [*study_files(project / "studies"), *study_files(other / "studies")]
+        assert len(list(StudyFolder(files, 5.0).run(None))) == 4
+    assert seen == [5.0, 4.0, 3.0, 2.0]
 
 
 def _call(number: int) -> dict[str, object]:

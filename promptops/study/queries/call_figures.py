@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from ...engine.budget import CHARACTERS_PER_TOKEN
+from ...engine.prices import cost_of, price_of
+from ...run import utc
 
 if TYPE_CHECKING:
     from ...store import Store
 
 __all__ = [
+    "Began",
     "cost_of_study",
     "failures_of",
     "judge_calls",
@@ -17,6 +24,21 @@ __all__ = [
     "spent_since",
     "tokens_seen",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """This moment, from which calls are counted, also where the clock is set back meanwhile."""
+
+    wall: float = field(default_factory=time.time)
+    steady: float = field(default_factory=time.monotonic)
+
+    @property
+    def moment(self) -> str:
+        """UTC: no call since then began earlier by the clock that it was recorded with."""
+        since = time.time() - (time.monotonic() - self.steady)
+        # the two clocks drift apart by less than a second of themselves
+        return utc(since if since < self.wall - 1.0 else self.wall)
 
 
 def judge_calls(store: Store, versions: Collection[str]) -> tuple[int, float | None]:
@@ -31,22 +53,46 @@ def judge_calls(store: Store, versions: Collection[str]) -> tuple[int, float | N
     return int(calls), cost
 
 
-def spent_since(store: Store, moment: str) -> float:
-    """USD of all calls that began at this moment (UTC) or later; calls without a price are 0."""
+def spent_since(store: Store, moment: str, prices: Mapping[str, object] | None = None) -> float:
+    """USD of all calls that began at this moment (UTC) or later. A call without usage counts by its
+    characters, since what is unknown is not free; one without a price counts 0.
+    """
     rows = store.rows("select coalesce(sum(cost_usd), 0) from runs where started_at >= ?", [moment])
-    return float(rows[0][0])
+    return float(rows[0][0]) + _guessed_since(store, moment, prices)
 
 
-def made_since(store: Store, moment: str) -> tuple[int, float]:
-    """How many calls began at this moment (UTC) or later, and their USD; what came in with a file
-    was not called here.
+def made_since(
+    store: Store, moment: str, prices: Mapping[str, object] | None = None
+) -> tuple[int, float]:
+    """How many calls began at this moment (UTC) or later, and their USD as `spent_since` counts
+    them; what came in with a file was not called here.
     """
     [(calls, usd)] = store.rows(
         "select count(*), sum(cost_usd) from runs where started_at >= ?"
         " and coalesce(role, '') <> 'imported'",
         [moment],
     )
-    return int(calls), float(usd or 0.0)
+    return int(calls), float(usd or 0.0) + _guessed_since(store, moment, prices)
+
+
+def _guessed_since(store: Store, moment: str, prices: Mapping[str, object] | None) -> float:
+    """USD of the attempts that went to a provider and whose cost nobody told, by the tokens that
+    are known of them, else by the characters of the request and of the answer.
+    """
+    rows = store.rows(
+        # what was answered by this process itself has no HTTP status
+        "select r.model, sum(coalesce(a.tokens_in, length(r.request::varchar) // $each, 0)),"
+        " sum(coalesce(a.tokens_out, length(r.output) // $each, 0)) from attempts a"
+        " join runs r on r.id = a.run_id where r.started_at >= $moment and a.cost_usd is null and"
+        " (a.http_status is not null or a.failure is not null)"
+        " and coalesce(r.role, '') <> 'imported' group by r.model",
+        {"each": CHARACTERS_PER_TOKEN, "moment": moment},
+    )
+    return sum(
+        cost_of(price_of(model, prices), int(sent), int(said)) or 0.0
+        for model, sent, said in rows
+        if model
+    )
 
 
 def cost_of_study(store: Store, study: str) -> tuple[int, float | None, int]:
