@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..canonical import tagged
+from ..run import Run
 
 __all__ = ["BatchLedger", "Intent", "item_id"]
 
@@ -56,6 +57,10 @@ class BatchLedger(Protocol):
         """Those of these questions that have their answer by now, as another pass collected it
         after this one had looked.
         """
+        ...
+
+    def recorded(self, keys: Collection[str]) -> dict[str, Run]:
+        """Those answers themselves, by question."""
         ...
 
     def taken(self) -> frozenset[str]:

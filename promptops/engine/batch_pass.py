@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from ..errors import CallError, SetupError, StudyError
 from ..failure_classes import FAILURES
 from ..markup import count
-from ..models.batches import TakesBatches
+from ..models.batches import Outcome, TakesBatches
 from ..redact import HoldsSecrets, environment_secrets
 from ..run import Attempt, Run
 from .batch_ledger import BatchLedger, Intent, item_id
@@ -71,10 +71,10 @@ class BatchPass:
     def __init__(self, order: Order, executor: Batches) -> None:
         self._order, self._own, self._pace = order, executor, executor.pace
         self._ledger, self._clock = executor.ledger, executor.clock
-        limits = order.limits
-        budget = Budget(limits.budget_usd, limits.budget_tokens, limits.prices)
         self._rows = BatchRows(
-            RowBuilder(order.provenance, environment_secrets()), budget, executor.clock
+            RowBuilder(order.provenance, environment_secrets()),
+            Budget.of(order.limits),
+            executor.clock,
         )
         self._tally = Ledger(None)
         self._here: Pass | None = None  # for models that take no batches
@@ -120,7 +120,14 @@ class BatchPass:
     def progress(self) -> Progress:
         """The state now; may be read from any thread."""
         waiting = self.handed_in
-        now = replace(self._tally.snapshot(), handed_in=waiting, time_left_s=None)
+        usd, tokens = self._rows.budget.committed  # what is handed in is as good as spent
+        now = replace(
+            self._tally.snapshot(),
+            handed_in=waiting,
+            time_left_s=None,
+            counted_usd=usd,
+            counted_tokens=tokens,
+        )
         here = self._here.progress if self._here is not None else None
         if here is not None:
             now = together(now, [replace(here, elapsed_s=0.0)], now.total)
@@ -250,23 +257,56 @@ class BatchPass:
                 f" documentation says ({type(error).__name__}: {error}); run again to look again."
             )
             return
-        known = [key for key in mine if item_id(key) in found]
-        rows = [self._rows.row(self._left[key], intent, found[item_id(key)]) for key in known]
-        await self._record([(run, [attempt]) for run, attempt in rows])
-        if known:
-            await asyncio.to_thread(self._ledger.collected, intent, known)
-        for key in known:
-            del self._left[key]
-        if len(known) == len(mine):
+        await self._collect(intent, mine, found)
+
+    async def _collect(
+        self, intent: Intent, mine: Sequence[str], found: Mapping[str, Outcome]
+    ) -> None:
+        """Record what came of these questions of a batch that has ended."""
+        async with self._ledger.turn():  # who waits for the same batch records each answer once
+            taken, open_ = await asyncio.to_thread(self._since, intent, mine)
+            known = [
+                key for key in mine if key not in taken and key in open_ and item_id(key) in found
+            ]
+            rows = [self._rows.row(self._left[key], intent, found[item_id(key)]) for key in known]
+            await self._record([(run, [attempt]) for run, attempt in rows])
+            if done := [*known, *taken]:
+                await asyncio.to_thread(self._ledger.collected, intent, done)
+        await asyncio.to_thread(self._take, list(taken.values()))
+        for key in done:
+            del self._left[key]  # what another pass recorded as a failure is placed again
+        unread = open_.difference(done)
+        if not unread:
             del self._over.open[intent.id]
             return
-        self._over.open[intent.id] = replace(intent, collected=intent.collected.union(known))
+        self._over.open[intent.id] = replace(intent, collected=intent.collected.union(done))
         self._over.person = (
-            f"the results of {count(len(mine) - len(known), 'question')} in the batch"
+            f"the results of {count(len(unread), 'question')} in the batch"
             f" {intent.batch} of {intent.endpoint} cannot be read, though the batch has ended; run"
             f" again to read them again, or run `promptops batches forget {intent.id}` to ask them"
             " again, which may pay for them twice."
         )
+
+    def _since(self, intent: Intent, keys: Sequence[str]) -> tuple[dict[str, Run], set[str]]:
+        """What other passes recorded of these questions since this one looked, and those that are
+        open.
+        """
+        taken = self._ledger.recorded(keys)
+        for key, run in taken.items():
+            self._rows.settled(key, run)
+        open_ = {
+            key
+            for each in self._ledger.waiting(keys)
+            if each.id == intent.id
+            for key in (set(each.keys) - each.collected).intersection(keys)
+        }
+        return taken, open_
+
+    def _take(self, runs: Sequence[Run]) -> None:
+        """Hand on what another pass recorded."""
+        self._tally.add(runs, [], [False] * len(runs))
+        if self._order.on_runs is not None and runs:
+            self._order.on_runs(runs)
 
     async def _record(self, found: Sequence[tuple[Run, list[Attempt]]]) -> None:
         """Keep rows, then count them and hand them on; a stop waits for it."""

@@ -65,6 +65,12 @@ class BatchRows:
         )
         return replace(run, latency_ms=None), attempt
 
+    def settled(self, key: str, run: Run) -> None:
+        """A question's answer was recorded by another pass."""
+        ticket = self.tickets.pop(key, None)
+        if ticket is not None:
+            self.budget.settle(ticket, run.cost_usd, run.tokens_in, run.tokens_out)
+
     def _cost(self, question: Question, outcome: Outcome) -> float | None:
         """USD; a request that failed in a batch is not billed."""
         if isinstance(outcome, CallError):

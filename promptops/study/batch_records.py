@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from ..engine.batch_ledger import Intent
 from ..errors import StudyError
-from ..run import utc
+from ..run import Run, utc
 from ..spool.locks import keep, lock_file
 from .queries.batch_steps import batch_steps, batches_made, handed_in_ids
-from .records import find_runs
+from .records import find_runs, known_runs
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -64,6 +64,10 @@ class StoredBatches:
     def answered(self, keys: Collection[str]) -> Collection[str]:
         """Those of these questions that have their answer by now."""
         return () if self.afresh else find_runs(self.store, keys)
+
+    def recorded(self, keys: Collection[str]) -> dict[str, Run]:
+        """The answers to these questions that are recorded by now."""
+        return {} if self.afresh else known_runs(self.store, keys)
 
     def taken(self) -> frozenset[str]:
         """The providers' ids of all batches that are known."""

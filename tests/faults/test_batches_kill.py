@@ -80,6 +80,9 @@ class DyingLedger:
     def answered(self, keys: Collection[str]) -> Collection[str]:
         return {run.key for run in self.kept.runs if run.output == "yes"}.intersection(keys)
 
+    def recorded(self, keys: Collection[str]) -> dict[str, Run]:
+        return {run.key: run for run in self.kept.runs if run.output == "yes" and run.key in keys}
+
     def taken(self) -> frozenset[str]:
         return frozenset(each.batch for each in self.kept.intents.values() if each.batch)
 

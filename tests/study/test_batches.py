@@ -22,7 +22,9 @@ from promptops.engine.hand_over import BatchPace
 from promptops.engine.progress import HandedIn
 from promptops.errors import StudyError
 from promptops.lab import Lab
+from promptops.models.openai_batches import OpenAIBatches
 from promptops.scorers import equals, rubric
+from promptops.study.batch_records import StoredBatches
 from promptops.version import PromptVersion
 from tests.faults.batch_server import BatchServer
 
@@ -140,6 +142,42 @@ def test_answers_that_another_process_collects_at_this_moment_are_not_handed_in_
     assert ask(lab(), kind).status == "finished"
     assert len(server.made) == 1
     assert set(server.paid.values()) == {1}
+
+
+@pytest.mark.parametrize("kind", ["openai"])
+@pytest.mark.parametrize("half", [False, True], ids=["all", "half"])
+def test_who_waits_for_the_same_batch_records_its_answers_once(
+    lab: Callable[[], Lab],
+    kind: str,
+    server: BatchServer,
+    monkeypatch: pytest.MonkeyPatch,
+    half: bool,
+) -> None:
+    """Another process fetches and records the answers while this one fetches them; or it died
+    before it had noted that they are recorded.
+    """
+    server.looks = 1
+    ask(lab(), kind)
+    first, fetched = [True], OpenAIBatches.results
+
+    async def behind(self: OpenAIBatches, *given: Any) -> Any:
+        found = await fetched(self, *given)
+        if first:
+            first.clear()
+            with monkeypatch.context() as patch:
+                if half:
+                    patch.setattr(StoredBatches, "collected", lambda *_: None)
+                await asyncio.to_thread(ask, lab(), kind, batch="10m")
+        return found
+
+    monkeypatch.setattr(OpenAIBatches, "results", behind)
+    study = ask(lab(), kind, batch="10m", budget_usd=1.0)
+    assert study.status == "finished"
+    assert study.progress.tally(0).mean == 1.0
+    assert len(runs(lab())) == 6
+    assert len(server.made) == 1
+    assert ask(lab(), kind).status == "finished"
+    assert len(server.made) == 1
 
 
 @pytest.mark.parametrize("kind", ["anthropic"])
