@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..errors import StoreError
+from ..garbage import collecting_rarely
 from ..spool.segment import raise_schema, schema_of
 from .connect import MEMORY, WRITERS, Busy, Damaged, attach
 from .database import Database, Outdated, one_at_a_time
@@ -162,6 +163,7 @@ class Access:
             )
         return 0
 
+    @collecting_rarely()
     def merged(self, sources: Sources) -> int:
         """Merge into the DuckDB file. Raises Busy or OSError."""
         raise_schema(self.folder)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..errors import StudyError
+from ..garbage import collecting_rarely
 from ..markup import count
 from ..run import utc
 from ..store.recorder import outside
@@ -88,6 +89,7 @@ class EvaluateOptions:
         return batch_wait_s(self.batch)
 
 
+@collecting_rarely()
 def draw(
     project: Project,
     versions: object,
@@ -138,6 +140,7 @@ def draw(
     return with_identity(drawn, name, salt)
 
 
+@collecting_rarely()
 def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> RecordedStudy:
     """Record the design, and begin to run it on the project's loop. What the team answered already
     is brought first, so that nobody pays for it twice.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..errors import SetupError, StudyError
+from ..garbage import collecting_rarely
 from ..models.protocol import HasNotes
 from ..models.target import TargetModel
 from .other_model import other_models
@@ -57,7 +58,8 @@ class RunningStudy:
 
     async def _run(self) -> None:
         try:
-            await self._work.run()
+            with collecting_rarely():
+                await self._work.run()
         finally:
             await asyncio.to_thread(self._work.store.share)
 

@@ -1,0 +1,110 @@
+"""The threshold of the garbage collector: raised beside work of ours, and given back as it was."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from promptops.garbage import RARELY, collecting_rarely
+from promptops.lab import Dataset, Lab
+from promptops.models.scripted import ScriptedModel
+from promptops.scorers import equals
+
+
+@pytest.fixture(autouse=True)
+def usual() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    yield
+    gc.set_threshold(*before)
+
+
+def test_it_is_raised_and_given_back() -> None:
+    with collecting_rarely():
+        assert gc.get_threshold() == (RARELY, 10, 10)
+        with collecting_rarely():
+            assert gc.get_threshold() == (RARELY, 10, 10)
+        assert gc.get_threshold() == (RARELY, 10, 10)
+    assert gc.get_threshold() == (700, 10, 10)
+
+
+def test_it_is_given_back_after_an_error() -> None:
+    with pytest.raises(ValueError, match="broken"), collecting_rarely():
+        raise ValueError("broken")
+    assert gc.get_threshold() == (700, 10, 10)
+
+
+@pytest.mark.parametrize("chosen", [(0, 10, 10), (RARELY, 5, 5), (RARELY * 2, 5, 5)])
+def test_what_the_user_has_chosen_stays(chosen: tuple[int, int, int]) -> None:
+    gc.set_threshold(*chosen)
+    with collecting_rarely():
+        assert gc.get_threshold() == chosen
+    assert gc.get_threshold() == chosen
+
+
+def test_what_the_user_chooses_meanwhile_stays() -> None:
+    with collecting_rarely():
+        gc.set_threshold(1_000, 5, 5)
+    assert gc.get_threshold() == (1_000, 5, 5)
+
+
+def test_the_last_of_several_threads_gives_it_back() -> None:
+    inside, over = threading.Barrier(9), threading.Event()
+
+    def work() -> None:
+        with collecting_rarely():
+            inside.wait(10)
+            over.wait(10)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    inside.wait(10)
+    assert gc.get_threshold() == (RARELY, 10, 10)
+    over.set()
+    for thread in threads:
+        thread.join(10)
+    assert gc.get_threshold() == (700, 10, 10)
+
+
+def test_cycles_are_still_collected() -> None:
+    made, held = 3 * RARELY, 0
+    with collecting_rarely():
+        gc.collect()
+        for _ in range(made):
+            cycle: list[object] = []
+            cycle.append(cycle)
+        held = len(
+            [
+                found
+                for found in gc.get_objects()
+                if type(found) is list and found and found[0] is found
+            ]
+        )
+    assert held <= RARELY
+
+
+def test_a_study_and_its_merge_look_for_cycles_a_few_times(tmp_path: Path) -> None:
+    """Of some ten thousand objects that stay: by Python's own threshold it is a hundred times."""
+    lab = Lab(tmp_path, models={"m": ScriptedModel(lambda request: "yes")})
+    version = lab.prompt("p").save("{{x}}", model="m")
+    data = Dataset.read([{"id": str(n), "x": f"row {n}", "expected": "yes"} for n in range(400)])
+    looks: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] < 2:
+            looks.append(info["generation"])
+
+    gc.callbacks.append(note)
+    try:
+        lab.evaluate([version], data, [equals()])
+        assert lab.store.rows("select count(*) from runs") == [(400,)]
+    finally:
+        gc.callbacks.remove(note)
+    lab.store.close()
+    assert len(looks) <= 10, len(looks)
+    assert gc.get_threshold() == (700, 10, 10)
