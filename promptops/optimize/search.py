@@ -206,14 +206,15 @@ class Search:
         """Look at the headroom, search, choose. The same search in another process is waited for:
         what it asked is replayed.
         """
-        claims, name = AskingClaims(self.project.store.folder), f"search {self.id}"
-        async with claims.beating():
-            if await asyncio.to_thread(claims.take, [name]):
-                wait = Patience(f"the search {self.id[:9]}", math.inf)
-                while (who := claims.waits_for()) and claims.theirs(name):
-                    if not await wait.more(1, who, lambda: bool(self.stopping)):
-                        break
-            await self._run()
+        name = f"search {self.id}"
+        with AskingClaims(self.project.store.folder) as claims:
+            async with claims.beating():
+                if await asyncio.to_thread(claims.take, [name]):
+                    wait = Patience(f"the search {self.id[:9]}", math.inf)
+                    while (who := claims.waits_for()) and claims.theirs(name):
+                        if not await wait.more(1, who, lambda: bool(self.stopping)):
+                            break
+                await self._run()
 
     async def _run(self) -> None:
         self._running = asyncio.ensure_future(self._searched())

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .asking_turns import question_turn
 from .cases import TestedExample, keep_cases
 from .example_tests import by_example
 from .recorded_answers import RecordedAnswers, values_of
@@ -160,8 +159,7 @@ def ask(request: pytest.FixtureRequest, lab: Lab, _kept_cases: None) -> Callable
         past = budget is not None and declared.spent(_BEGAN) >= budget
         if past and answers.read(version, [named]) == []:
             pytest.skip(f"the budget of {budget:g} USD is spent: --promptops-budget")
-        with question_turn(lab, version.id, named):
-            text = version(**named)
+        text = version(**named)
         if case is not None:
             case.answer = text
         return text

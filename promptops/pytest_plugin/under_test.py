@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..errors import NotDeployed, PromptOpsError
+from ..errors import NotDeployed
 from ..markup import count
-from .asking_turns import study_turn
 
 if TYPE_CHECKING:
     from ..lab import Lab
@@ -107,18 +105,13 @@ class PromptUnderTest:
             if calls:
                 are = "is" if calls == 1 else "are"
                 pytest.skip(f"{count(calls, 'answer')} of {self.name} {are} not recorded: offline")
-        with study_turn(self.lab, [version.id for version in versions]) as shared:
-            study = self.lab.evaluate(
-                versions,
-                data,
-                scorers,
-                repeats=repeats,
-                budget_usd=config.getoption("--promptops-budget"),
-            )
-            if shared:
-                with suppress(PromptOpsError):  # the test that uses the study reports it
-                    study.wait()
-        return study
+        return self.lab.evaluate(
+            versions,
+            data,
+            scorers,
+            repeats=repeats,
+            budget_usd=config.getoption("--promptops-budget"),
+        )
 
     def spent(self, since: float) -> float:
         """USD of all calls since then (Unix seconds), those of other workers included."""

@@ -17,6 +17,7 @@ from ..engine.question import Limits, Provenance, Question
 from ..errors import CallError
 from ..run import Attempt, Run
 from ..version import PromptVersion
+from .asking_claims import AskingClaims, Patience, question_claim
 from .design import ArmDesign
 from .provenance import provenance
 from .questions import ask
@@ -115,17 +116,21 @@ class Asker:
         arm = ArmDesign(label, version, self._project.model(version.model, version.api), prompt)
         asked = ask(arm, None, values, 0, root=self._project.root)
         arm.model.check(asked.call.chat)
-        if not fresh:
-            known = known_runs(self._project.store, [asked.key]).get(asked.key)
+        with AskingClaims(self._project.store.folder) as claims:
+            known = None if fresh else self._answered(asked.key)
             if known is not None:
                 return self._as_kept(known), True
-        keep_version(self._project.store, version, prompt=prompt, label=label)
-        run = self._project.loop.finish(self._ask(asked))
+            keep_version(self._project.store, version, prompt=prompt, label=label)
+            claim = question_claim(asked.key)
+            others = not fresh and claims.take([claim], own_studies=False)
+            run, reused = self._project.loop.finish(
+                self._ask_claimed(asked, claims, Patience(label) if others else None)
+            )
         if not run.scorable:
             raise CallError(
                 run.failure_detail or f"{label} got no answer.", failure=run.failure or "internal"
             )
-        return self._as_kept(run), False
+        return self._as_kept(run), reused
 
     def recall(
         self,
@@ -284,6 +289,25 @@ class Asker:
             earlier_usd=usd,
             earlier_tokens=tokens,
         )
+
+    def _answered(self, key: str) -> Run | None:
+        return known_runs(self._project.store, [key]).get(key)
+
+    async def _ask_claimed(
+        self, asked: Question, claims: AskingClaims, wait: Patience | None
+    ) -> tuple[Run, bool]:
+        """The answer, and whether somebody else asked for it. wait: with which an answer is waited
+        for that another process may be asking for; None if none does.
+        """
+        async with claims.beating():
+            while wait is not None:
+                who = claims.waits_for()  # first: the look sees all that one who ended recorded
+                known = await asyncio.to_thread(self._answered, asked.key)
+                if known is not None:
+                    return known, True
+                if not await wait.more(1, who, lambda: bool(self._halted)):
+                    break
+            return await self._ask(asked), False
 
     async def _ask(self, asked: Question) -> Run:
         found: list[Run] = []

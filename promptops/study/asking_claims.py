@@ -21,15 +21,14 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from ..errors import PromptOpsError
-from ..registry.write_lock import locked
-from ..spool.locks import held, keep
+from ..spool.locks import alone, held, keep
 from ..store.recorder import say
 
 if TYPE_CHECKING:
     from ..scorers.case import Scorer
     from .design import Place, StudyDesign
 
-__all__ = ["AskingClaims", "Patience", "claim_names"]
+__all__ = ["AskingClaims", "Patience", "claim_names", "question_claim"]
 
 _FOLDER, _SUFFIX = "asking", ".claim"
 _LENGTH = 8  # bytes of a name's hash: two that are equal by chance only wait for each other
@@ -75,27 +74,35 @@ class AskingClaims:
             return self._folder.stat().st_mtime_ns
         return 0
 
+    def __enter__(self) -> AskingClaims:
+        """What is taken within the block is given up at its end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._release()
+
     @asynccontextmanager
     async def beating(self) -> AsyncIterator[None]:
-        """Show that this process lives, and give up what was taken at the end."""
+        """Show meanwhile that this process lives."""
         beat = asyncio.create_task(self._beat())
         try:
             yield
         finally:
             beat.cancel()
-            self._release()
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(_BEAT_S)
-            if self._file >= 0:
+            if self._path is not None:
                 with suppress(OSError):
-                    os.utime(self._file)
+                    os.utime(self._path)
 
-    def take(self, names: Iterable[str]) -> bool:
+    def take(self, names: Iterable[str], *, own_studies: bool = True) -> bool:
         """Claim these, as far as nobody has. Returns whether others asked since this was made, or
         ask now, so that what is known is to be looked up again.
 
+        own_studies: whether a study of this process is waited for too. A single question may be
+        asked by the code of such a study, which would wait for itself.
         Where the folder takes no file, or no lock, nothing is claimed.
         """
         mine = {_short(name) for name in names}
@@ -103,14 +110,16 @@ class AskingClaims:
             if self._folder.is_symlink():
                 return False  # it may point anywhere
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with locked(str(self._folder)):
+            with alone(self._folder):
                 changed = self._changed() != self._found
                 for path in self._folder.glob(f"*{_SUFFIX}"):
                     if not S_ISREG(path.lstat().st_mode):
                         continue  # a pipe would be waited for
                     if not held(path):
                         path.unlink(missing_ok=True)  # of a process that was killed
-                    elif shared := mine & _read(path):
+                    elif (shared := mine & (all_of := _read(path))) and (
+                        own_studies or len(all_of) == 1 or _process(path) != str(os.getpid())
+                    ):
                         self._others.append(_Other(path, frozenset(shared)))
                 self._write(mine)
             return changed or bool(self._others)
@@ -135,7 +144,7 @@ class AskingClaims:
         is left.
         """
         self._others = [other for other in self._others if other.alive()]
-        return ", ".join(sorted({other.path.name.partition("-")[0] for other in self._others}))
+        return ", ".join(sorted({_process(other.path) for other in self._others}))
 
     def _release(self) -> None:
         with suppress(OSError):
@@ -144,6 +153,11 @@ class AskingClaims:
         if self._file >= 0:
             os.close(self._file)
         self._file, self._path = -1, None
+
+
+def _process(claim: Path) -> str:
+    """The number of the process that made a claim."""
+    return claim.name.partition("-")[0]
 
 
 def _short(name: str) -> bytes:
@@ -155,6 +169,13 @@ def _read(path: Path) -> set[bytes]:
     return {data[at : at + _LENGTH] for at in range(0, len(data), _LENGTH)}
 
 
+def question_claim(key: str, own: str = "") -> str:
+    """The name under which a question is claimed. own: the study that asks it afresh, for which no
+    other answer counts.
+    """
+    return f"{own} {key}"
+
+
 def claim_names(
     design: StudyDesign, judges: Iterable[Scorer], keys: Iterable[str], places: Iterable[Place]
 ) -> Iterator[str]:
@@ -162,7 +183,7 @@ def claim_names(
     of a study that asks afresh are its own.
     """
     own = design.id if design.fresh else ""
-    yield from (f"{own} {key}" for key in keys)
+    yield from (question_claim(key, own) for key in keys)
     for arm, example, repeat in places if (named := list(judges)) else ():
         asked, row = design.arms[arm], design.dataset[example]
         place = f"{own} {asked.id} {asked.model.label} {row.fingerprint} {repeat}"
@@ -170,8 +191,8 @@ def claim_names(
 
 
 class Patience:
-    """Waiting for what others ask. name: of the study or search that waits; patience_s: without any
-    answer, after which it waits no longer.
+    """Waiting for what others ask. name: of the study, search or version that waits; patience_s:
+    without any answer, after which it waits no longer.
     """
 
     def __init__(self, name: str, patience_s: float = _PATIENCE_S) -> None:
@@ -191,9 +212,11 @@ class Patience:
             return False
         if not self._said and now - self._began > _SAID_S:
             self._said = True
+            own = who == str(os.getpid())
+            other = "part of this process" if own else f"process on this project ({who})"
             say(
-                f"{self._name} waits for another process on this project ({who}) that is asking"
-                " the same, so that it is paid for once.",
+                f"{self._name} waits for another {other} that is asking the same, so that it is"
+                " paid for once.",
                 UserWarning,
             )
         took = now - self._looked  # a look at many answers takes longer, and is taken less often

@@ -98,28 +98,31 @@ class StudyRun:
 
         Where nothing is left to do, nothing is written.
         """
-        claims = AskingClaims(self.store.folder)
-        async with claims.beating():
-            if self._settling is not None:
-                from .early_stopping import early
+        with AskingClaims(self.store.folder) as claims:
+            async with claims.beating():
+                await self._run(claims)
 
-                if early(self.store, self.design.id) is None:
-                    await self._run_settling(claims, self._settling)
-                return
-            linked, known, lacking = await self._looked_up(claims)
-            self._asked = [key for key, places in self._places.items() if places[0] not in known]
-            self._reused = Counter(place[0] for place in (*linked, *known))
-            self._to_ask = len(self._asked)
-            self.sweep.expect(self._to_ask)
-            if not (self._asked or known or lacking):
-                return
-            self._event("started")
-            link(self.store, self.design, known, reused=True)
-            self._score(lacking)
-            if self._asked:
-                await self.sweep.run()
-            await self.marking.finish()
-            self._over(self.stopped)
+    async def _run(self, claims: AskingClaims) -> None:
+        if self._settling is not None:
+            from .early_stopping import early
+
+            if early(self.store, self.design.id) is None:
+                await self._run_settling(claims, self._settling)
+            return
+        linked, known, lacking = await self._looked_up(claims)
+        self._asked = [key for key, places in self._places.items() if places[0] not in known]
+        self._reused = Counter(place[0] for place in (*linked, *known))
+        self._to_ask = len(self._asked)
+        self.sweep.expect(self._to_ask)
+        if not (self._asked or known or lacking):
+            return
+        self._event("started")
+        link(self.store, self.design, known, reused=True)
+        self._score(lacking)
+        if self._asked:
+            await self.sweep.run()
+        await self.marking.finish()
+        self._over(self.stopped)
 
     async def _run_settling(self, claims: AskingClaims, settling: EarlyStop) -> None:
         """Batch by batch in the shuffled order, until the e-values settle it, or all is in."""

@@ -4,6 +4,7 @@ nobody.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -13,11 +14,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
-from promptops.lab import Lab
+from promptops.lab import Lab, target
 from promptops.models.protocol import Reply
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals
@@ -58,6 +61,29 @@ while not (root / "go").exists():
 study = lab.evaluate(versions, "rows.jsonl", scorers, concurrency=2).wait()
 print(study.status, len(study.scores()))
 """
+CALLER = """
+import sys, time
+from pathlib import Path
+from promptops.lab import Lab
+from promptops.models.protocol import Reply
+from promptops.models.scripted import ScriptedModel
+
+root, fresh = Path(sys.argv[1]), sys.argv[2] == "fresh"
+
+def answer(request):
+    with open(root / "asked", "a") as file:
+        file.write("x")
+    return Reply("yes", tokens_in=10, tokens_out=1)
+
+lab = Lab(root, models={"m": ScriptedModel(answer, "m", latency_ms=400, remote=True)})
+version = lab.prompt("p")[1]
+(root / f"ready{time.monotonic_ns()}").touch()
+while not (root / "go").exists():
+    time.sleep(0.001)
+for row in range(3):
+    answered = version(t=f"row {row}", fresh=fresh)
+    print(answered.text, answered.reused)
+"""
 
 
 @pytest.fixture
@@ -76,6 +102,18 @@ def begin(project: Path, first: int, last: int, *, judged: bool = False) -> subp
     return subprocess.Popen(
         [sys.executable, "-c", CHILD, *words], cwd=project, stdout=subprocess.PIPE, text=True
     )
+
+
+def begin_calling(project: Path, how: str = "") -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", CALLER, str(project), how]
+    return subprocess.Popen(words, cwd=project, stdout=subprocess.PIPE, text=True)
+
+
+def go_together(project: Path, callers: int) -> None:
+    """Let children that call a version begin at one moment."""
+    while len(list(project.glob("ready*"))) < callers:
+        time.sleep(0.01)
+    (project / "go").touch()
 
 
 def ended(*children: subprocess.Popen[str]) -> list[str]:
@@ -106,6 +144,78 @@ def test_judges_are_asked_once_too(project: Path) -> None:
     assert ended(*children) == [f"finished {2 * ROWS}"] * 2
     assert asked(project) == 2 * ROWS
     assert asked(project, "judged") <= 2 * ROWS
+
+
+def test_two_processes_that_call_a_version_at_once_pay_once(project: Path) -> None:
+    """Each of three questions has one answer, which the later process is given as a recorded
+    one.
+    """
+    children = [begin_calling(project) for _ in range(2)]
+    go_together(project, 2)
+    answers = [words.splitlines() for words in ended(*children)]
+    assert [len(each) for each in answers] == [3, 3]
+    assert sorted(chain(*answers)) == ["yes False"] * 3 + ["yes True"] * 3
+    assert asked(project) == 3
+    assert list((project / ".promptops" / "asking").iterdir()) == []
+
+
+def test_a_call_and_a_study_of_one_version_pay_once(project: Path) -> None:
+    children = [begin(project, 0, 1), begin_calling(project)]
+    go_together(project, 1)
+    study, call = ended(*children)
+    assert study == f"finished {ROWS}"
+    assert [line.split()[0] for line in call.splitlines()] == ["yes"] * 3
+    assert asked(project) == ROWS
+
+
+def test_a_call_that_asks_afresh_waits_for_nobody(project: Path) -> None:
+    children = [begin_calling(project, "fresh") for _ in range(2)]
+    go_together(project, 2)
+    assert [words.splitlines() for words in ended(*children)] == [["yes False"] * 3] * 2
+    assert asked(project) == 6
+
+
+def test_two_threads_that_call_a_version_at_once_pay_once(
+    project: Path, make_lab: Callable[..., Lab]
+) -> None:
+    model = ScriptedModel(lambda _: Reply("yes"), "m", latency_ms=200, remote=True)
+    version = make_lab(".", models={"m": model}).prompt("p")[1]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: version(t="row 1"), range(4)))
+    assert sorted(answer.reused for answer in answers) == [False, True, True, True]
+    assert len(model.calls) == 1
+
+
+def test_a_study_of_the_same_process_is_not_waited_for(
+    project: Path, make_lab: Callable[..., Lab]
+) -> None:
+    """A cell of a notebook gets its answer while a study runs, and code that a study calls does not
+    wait for that study.
+    """
+    gate, seen = threading.Event(), list[str]()
+
+    async def answer(t: str) -> str:
+        seen.append(t)
+        while len(seen) == 1 and not gate.is_set():  # the study's first question
+            await asyncio.sleep(0.01)
+        return "yes"
+
+    lab = make_lab(".", models={"m": target(answer, identity="one")})
+    version = lab.prompt("p")[1]
+    with ThreadPoolExecutor(1) as pool:
+        study = pool.submit(lab.evaluate, [version], "rows.jsonl", [equals()], concurrency=1)
+        rescue = threading.Timer(20, gate.set)
+        rescue.start()
+        while not seen:
+            time.sleep(0.01)
+        other = next(t for n in range(2) if (t := f"row {n}") not in seen)
+        try:
+            assert version(t=other).text == "yes"
+            assert not gate.is_set()
+        finally:
+            gate.set()
+            rescue.cancel()
+        assert study.result(60).status == "finished"
 
 
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGSTOP])
