@@ -11,13 +11,29 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 __all__ = ["META", "SCHEMA", "Scan", "meta_line", "plain_json", "record", "scan"]
 
 SCHEMA = 2  # raised when a release writes what an older one would misread
 META = "meta"  # the first line of every segment: who wrote it, in which schema
-_PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def _writer() -> Callable[[object], str]:
+    """Writes JSON as the standard library does. Its encoder makes another one, in C, for each
+    document, which takes a fifth of the time of a short one: here that is made once.
+    """
+    plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # a Python without it
+        return plain.encode
+    quoted = json.encoder.encode_basestring
+    write = make(None, plain.default, quoted, None, ":", ",", False, False, False)
+    return lambda value: "".join(write(value, 0))
+
+
+_PLAIN = _writer()
 _HEADER = re.compile(rb"([0-9a-f]{8}) ([0-9a-f]{8}) (?=([a-z_]{1,32}) \{)")
 _HEADER_BYTES = 18
 

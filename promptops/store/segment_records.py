@@ -15,6 +15,8 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import itemgetter
 from types import NoneType
 from typing import Any, NamedTuple
 
@@ -51,25 +53,79 @@ def encode(table: str, rows: Sequence[Mapping[str, Any]], clean: Clean) -> bytes
         return encode_columns(
             table, {field.name: [row.get(field.name) for row in rows] for field in fields}, clean
         )
-    out = []
+    out: list[bytes] = []
     for row in rows:
-        values: dict[str, Any] = {}
-        for field in fields:
-            name, _, sure, cap, required = field
-            value: Any = row.get(name)
-            if value is None:
-                if required:
-                    raise StoreError(_MISSING.format(table, name))
-                continue
-            if value.__class__ is float or value.__class__ not in sure:
-                value = _stored(table, field, value)
-                if value is None:
-                    if required:
-                        raise StoreError(_MISSING.format(table, name))
-                    continue
+        plan = _plan(table, tuple(row), tuple(map(type, row.values())))
+        document = plan.document(row) if plan is not None else None
+        out.append(plain_json(_values(table, row, clean)) if document is None else document)
+    together = b"\n".join(out)
+    if clean(together) is not together:  # else no row holds a secret, which one look shows
+        out = list(map(clean, out))
+    return b"".join([record(table, document) for document in out])
+
+
+def _values(table: str, row: Mapping[str, Any], clean: Clean) -> dict[str, object]:
+    """The row as it is stored, each value looked at by itself."""
+    values: dict[str, object] = {}
+    for field in _FIELDS[table]:
+        name, _, sure, cap, required = field
+        value: Any = row.get(name)
+        if value is not None and (value.__class__ is float or value.__class__ not in sure):
+            value = _stored(table, field, value)
+        if value is not None:
             values[name] = _capped(value, cap, clean) if cap and len(value) > cap else value
-        out.append(record(table, clean(plain_json(values))))
-    return b"".join(out)
+        elif required:
+            raise StoreError(_MISSING.format(table, name))
+    return values
+
+
+class _Plan(NamedTuple):
+    """How a row is written whose values are of certain types, so that most rows are looked at as a
+    whole. names: of the columns that are not null, in order; pick: takes them out of a row; whole,
+    moments: those of them that hold whole numbers, and times.
+    """
+
+    names: tuple[str, ...]
+    pick: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+    whole: tuple[str, ...]
+    moments: tuple[str, ...]
+
+    def document(self, row: Mapping[str, Any]) -> bytes | None:
+        """The row's JSON; None if a value of it has to be looked at by itself."""
+        for name in self.whole:
+            if not -_INT64 <= row[name] < _INT64:
+                return None
+        try:
+            for name in self.moments:
+                if not _MOMENT.fullmatch(row[name]):
+                    return None
+                datetime.fromisoformat(row[name])  # the day is one
+            text = plain_json(dict(zip(self.names, self.pick(row), strict=True)))
+        except ValueError:  # there is no such day, or a number is not finite
+            return None
+        return text if len(text) <= MAX_TEXT else None
+
+
+@lru_cache(maxsize=512)  # each table has few combinations of what is known of a row
+def _plan(table: str, names: tuple[str, ...], kinds: tuple[type, ...]) -> _Plan | None:
+    """The plan for rows with these columns and types; None if there is none."""
+    given = dict(zip(names, kinds, strict=True))
+    kept: list[str] = []
+    for name, check, _, _, required in _FIELDS[table]:
+        kind = given.get(name, NoneType)
+        if kind is NoneType:
+            if required:
+                return None
+        elif kind is _PLAIN_TYPES[check]:
+            kept.append(name)
+        else:
+            return None
+    if len(kept) < 2:  # one value is not picked as a tuple
+        return None
+    checks = {field.name: field.check for field in _FIELDS[table]}
+    whole = tuple(name for name in kept if checks[name] is _int)
+    moments = tuple(name for name in kept if checks[name] is _time)
+    return _Plan(tuple(kept), itemgetter(*kept), whole, moments)
 
 
 def encode_columns(table: str, columns: Mapping[str, Any], clean: Clean) -> bytes:
@@ -203,6 +259,14 @@ _EXPECTED: Mapping[Callable[[object], object], str] = {
     _float: "a number",
     _bool: "true or false",
     _time: "UTC as ISO 8601 text",
+}
+# the types of whose values most are stored as they are
+_PLAIN_TYPES: Mapping[Callable[[object], object], type] = {
+    _text: str,
+    _int: int,
+    _float: float,
+    _bool: bool,
+    _time: str,
 }
 _CAPS: Mapping[Kind, int] = {"text": MAX_TEXT, "json": MAX_JSON}
 _FIELDS = {

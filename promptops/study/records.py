@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,12 +38,14 @@ __all__ = [
     "row_of",
 ]
 
+_FIELDS = {kind: (kind.__slots__, attrgetter(*kind.__slots__)) for kind in (Run, Attempt)}
 _AT_ONCE = 2000  # examples written at once, so that a large dataset takes little memory
 
 
 def row_of(value: Run | Attempt) -> dict[str, object]:
     """A run or attempt as a row of its table."""
-    return {name: getattr(value, name) for name in value.__slots__}
+    names, values = _FIELDS[type(value)]
+    return dict(zip(names, values(value), strict=True))
 
 
 def keep_runs(store: Store, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:

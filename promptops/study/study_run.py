@@ -263,7 +263,6 @@ class StudyRun:
                 return linked, known, lacking
 
     def _look(self) -> tuple[Answers, Answers, Answers]:
-        self._places, self._made = {}, MadeQuestions()
         linked = self._linked()
         known = self._known(linked)
         return linked, known, self._lacking({**linked, **known})
@@ -285,14 +284,18 @@ class StudyRun:
         """Places whose question was answered before, by any study or call; also fills the table of
         keys.
         """
-        missing = [place for place in self.design.places() if place not in linked]
-        for place in missing:
-            asked = question(self.design, place)
-            places = self._places.setdefault(asked.key, [])
-            if not places:
+        keys = {place: key for key, places in self._places.items() for place in places}
+        self._places = {}
+        for place in self.design.places():
+            if place in linked:
+                continue
+            key = keys.get(place)  # of an earlier look: a question's key does not change
+            asked = question(self.design, place) if key is None else None
+            places = self._places.setdefault(asked.key if asked is not None else str(key), [])
+            if asked is not None and not places:
                 self._made.keep(asked)
             places.append(place)
-        if self.design.fresh or not missing:
+        if self.design.fresh or not self._places:
             return {}
         found = find_runs(self.store, self._places)
         return {place: run for key, run in found.items() for place in self._places[key]}
@@ -309,7 +312,11 @@ class StudyRun:
 
     def _questions(self) -> Iterator[Question]:
         for key in self._asked:
-            yield self._made.take(key) or question(self.design, self._places[key][0], key)
+            place, made = self._places[key][0], self._made.take(key)
+            # an answer to an equal row may have come since the question was made for that row
+            if made is None or made.example_id != self.design.dataset[place[1]].id:
+                made = question(self.design, place, key)
+            yield made
 
     def _record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
         keep_runs(self.store, runs, attempts)
