@@ -94,14 +94,12 @@ def check(
     missing: set[str] = set()
     for example in examples:
         values = values_for(asked, example)
-        lacking = {
-            variable.name for variable in asked.variables if variable.required
-        } - values.keys()
         try:
             asked.render(values)
         except RenderError as error:
             failed += 1
-            missing |= lacking
+            required = {variable.name for variable in asked.variables if variable.required}
+            missing |= required - values.keys()
             if failed == 1:
                 first, fault = example.id, str(error).rstrip(".").removeprefix(f"{asked.id[:11]} ")
     if failed:

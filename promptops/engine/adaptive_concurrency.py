@@ -75,7 +75,9 @@ class Pace:
 
     def try_enter(self) -> bool:
         """Take a place if one is free now and nobody waits."""
-        if self._queue or self._full() or self._clock.now() < self._held_until:
+        if self._queue or self._full():
+            return False
+        if self._held_until > -math.inf and self._clock.now() < self._held_until:
             return False
         self._take()
         return True
@@ -170,6 +172,8 @@ class Pace:
             self._width.filled()
 
     def _admit(self) -> None:
+        if not self._queue:
+            return
         held_back = self._clock.now() < self._held_until
         while self._queue and not held_back and not self._full():
             place = self._queue.popleft()

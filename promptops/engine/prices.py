@@ -11,8 +11,9 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ..errors import SetupError
 from ..models.protocol import Reply
@@ -133,8 +134,7 @@ def _looked_up(model: str) -> None:
         price_catalogue.known(model)
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(NamedTuple):
     """What a reply says of its own cost. model: the name that answered; tokens_cached and
     tokens_cache_write: of tokens_in; tier: as it came back; apart: what has a rate of its own.
     """
@@ -145,7 +145,7 @@ class Spent:
     tokens_cached: int | None = None
     tokens_cache_write: int | None = None
     tier: str | None = None
-    apart: Mapping[str, int] = field(default_factory=dict)
+    apart: Mapping[str, int] = MappingProxyType({})
 
     @classmethod
     def of(cls, reply: Reply) -> Spent:

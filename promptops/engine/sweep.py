@@ -180,20 +180,21 @@ class Sweep:
                 raise
             self._error = as_exception(error)
             self._stop.set("internal", str(self._error))
-        if not any(lane.tasks for lane in self._lanes.values()) and (
-            self._stop.code is not None or (self._exhausted and not self._ahead)
-        ):
+        ends = self._stop.code is not None or (self._exhausted and not self._ahead)
+        if ends and not any(lane.tasks for lane in self._lanes.values()):
             self._over.set()
 
     def _start_one(self) -> bool:
         """Start one question, or put one aside for an endpoint that is full; whether to go on."""
+        room = not self._lanes
         for lane in self._lanes.values():
-            if lane.backlog and lane.room:
-                self._ahead -= 1
-                self._start(lane, lane.backlog.popleft())
-                return True
-        full = all(not lane.room for lane in self._lanes.values())
-        if self._exhausted or self._ahead >= _AHEAD or (self._lanes and full):
+            if lane.room:
+                room = True
+                if lane.backlog:
+                    self._ahead -= 1
+                    self._start(lane, lane.backlog.popleft())
+                    return True
+        if not room or self._exhausted or self._ahead >= _AHEAD:
             return False
         question = self._next()
         if question is None:
@@ -281,7 +282,8 @@ class Sweep:
 
         def ended(task: asyncio.Task[None]) -> None:
             lane.tasks.discard(task)
-            self._pump()
+            if lane.room or not lane.tasks:  # an answer that is being recorded keeps its place
+                self._pump()
 
         task.add_done_callback(ended)
 

@@ -26,7 +26,7 @@ def read_body(content: bytes, headers: Mapping[str, str], status: int = 200) -> 
     error.
     """
     try:
-        return json.loads(content)
+        return _parsed(content)
     except (ValueError, RecursionError) as error:
         shown = " ".join(content[:200].decode("utf-8", "replace").split())
         if _is_page(content, headers):
@@ -44,6 +44,14 @@ def read_body(content: bytes, headers: Mapping[str, str], status: int = 200) -> 
             code=f"{status} unreadable",
             request_id=headers.get("x-request-id"),
         ) from None
+
+
+def _parsed(content: bytes) -> Any:
+    """JSON is UTF-8 but in rare cases, which the library tells apart by the first bytes."""
+    try:
+        return json.loads(content.decode())
+    except ValueError:
+        return json.loads(content)
 
 
 def _is_page(content: bytes, headers: Mapping[str, str]) -> bool:
@@ -134,12 +142,16 @@ def _counts(usage: Mapping[str, Any]) -> dict[str, object]:
         "tokens_cached": within(cached, tokens_in),
         "tokens_cache_write": within(written, tokens_in),
         "tokens_reasoning": count(wording.get("reasoning_tokens")),
-        "billed_apart": apart(
-            input_audio_tokens=asked.get("audio_tokens"),
-            output_audio_tokens=wording.get("audio_tokens"),
-        ),
+        "billed_apart": _audio(asked.get("audio_tokens"), wording.get("audio_tokens")),
         "cost_usd": float(cost) if stated and cost is not None else None,
     }
+
+
+def _audio(heard: object, spoken: object) -> dict[str, int]:
+    """Tokens of sound, which have a rate of their own; mostly there are none."""
+    if heard is None and spoken is None:
+        return {}
+    return apart(input_audio_tokens=heard, output_audio_tokens=spoken)
 
 
 def _tool_calls(message: Mapping[str, object]) -> tuple[Mapping[str, object], ...]:

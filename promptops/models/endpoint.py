@@ -13,8 +13,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import CallError, SetupError
 from ..redact import redact_shapes
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["EndpointModel"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Post:
+class _Post(NamedTuple):
     """One request on its way."""
 
     send: Sender
@@ -135,9 +133,8 @@ class EndpointModel:
         stream = self._stream or bool(body.get("stream")) or call.on_token is not None
         post = _Post(send, DIALECTS[call.api], body, options, call.on_token)
         try:
-            return await _within(
-                call.timeout_s, self._streamed(post) if stream else self._whole(post)
-            )
+            answer = self._streamed(post) if stream else self._whole(post)
+            return await (answer if call.timeout_s is None else _within(call.timeout_s, answer))
         except SetupError:
             raise
         except Exception as error:
@@ -171,7 +168,7 @@ class EndpointModel:
         if not adds or not adds.keys().isdisjoint(post.body) or self._usage_refused:
             return await self._stream_once(post)
         try:
-            reply = await self._stream_once(replace(post, body={**post.body, **adds}))
+            reply = await self._stream_once(post._replace(body={**post.body, **adds}))
         except Exception as error:
             failed = error if isinstance(error, CallError) else _failed(error)
             named = "stream_options" in str(failed) or "include_usage" in str(failed)
@@ -230,10 +227,8 @@ class EndpointModel:
         return f"{type(self).__name__}({self._label!r}{streaming})"
 
 
-async def _within(seconds: float | None, answer: Coroutine[object, object, Reply]) -> Reply:
+async def _within(seconds: float, answer: Coroutine[object, object, Reply]) -> Reply:
     """The answer, in time. Raises TimeoutError."""
-    if seconds is None:
-        return await answer
     async with asyncio.timeout(seconds):
         return await answer
 

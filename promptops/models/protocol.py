@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from numbers import Real
+from operator import attrgetter
 from typing import Any, Protocol, runtime_checkable
 
 from ..version import PromptVersion
@@ -17,6 +18,7 @@ __all__ = ["Call", "HasNotes", "Model", "Reply", "SpeaksForms", "known_amount", 
 _MOST = 1e15  # a larger number is not a figure of a call
 _COUNTS = ("tokens_in", "tokens_out", "tokens_cached", "tokens_cache_write", "tokens_reasoning")
 _AMOUNTS = ("cost_usd", "first_token_ms")
+_read_counts = attrgetter(*_COUNTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,9 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)  # rate-limit headers, lower case
 
     def __post_init__(self) -> None:
-        for name in _COUNTS:
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, known_count(getattr(self, name)))
+        for name, value in zip(_COUNTS, _read_counts(self), strict=True):
+            if not (value is None or (value.__class__ is int and 0 <= value < _MOST)):
+                object.__setattr__(self, name, known_count(value))
         for name in _AMOUNTS:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, known_amount(getattr(self, name)))

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import CallError
 from .protocol import Reply
@@ -96,8 +95,7 @@ _UNENDED = re.compile(r"\s*(?:<think(?:ing)?>|\[THINK\])(?!.*(?:</think|\[/THINK
 _THINKING = ("thinking", "reasoning", "redacted_thinking", "reasoning_content", "summary_text")
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """What a reply's answer holds, whatever form it came in.
 
     calls: in the shape of chat completions; counted: tokens by their names in `Reply`; reasoning:
@@ -215,10 +213,12 @@ def reasoning_of(message: Mapping[str, object]) -> str:
     among its parts, or into a list of details: once, where they do several of it.
     """
     for key in ("reasoning_content", "reasoning", "thinking"):
-        if isinstance(message.get(key), str) and message[key]:
-            return str(message[key])
-    details = _objects(message.get("reasoning_details"))
-    told = "".join(_strings([part.get("text") or part.get("summary") for part in details]))
+        found = message.get(key)
+        if found and isinstance(found, str):
+            return found
+    told = ""
+    if details := _objects(message.get("reasoning_details")):
+        told = "".join(_strings([part.get("text") or part.get("summary") for part in details]))
     return told or thinking_of(message.get("content"))
 
 
@@ -271,6 +271,8 @@ def count(value: object) -> int | None:
     """Tokens: a whole number from 0; anything else is unknown."""
     if value is None:  # most of what is looked for
         return None
+    if value.__class__ is int and 0 <= value < 2**53:
+        return value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return (

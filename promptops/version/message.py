@@ -90,7 +90,8 @@ def filled(message: Message, texts: Mapping[str, str]) -> Message:
     content = message.get("content")
     out = dict(message) if isinstance(content, str) and len(message) == 2 else copied(message)
     if isinstance(content, str):
-        return {**out, "content": renderer.fill(content, texts)}
+        out["content"] = renderer.fill(content, texts)
+        return out
     for part, kind in _slots(out.get("content")):
         if kind == "text":
             part["text"] = renderer.fill(part["text"], texts)

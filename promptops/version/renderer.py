@@ -66,8 +66,9 @@ def to_text(name: str, kind: str, value: object) -> str:
     Raises RenderError if the value is not of the variable's type, or holds what JSON cannot
     (NaN, a set, a date).
     """
-    check = _CHECKS[kind]
-    if not check(value):
+    if kind == "string" and value.__class__ is str and value.isascii():
+        return value  # most texts, which need no further look
+    if not _CHECKS[kind](value):
         raise RenderError(
             f"variable {name!r} is a {kind}, got {_shown(value)}; {_remedy(name, kind, value)}."
         )

@@ -233,18 +233,15 @@ class PromptVersion:
         """
         given = dict(values)
         history = checked_history(given.pop("history", ())) if self._history else []
-        missing = [
-            variable.name
-            for variable in self.variables
-            if variable.required and variable.name not in given
-        ]
-        extra = sorted(map(str, given.keys() - {variable.name for variable in self.variables}))
-        if missing or extra:
+        whole = {v.name: v.default for v in self.variables if not v.required} | given
+        names = [variable.name for variable in self.variables]
+        if len(whole) != len(names) or not all(map(whole.__contains__, names)):
+            missing = [name for name in names if name not in whole]
+            extra = sorted(map(str, given.keys() - set(names)))
             takes = [repr(variable) for variable in self.variables]
             raise RenderError(
                 f"{self._id[:11]} {renderer.mismatch(missing, extra, takes, self._history)}"
             )
-        whole = {v.name: v.default for v in self.variables if not v.required} | given
         texts = {v.name: renderer.to_text(v.name, v.type, whole[v.name]) for v in self.variables}
         out: list[Message] = []
         for message in self._messages:

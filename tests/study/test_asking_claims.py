@@ -27,6 +27,7 @@ from promptops.scorers import equals
 from promptops.study import asking_claims
 from promptops.study.asking_claims import AskingClaims
 from promptops.study.running import RunningStudy
+from promptops.version import PromptVersion
 
 ROWS = 12
 CHILD = """
@@ -132,6 +133,27 @@ def test_two_processes_that_evaluate_at_once_ask_once(project: Path) -> None:
     assert ended(*children) == [f"finished {2 * ROWS}"] * 3
     assert asked(project) == 3 * ROWS
     assert list((project / ".promptops" / "asking").iterdir()) == []
+
+
+def test_looking_again_makes_no_question_twice(
+    project: Path, make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first study, whose folder of claims is new, looks twice for answers: the questions whose
+    keys it looks for are made once, beside the one for each version that the checks make.
+    """
+    made: list[str] = []
+
+    def requested(version: PromptVersion, messages: list[dict[str, object]]) -> dict[str, object]:
+        made.append(version.id)
+        return chat_request(version, messages)
+
+    chat_request = PromptVersion.chat_request
+    lab = make_lab(".", models={"m": ScriptedModel(lambda _: Reply("yes"), "m", remote=True)})
+    versions = lab.prompt("p").versions[:2]
+    monkeypatch.setattr(PromptVersion, "chat_request", requested)
+    study = lab.evaluate(versions, "rows.jsonl", [equals()]).wait()
+    assert study.status == "finished"
+    assert sorted(made) == sorted([version.id for version in versions] * (ROWS + 1))
 
 
 def test_judges_are_asked_once_too(project: Path) -> None:
