@@ -208,12 +208,12 @@ def _compared(
         pair = (candidate.version, baseline.version)
         tried = tried_before(study.project.store, study.record, pair, name, field)
         grounds = replace(grounds, tried=tried)
-        if tried.times > 1 and ended is None:
+        if tried.times > 1:
             store, both = study.project.store, (candidate, baseline)
             candidate, baseline = pooled(store, study.record, study.dataset, both, name, tried)
             grounds = pooled_grounds(study, grounds, (candidate, baseline), name, weights)
             grounds = replace(grounds, planned=pooled_size(candidate, name, grounds))
-    grounds = replace(grounds, mixed=_mixed(study, sources[::-1], name, ended is None, grounds))
+    grounds = replace(grounds, mixed=_mixed(study, sources[::-1], name, grounds))
     found = compare(
         candidate, baseline, grounds=grounds, primary=name, alpha=policy.alpha, ties=policy.ties
     )
@@ -238,13 +238,12 @@ def _mixed(
     study: RecordedStudy,
     sources: Sequence[Source],
     primary: str | None,
-    pools: bool,
     grounds: ComparisonContext,
 ) -> tuple[str, ...]:
     """Sentences on answers and scores of more than one model: of these arms, and of the earlier
     studies whose answers are pooled.
     """
-    studies = grounds.tried.earlier_studies if pools else ()
+    studies = grounds.tried.earlier_studies
     earlier = [(id_, version, label) for id_ in studies for _, version, label in sources]
     store, scorers = study.project.store, study.record.scorers
     return tuple(other_models(store, sources, scorers, earlier, primary or ""))

@@ -8,6 +8,7 @@ from its beginning count, so that what happens to finish first decides nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +18,17 @@ from ..errors import PromptOpsError
 from ..policy import Policy
 from .asking_order import order
 from .copies import copies_in_design
-from .judgements import tried_before
+from .judgements import pooled, tried_before
 from .queries.study_events import last_event, started_with
 from .stored_arms import arms_of
 from .study_record import ScorerRef
 
 if TYPE_CHECKING:
+    from ..analysis.arms import Arm
+    from ..analysis.compare import ComparisonContext, ComparisonFacts
     from ..store import Store
     from .design import StudyDesign
+    from .recorded_study import RecordedStudy
 
 __all__ = ["LOOKED", "EarlyStop", "early", "looked_at"]
 
@@ -34,12 +38,15 @@ _LEAST, _LOOKS = 16, 20  # examples of a batch, looks at most
 
 
 class EarlyStop:
-    """Looks at a study in batches. baseline: the version that the others must beat; policy: what
-    settles it.
+    """Looks at a study in batches. study: as it is recorded; baseline: the version that the others
+    must beat; policy: what settles it.
     """
 
-    def __init__(self, design: StudyDesign, store: Store, policy: Policy, baseline: str) -> None:
-        self._design, self._store, self._policy, self._baseline = design, store, policy, baseline
+    def __init__(
+        self, design: StudyDesign, study: RecordedStudy, policy: Policy, baseline: str
+    ) -> None:
+        self._design, self._study, self._policy, self._baseline = design, study, policy, baseline
+        self._store = study.project.store
         size = max(_LEAST, -(-len(design.dataset) // _LOOKS))
         places = {example.id: index for index, example in enumerate(design.dataset)}
         self._ids = order(design.id, list(places))
@@ -62,8 +69,7 @@ class EarlyStop:
         self._seen += len(self.batches[self._looks])
         self._looks += 1
         # most studies go to their end, and do without the statistics while they run
-        from ..analysis.compare import ComparisonContext, compare
-        from ..analysis.finalists import decide_many
+        from ..analysis.compare import ComparisonContext
 
         chosen = set(self._ids[: self._seen])
         sources = [(self._design.id, arm.id, arm.label) for arm in self._design.arms]
@@ -77,19 +83,9 @@ class EarlyStop:
                 planned=len(kept), clusters=self._same.clusters, copies=self._same.copies
             )
             baseline = arms.pop(self._baseline)
-            found = [
-                compare(
-                    arm,
-                    baseline,
-                    grounds=replace(grounds, tried=self._tried(arm.version)),
-                    primary=self._policy.primary,
-                )
-                for arm in arms.values()
-            ]
+            if not self._settled(baseline, list(arms.values()), grounds):
+                return None
         except PromptOpsError:  # nothing to compare yet: nobody was scored
-            return None
-        decisions = [verdict.decision for verdict in decide_many(found, self._policy, peeking=True)]
-        if "promote" not in decisions and not all(decision == "reject" for decision in decisions):
             return None
         if self._seen >= len(self._ids):
             return None  # all are in: `looked_at` tells that the e-value decides then, too
@@ -100,6 +96,36 @@ class EarlyStop:
         )
 
     _looks = 0
+
+    def _settled(self, baseline: Arm, arms: Sequence[Arm], grounds: ComparisonContext) -> bool:
+        """Whether the verdict of every candidate is settled: by what is in, and where a pair was
+        judged before by all its answers too, since the beginning of another order of the same rows
+        is no further evidence.
+        """
+        from ..analysis.compare import compare
+        from ..analysis.finalists import decide_many
+        from .grounds import pooled_grounds
+
+        def settled(found: Sequence[ComparisonFacts]) -> bool:
+            decisions = [each.decision for each in decide_many(found, self._policy, peeking=True)]
+            return "promote" in decisions or all(each == "reject" for each in decisions)
+
+        primary = self._policy.primary
+        tried = {arm.version: self._tried(arm.version) for arm in arms}
+        pairs = [(arm, replace(grounds, tried=tried[arm.version])) for arm in arms]
+        if not settled([compare(arm, baseline, grounds=at, primary=primary) for arm, at in pairs]):
+            return False
+        if all(each.times == 1 for each in tried.values()):
+            return True
+        record, every = self._design.record(), []
+        name = primary or record.primary
+        for arm, at in pairs:
+            both = (arm, baseline)
+            if at.tried.times > 1:
+                both = pooled(self._store, record, self._design.dataset, both, name, at.tried)
+                at = pooled_grounds(self._study, at, both, name)
+            every.append(compare(*both, grounds=at, primary=primary))
+        return settled(every)
 
 
 def early(store: Store, study: str) -> dict[str, Any] | None:

@@ -241,4 +241,4 @@ def _settling(
     from .early_stopping import EarlyStop
     from .grounds import baseline_of, policy_for
 
-    return EarlyStop(drawn, study.project.store, policy_for(study), baseline_of(study).version)
+    return EarlyStop(drawn, study, policy_for(study), baseline_of(study).version)

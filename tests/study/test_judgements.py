@@ -279,3 +279,23 @@ def test_answers_of_another_target_count_as_a_judgement_and_are_not_pooled(
     comparison = again.compare(candidate=v2, baseline=v1)
     assert (comparison.primary.candidate, comparison.primary.repeats) == (0.0, 1)
     assert comparison.grounds.tried.times == 2
+
+
+def test_another_order_of_the_same_rows_is_no_further_evidence(make_lab: MakeLab) -> None:
+    """A column that nobody reads makes another study, which shuffles the same answers anew: one of
+    its beginnings looks settled (60 won and 40 lost in all, p = .06), and that promotes nothing.
+    """
+
+    def answer(call: Any) -> str:
+        name, number = call.request["messages"][-1]["content"].split()
+        i = int(number)
+        return "yes" if i >= 100 or (i < 60) is (name != "A") else "no"
+
+    lab = make_lab(models={"m": ScriptedModel(answer)})
+    prompt = lab.prompt("w")
+    v1, v2 = (prompt.save(f"{name} {{{{q}}}}", model="m") for name in "AB")
+    for turn in (0, 11):  # the latter's first sixteen are won by v2: E is 57
+        data = [{"id": f"e{i:03}", **row, "note": str(turn)} for i, row in enumerate(rows(200))]
+        study = lab.evaluate([v1, v2], data, [equals()], stop_when="settled")
+        assert judged(study, v2, v1)[0] == "inconclusive"
+        assert study.compare(candidate=v2, baseline=v1).primary.n == 200
