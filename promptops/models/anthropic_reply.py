@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import CallError
 from .failures import error_of_body
 from .protocol import Reply
-from .reply_parts import Answered, apart, clean, count, name, text_of
+from .reply_parts import Answered, apart, clean, count, ending, name, text_of
 
 __all__ = ["AnthropicAssembly", "reply_of_message"]
 
@@ -154,7 +154,10 @@ class AnthropicAssembly:
     def _close(self, chunk: Mapping[str, object]) -> None:
         delta, usage = chunk.get("delta"), chunk.get("usage")
         if isinstance(delta, dict):
-            self._message.update({k: v for k, v in delta.items() if v is not None})
+            end = ending(self._message.get("stop_reason"), delta.get("stop_reason"))
+            known = {key: value for key, value in delta.items() if value is not None}
+            self._message.update({**known, "stop_reason": end})
         if isinstance(usage, dict):
             known = {key: value for key, value in usage.items() if value is not None}
-            self._message["usage"] = {**(self._message.get("usage") or {}), **known}
+            before = self._message.get("usage")
+            self._message["usage"] = {**(before if isinstance(before, dict) else {}), **known}

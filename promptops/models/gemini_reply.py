@@ -10,7 +10,7 @@ from ..errors import CallError
 from ..version.partial_arguments import whole_calls
 from .failures import error_of_body
 from .protocol import Reply
-from .reply_parts import Answered, apart, chosen, clean, count, name, within
+from .reply_parts import Answered, apart, chosen, clean, count, ending, name, within
 
 __all__ = ["GeminiAssembly", "reply_of_content"]
 
@@ -162,7 +162,7 @@ class GeminiAssembly:
         candidate, self._index = chosen(chunk.get("candidates"), self._index)
         if candidate is None:
             return ""
-        self._finish = candidate.get("finishReason") or self._finish
+        self._finish = ending(self._finish, candidate.get("finishReason"))
         content = candidate.get("content")
         parts = content.get("parts") if isinstance(content, dict) else None
         come = [part for part in parts or () if isinstance(part, dict)]

@@ -22,6 +22,7 @@ __all__ = [
     "chosen",
     "clean",
     "count",
+    "ending",
     "kept",
     "name",
     "reasoning_of",
@@ -174,6 +175,13 @@ def _cut(
     of_them = f", {tokens_reasoning:,} of them for reasoning" if tokens_reasoning else ""
     where = f" after {tokens_out:,} tokens{of_them}" if tokens_out is not None else ""
     return f"the answer was cut{where}; raise {limit}."
+
+
+def ending(before: object, now: object) -> object:
+    """How a stream's answer ends: what cut it short stays, whatever a later piece says."""
+    if isinstance(before, str) and (before.lower() in FINISHED or before.lower() in _GAVE_UP):
+        return before
+    return now or before
 
 
 def clean(text: str) -> str:

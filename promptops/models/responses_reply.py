@@ -108,6 +108,7 @@ class ResponsesAssembly:
 
     def __init__(self) -> None:
         self._whole: dict[str, object] | None = None
+        self._kind = ""
         self._items: list[object] = []
 
     def add(self, chunk: object) -> str:
@@ -123,7 +124,8 @@ class ResponsesAssembly:
             "response.incomplete",
             "response.failed",
         ):
-            self._whole = chunk["response"]
+            if self._whole is None or self._kind == "response.completed":
+                self._whole, self._kind = chunk["response"], kind  # a failure stays one
         elif kind == "response.output_item.done":
             self._items.append(chunk.get("item"))
         delta = chunk.get("delta")

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import CallError
 from .failures import error_of_body
-from .reply_parts import chosen, reasoning_of, text_of
+from .reply_parts import chosen, ending, reasoning_of, text_of
 
 __all__ = ["Assembly"]
 
@@ -33,6 +33,8 @@ class Assembly:
         """
         if not isinstance(chunk, dict) or (chunk.get("error") and not chunk.get("choices")):
             raise error_of_body(chunk, {})
+        if chunk.get("object") == "error":  # vLLM's, which is the chunk itself
+            raise error_of_body({"error": chunk}, {})
         for name in ("id", "model", "system_fingerprint", "usage", "service_tier"):
             if chunk.get(name) is not None:
                 self.body[name] = chunk[name]
@@ -42,7 +44,7 @@ class Assembly:
         if choice.get("error"):
             raise error_of_body(choice, {})
         self._begun = True
-        self._finish = choice.get("finish_reason") or self._finish
+        self._finish = ending(self._finish, choice.get("finish_reason"))
         delta = choice.get("delta")
         return self._add_delta(delta) if isinstance(delta, dict) else ""
 

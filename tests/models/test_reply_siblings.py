@@ -171,6 +171,32 @@ def test_other_kinds_of_streamed_calls() -> None:
     assert calls(played("chat", *old)) == [("look", {"q": 1})]
 
 
+def test_an_end_that_cut_an_answer_short_stays() -> None:
+    """A filter, a limit or a failure in a stream is not undone by a later piece that says all is
+    well.
+    """
+    stop = delta("stop")
+    for early, failure in (("content_filter", "content_filter_output"), ("length",) * 2):
+        reply = played("chat", delta(content="Par"), delta(early), delta(content="is"), stop)
+        assert reply.failure == {"length": "truncated_length"}.get(failure, failure)
+    with pytest.raises(CallError, match="gave up"):
+        played("chat", delta(content="Par"), delta("error"), stop)
+    with pytest.raises(CallError, match="boom") as told:
+        played("chat", delta(content="Par"), {"object": "error", "message": "boom", "code": 503})
+    assert told.value.failure == "server_error"
+    safety = content(finish="SAFETY")
+    assert played("gemini", safety, content({"text": "Par"})).failure == "content_filter_output"
+    body = response(said("Paris"))
+    failed = {"type": "response.failed", "response": {**body, "status": "failed"}}
+    with pytest.raises(CallError):
+        played("responses", failed, *response_events(body))
+    cut = {"type": "message_delta", "delta": {"stop_reason": "max_tokens"}}
+    end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
+    begun = {"type": "message_start", "message": {**message({"type": "text", "text": "Par"})}}
+    begun["message"].pop("stop_reason")
+    assert played("anthropic", begun, cut, end).failure == "truncated_length"
+
+
 def test_a_response_whose_last_event_lacks_its_output() -> None:
     """The items came before it."""
     body = response(said("Paris"), function_call(1, '{"q": 1}'))
