@@ -12,10 +12,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from .late_timers import LateTimers
+
 __all__ = ["PlainReply", "PlainPost"]
 
 LARGEST = 64 * 1024  # bytes of a body: a longer one is sent piece by piece, as the session does
 _RELEASE = "3."  # of aiohttp, whose parts these are
+_LATE_S, _LATE = 0.25, 1 / 40  # until a read has a timer, and the share of its time that is at most
 
 
 class PlainReply(NamedTuple):
@@ -45,6 +48,7 @@ class PlainPost:
             if name.lower() not in ("content-length", "transfer-encoding")
         ]
         self._head = "\r\n".join([*lines, "Content-Length: "]).encode()
+        self._timers = LateTimers[Any](min(_LATE_S, _LATE * (times.sock_read or 1.0)), self._time)
 
     @classmethod
     def over(
@@ -79,16 +83,15 @@ class PlainPost:
     async def post(self, content: bytes) -> PlainReply:
         """The response, read. Raises what aiohttp raises."""
         connection = await self._connected()
+        protocol, transport = connection.protocol, connection.transport
         try:
-            protocol, transport = connection.protocol, connection.transport
             protocol.set_response_params(
                 read_until_eof=True,
                 auto_decompress=self._unpack,
-                read_timeout=self._times.sock_read,
                 timeout_ceil_threshold=self._times.ceil_threshold,
             )
             transport.write(b"%b%d\r\n\r\n%b" % (self._head, len(content), content))
-            protocol.start_timeout()
+            self._timers.begin(protocol)
             message, payload = await protocol.read()
             while 100 <= message.code < 200 and message.code != 101:  # the answer follows
                 message, payload = await protocol.read()
@@ -96,10 +99,17 @@ class PlainPost:
         except BaseException:
             connection.close()
             raise
+        finally:
+            self._timers.end(protocol)
         connection.release()
         if "Set-Cookie" in message.headers:
             self._keep(message.headers.getall("Set-Cookie"))
         return PlainReply(message.code, message.headers, message.raw_headers, body)
+
+    def _time(self, protocol: Any) -> None:
+        """Set the timer of a read that takes long; where the session limits none, it is none."""
+        protocol.read_timeout = self._times.sock_read
+        protocol.start_timeout()
 
     async def _connected(self) -> Any:
         """A connection from the pool, or a new one."""

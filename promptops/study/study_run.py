@@ -339,20 +339,16 @@ def link(store: Store, design: StudyDesign, places: Mapping[Place, str], *, reus
     """Record which run is at which place of a study."""
     if not places:
         return
-    arms, data = design.arms, design.dataset
-    store.append(
-        "study_runs",
-        [
-            {
-                "study_id": design.id,
-                "arm": arms[a].label,
-                "version_id": arms[a].id,
-                "example_id": data[e].id,
-                "example_fingerprint": data[e].fingerprint,
-                "repeat": k,
-                "run_id": run,
-                "reused": reused,
-            }
-            for (a, e, k), run in places.items()
-        ],
-    )
+    arms = [design.arms[arm] for arm, _, _ in places]
+    examples = [design.dataset.examples[example] for _, example, _ in places]
+    columns = {
+        "study_id": design.id,
+        "arm": [arm.label for arm in arms],
+        "version_id": [arm.id for arm in arms],
+        "example_id": [example.id for example in examples],
+        "example_fingerprint": [example.fingerprint for example in examples],
+        "repeat": [repeat for _, _, repeat in places],
+        "run_id": list(places.values()),
+        "reused": reused,
+    }
+    store.append_columns("study_runs", columns)
