@@ -22,7 +22,15 @@ from ..store.team import Tombstone
 from .shared_files import SharedFiles
 from .team_layout import Parcel, segment_file
 
-__all__ = ["Fetched", "digest_of", "fetched", "put_batch", "put_segment", "rewritten"]
+__all__ = [
+    "Fetched",
+    "digest_of",
+    "fetched",
+    "lacks_some_of",
+    "put_batch",
+    "put_segment",
+    "rewritten",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,18 @@ def _rows(content: Segment | Batch) -> Iterator[tuple[str, Mapping[str, object]]
 
 
 _NAMED = ("id", "run_id", "example_id", "response_id", "started_at")
+
+
+def lacks_some_of(batch: Batch, listed: Mapping[str, Mapping[str, int]], parcel: Parcel) -> bool:
+    """Whether a parcel is this batch, and files of it are not there, or not whole."""
+    where, _, manifest = parcel.name.rpartition("/")
+    if not parcel.is_batch or where.rpartition("/")[2] != batch.folder.name:
+        return False
+    sizes = listed[f"{where}/{manifest}"]
+    return any(
+        sizes.get(f"{where}/{name}") != (batch.folder / name).stat().st_size
+        for name in batch.hashes
+    )
 
 
 def put_segment(files: SharedFiles, member: str, segment: Segment) -> str:

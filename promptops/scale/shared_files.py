@@ -7,8 +7,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,8 +19,10 @@ from ..errors import MissingExtra, StoreError
 __all__ = ["SharedFiles"]
 
 T = TypeVar("T")
+R = TypeVar("R")
 _PART = ".part"
 _ANSWER_S = 120.0  # for a listing or a small document; clients of buckets try for longer
+_LINES = 8  # files that are read at once: a bucket takes some 30 ms for each
 _TRANSFER_S = 900.0  # for a segment or a file of a batch
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "az": "azure"}
 
@@ -86,19 +90,54 @@ class SharedFiles:
             os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
             self._answered(lambda: self._fs.get_file(self._path(name), str(target)), _TRANSFER_S)
 
+    def at_once(self, do: Callable[[T], R], items: Sequence[T]) -> list[R | Exception]:
+        """What comes of each, or what it raised, in their order: some at a time where the place is
+        far away, as each waits for an answer.
+        """
+        found: dict[int, R | Exception] = {}
+        left = deque(range(len(items)))
+
+        def work() -> None:
+            while left:
+                try:
+                    at = left.popleft()
+                except IndexError:  # another line took the last
+                    return
+                try:
+                    found[at] = do(items[at])
+                except Exception as error:
+                    found[at] = error
+
+        if self._local:
+            work()
+        else:
+            # not of a pool: the interpreter's end waits for those
+            lines = [
+                threading.Thread(target=work, name="promptops-team", daemon=True)
+                for _ in range(min(_LINES, len(items)))
+            ]
+            for line in lines:
+                line.start()
+            try:
+                for line in lines:
+                    line.join()
+            finally:
+                left.clear()  # who is interrupted waits for no more
+        return [found[at] for at in range(len(items))]
+
     def put(self, source: Path, name: str) -> None:
         """Copy a file of this machine there."""
         with self._explained("written"):
-            where = self._place(name)
+            where, size = self._place(name), source.stat().st_size
             self._answered(lambda: self._fs.put_file(str(source), where), _TRANSFER_S)
-            self._arrive(where, name)
+            self._arrive(where, name, size)
 
     def write(self, name: str, data: bytes) -> None:
         """Make a file, or replace it."""
         with self._explained("written"):
             where = self._place(name)
             self._answered(lambda: self._fs.pipe_file(where, data))
-            self._arrive(where, name)
+            self._arrive(where, name, len(data))
 
     def remove(self, name: str) -> None:
         """Remove a file, which may be gone already."""
@@ -126,9 +165,37 @@ class SharedFiles:
             )
         return f"{where}.{os.getpid()}-{os.urandom(3).hex()}{_PART}"
 
-    def _arrive(self, where: str, name: str) -> None:
+    def _arrive(self, where: str, name: str, size: int) -> None:
+        """Raises OSError if what was written is not there: a proxy or a login page says "200" to
+        everything, and a bucket can lose what it acknowledged.
+        """
         if self._local:
             os.replace(where, self._path(name))
+            return
+        self._fs.invalidate_cache()
+        try:
+            found = self._answered(lambda: self._fs.info(self._path(name))).get("size")
+        except FileNotFoundError:
+            found = None
+        if found != size:
+            raise OSError(
+                f"{name} was acknowledged, and {'nothing' if found is None else f'{found} bytes'}"
+                f" of its {size} are there"
+            )
+
+    def clock(self, name: str) -> float | None:
+        """When a file was written by the clock of the place, in Unix seconds; None if it does not
+        say.
+        """
+        with self._explained("read"):
+            try:
+                self._fs.invalidate_cache()
+                found = self._answered(lambda: self._fs.modified(self._path(name)))
+            except (NotImplementedError, AttributeError, KeyError):
+                return None
+        if not isinstance(found, datetime):
+            return None
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
     def _answered(self, call: Callable[[], T], within_s: float | None = None) -> T:
         """What a call gives. A host that never answers, or sends a byte a second, is given up: a

@@ -46,16 +46,18 @@ class TeamMember:
 
     def _parcels(self, there: Contents, mine: Membership) -> list[Parcel]:
         parcels = list(there.segments)
+        new = [name for name in there.batches if name not in mine.batches]
+        read = self.files.at_once(lambda name: marks_in(self.files, name), new)
+        for name, marks in zip(new, read, strict=True):
+            if isinstance(marks, StoreError):
+                self._say(str(marks))
+            elif not isinstance(marks, Exception):
+                mine.batches[name] = marks
+            elif not isinstance(marks, FileNotFoundError):
+                raise marks
         for name, sizes in there.batches.items():
-            if name not in mine.batches:
-                try:
-                    mine.batches[name] = marks_in(self.files, name)
-                except FileNotFoundError:
-                    continue
-                except StoreError as error:
-                    self._say(str(error))
-                    continue
-            parcels.append(batch_of(name, sizes, mine.batches[name]))
+            if name in mine.batches:
+                parcels.append(batch_of(name, sizes, mine.batches[name]))
         return parcels
 
     def _stone(self, identity: str) -> Tombstone:

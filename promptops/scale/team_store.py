@@ -9,29 +9,26 @@ stops a study: where the folder cannot be reached, a warning says so, and the ro
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from getpass import getuser
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import StoreError
 from ..monitor.record_folder import cut_folder
 from ..run import utc
-from ..spool.ends import leave_end
-from ..spool.segment import SEGMENTS, Segment, finished, make_folder, segments
-from ..store.archive import ARCHIVE, Batch, alone, batches, marks_of
+from ..spool.segment import Segment, finished
+from ..store.archive import Batch, batches
 from ..store.team import Tombstone
 from ..study.queries.recorded_runs import older_than
 from .membership import Membership
-from .parcels import Fetched, fetched, put_batch, put_segment, rewritten
+from .parcels import Fetched, lacks_some_of, put_batch, put_segment, rewritten
 from .shared_files import SharedFiles
 from .team_documents import kept_days
 from .team_layout import FORM, Contents, Parcel, contents_of
-from .team_member import WAIT_S, TeamMember
+from .team_reader import TeamReader, moment_of
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -41,6 +38,7 @@ __all__ = ["TeamStore", "join_team"]
 LOOK_S = 30.0  # a look is good for so long, where nobody asks for a new one
 _PAUSE = 10.0  # times what a look took that failed: how long none is tried again
 _DAY_NS = 86_400 * 10**9
+_SKEW_S = 3600.0  # between two clocks, beyond which none of them says what is old
 
 
 def join_team(store: Store, address: str, who: Callable[[], str] = getuser) -> TeamStore:
@@ -53,7 +51,7 @@ def join_team(store: Store, address: str, who: Callable[[], str] = getuser) -> T
     return team
 
 
-class TeamStore(TeamMember):
+class TeamStore(TeamReader):
     """One member's view of the shared folder. who: gives the member's name, for the others."""
 
     # -- what a store asks for
@@ -127,7 +125,13 @@ class TeamStore(TeamMember):
             self._stones[stone.id] = stone
             mine.applied.append(stone.id)
             mine.keep(self._folder)
-            self._sweep(stone, mine)
+            try:
+                self._sweep(stone, mine)
+            except StoreError as error:  # the purge is made: it is carried out here all the same
+                self._say(
+                    f"{error} The purge is left there for every member; its rows are taken out of"
+                    " the shared files by whoever looks after ten minutes."
+                )
 
     # -- looking
 
@@ -153,7 +157,7 @@ class TeamStore(TeamMember):
         mine = self._membership()
         there = contents_of(self.files.listing())
         if not there.form:
-            self.files.write(FORM, json.dumps({"format": 1}).encode())
+            self._form()
         readable = self._readable(there.tombstones)
         for identity, stone in readable.items():
             if identity in mine.applied or self._store.obey(stone).owed:
@@ -163,132 +167,84 @@ class TeamStore(TeamMember):
         parcels = self._parcels(there, mine)
         self._bring(self._news(parcels), there, mine)
         for identity, stone in readable.items():
-            if identity not in there.swept and time.time_ns() - _at(identity) > 600 * 10**9:
+            late = abs(time.time_ns() - moment_of(identity)) > 600 * 10**9
+            if identity not in there.swept and late:
                 self._sweep(stone, mine)  # who buried it did not come to the end
         mine.looked_ns = time.time_ns()
         mine.keep(self._folder)
-        self._retire(there)
-        self._introduce(mine, len(parcels))
+        self._retire(there, readable, self._introduce(mine, len(parcels)))
 
-    def _news(self, parcels: Sequence[Parcel]) -> list[Parcel]:
-        """Those with bytes of a segment that this store does not hold."""
-        known = marks_of(batches(self._folder))
-        for segment in segments(self._folder):
-            known[segment.name] = max(segment.size, known.get(segment.name, 0))
-        new = []
-        for parcel in parcels:
-            if any(size > known.get(name, 0) for name, size in parcel.marks.items()):
-                new.append(parcel)
-                known.update(parcel.marks)  # who shares a segment again shares the same bytes
-        return new
-
-    def _bring(self, new: Sequence[Parcel], there: Contents, mine: Membership) -> None:
-        """Take in parcels; those that are older than a purge which never searched them without the
-        rows that it names.
+    def _form(self) -> None:
+        """Say that a team's store is here, where no listing shows it: one that is stale does not
+        show how long the team keeps its runs, which is not to be forgotten.
         """
-        if not new:
+        try:
+            found = self.files.read(FORM)
+        except FileNotFoundError:
+            self.files.write(FORM, json.dumps({"format": 1}).encode())
             return
-        with self._desk() as desk:
-            found = []
-            for parcel in new:
-                try:
-                    found.append(fetched(self.files, parcel, desk))
-                except FileNotFoundError:
-                    continue  # rewritten since it was listed: the next look meets it
-                except StoreError as error:
-                    self._say(str(error))
-            together: dict[tuple[str, ...], list[Fetched]] = {}
-            for each in found:
-                together.setdefault(self._unsearched(each.parcel, there), []).append(each)
-            for stones, group in together.items():
-                try:
-                    clean = self._without(group, stones, mine, desk)
-                except StoreError as error:  # a purge that nobody can read: they wait for it
-                    self._say(str(error))
-                    continue
-                self._install(group, clean)
+        if b'"format"' not in found:
+            raise StoreError(
+                f"{self.files.address} gives a file that it does not list, with other content than"
+                " a team's store has; it is not a bucket, or a proxy or a login page answers for"
+                " it. Check the address and the endpoint."
+            )
 
-    def _unsearched(self, parcel: Parcel, there: Contents) -> tuple[str, ...]:
-        """The purges that came after the parcel's first row and did not search it."""
-        return tuple(
-            stone
-            for stone in there.tombstones
-            if _at(stone) > parcel.born_ns
-            and not (stone in there.swept and parcel.name in self._searched(stone))
-        )
-
-    def _without(
-        self, group: Sequence[Fetched], stones: Sequence[str], mine: Membership, desk: Path
-    ) -> Mapping[str, Batch]:
-        """parcel's name -> its rows without the purged ones, where it holds any; the shared folder
-        is cleaned of them as well.
+    def _retire(self, there: Contents, readable: Mapping[str, Tombstone], note: str) -> None:
+        """Once a day, purge what is older than the team keeps. note: a file that was written just
+        now, by whose moment a clock that is wrong is known: it would purge everything.
         """
-        clean = rewritten(group, [self._stone(stone) for stone in stones], desk)
-        for each in group:
-            if each.parcel.name in clean:
-                self._replace(each.parcel, clean[each.parcel.name], mine)
-        return clean
-
-    def _replace(self, parcel: Parcel, batch: Batch, mine: Membership) -> str:
-        name = put_batch(self.files, mine.member, batch)
-        mine.batches[name] = dict(batch.segments)
-        # of a batch the manifest goes first: without it the rest is not a batch
-        for file in sorted(parcel.files, key=lambda file: not file.endswith("manifest.json")):
-            self.files.remove(file)
-        return name
-
-    def _install(self, group: Sequence[Fetched], clean: Mapping[str, Batch]) -> None:
-        """Put what was fetched where the store finds it, each by one rename."""
-        make_folder(self._folder)
-        with alone(self._folder, WAIT_S) as free:
-            if not free:
-                return  # another process writes the archive: the next look brings them
-            for each in group:
-                content = clean.get(each.parcel.name, each.content)
-                if isinstance(content, Segment):
-                    leave_end(self._folder, content.name, content.size)
-                    os.replace(content.path, self._folder / SEGMENTS / content.path.name)
-                else:
-                    (self._folder / ARCHIVE).mkdir(mode=0o700, exist_ok=True)
-                    os.rename(content.folder, self._folder / ARCHIVE / content.folder.name)
-
-    def _retire(self, there: Contents) -> None:
-        """Once a day, purge what is older than the team keeps."""
         try:
             days = kept_days(self.files) if there.form else None
         except StoreError as error:  # rows are exchanged all the same
             self._say(f"{error} Until then, nothing is purged for its age.")
             return
-        newest = max((_at(stone) for stone in there.tombstones), default=0)
-        if days is None or time.time_ns() - newest < _DAY_NS:
+        now = time.time_ns()
+        if days is None or any(
+            abs(now - moment_of(stone)) < _DAY_NS and readable[stone].named.before is not None
+            for stone in readable
+        ):
             return
-        before = utc(time.time() - days * 86_400)
+        there_now = self.files.clock(note)
+        if there_now is not None and abs(there_now - now / 1e9) > _SKEW_S:
+            self._say(
+                f"the clock of this machine is {abs(there_now - now / 1e9) / 3600:,.1f} hours from"
+                f" that of the team's store {self.files.address}; nothing is purged for its age"
+                " here before one of them is set right."
+            )
+            return
+        before = utc(now / 1e9 - days * 86_400)
         if older_than(self._store, before):
             self._store.purge(before=before)
 
-    def _introduce(self, mine: Membership, holds: int) -> None:
-        """Say to the others who this is, and how fresh."""
+    def _introduce(self, mine: Membership, holds: int) -> str:
+        """Say to the others who this is, and how fresh; returns the file's name."""
         note = {
             "who": self._who(),
             "host": socket.gethostname(),
             "looked_at": utc(),
             "holds": holds,
         }
-        self.files.write(f"members/{mine.member}.json", json.dumps(note).encode())
+        name = f"members/{mine.member}.json"
+        self.files.write(name, json.dumps(note).encode())
+        return name
 
     # -- sharing
 
     def _share(self) -> None:
         mine = self._membership()
         there = contents_of(self.files.listing())
+        here = batches(self._folder)
         shared: dict[str, int] = {}
         for parcel in self._parcels(there, mine):
+            if any(lacks_some_of(batch, there.batches, parcel) for batch in here):
+                continue  # acknowledged and lost: it is handed over again
             for name, size in parcel.marks.items():
                 shared[name] = max(size, shared.get(name, 0))
         for segment in finished(self._folder):
             if segment.size > shared.get(segment.name, 0):
                 self._hand_over(segment, there, mine)
-        for batch in batches(self._folder):
+        for batch in here:
             if any(size > shared.get(name, 0) for name, size in batch.segments.items()):
                 self._hand_over(batch, there, mine)
         mine.keep(self._folder)
@@ -323,14 +279,7 @@ class TeamStore(TeamMember):
         there = contents_of(self.files.listing())
         searched = []
         with self._desk() as desk:
-            found = []
-            for parcel in self._parcels(there, mine):
-                try:
-                    found.append(fetched(self.files, parcel, desk))
-                except FileNotFoundError:
-                    continue
-                except StoreError as error:
-                    self._say(str(error))
+            found = self._fetched(self._parcels(there, mine), desk)
             clean = rewritten(found, [stone], desk)
             for each in found:
                 batch = clean.get(each.parcel.name)
@@ -339,12 +288,3 @@ class TeamStore(TeamMember):
                 )
         mine.keep(self._folder)
         self.files.write(f"tombstones/{stone.id}.swept", json.dumps(searched).encode())
-
-    # -- what is there
-
-    # -- alone, and aside
-
-
-def _at(stone: str) -> int:
-    """The moment of a purge, by its id."""
-    return int(stone.partition("-")[0], 16)

@@ -15,9 +15,12 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from promptops.errors import StoreError
-from promptops.scale import shared_files
+from promptops.run import utc
+from promptops.scale import shared_files, team_reader
+from promptops.scale.membership import Membership
 from promptops.scale.team_status import team_status
 from promptops.scale.team_store import LOOK_S, TeamStore, join_team
+from promptops.spool.segment import segments
 from promptops.store import Store
 
 
@@ -175,3 +178,167 @@ def test_a_look_that_failed_slowly_is_not_repeated_at_each_read(team: TeamStore)
     with pytest.warns(RuntimeWarning, match="SlowDown"):
         team.look(now=True)
     assert team._next - time.monotonic() > LOOK_S + 1
+
+
+def rows_of(store: Store) -> list[str]:
+    return [row[0] for row in store.rows("select id from runs order by 1")]
+
+
+def test_what_is_acknowledged_and_lost_is_told_and_handed_over_again(
+    team: TeamStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team._store.append("runs", [{"id": "r-9", "example_id": "e9"}])
+    monkeypatch.setattr(FaultyBucket, "put_file", lambda *given, **how: None)
+    with pytest.raises(StoreError, match="acknowledged, and nothing of its"):
+        team.sync()
+    monkeypatch.undo()
+    team.sync()
+    other = join_team(Store(tmp_path / "b"), "faulty://faults")
+    other.sync()
+    assert rows_of(other._store) == ["r-0", "r-2", "r-9"]
+
+
+def test_a_purge_that_is_acknowledged_and_lost_is_not_made(
+    team: TeamStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be carried out here alone, and the others would bring its rows back."""
+    monkeypatch.setattr(FaultyBucket, "pipe_file", lambda *given, **how: None)
+    with pytest.raises(StoreError, match="acknowledged, and nothing of its"):
+        team._store.purge(["e2"])
+    assert rows_of(team._store) == ["r-0", "r-2"]
+
+
+def test_a_batch_without_one_of_its_files_is_handed_over_again(
+    team: TeamStore, tmp_path: Path
+) -> None:
+    """A manifest alone had counted as the rows that it names."""
+    store = Store(tmp_path / "c")
+    store.append("runs", [{"id": "r-9", "example_id": "e9"}])
+    store.seal()
+    store.archive()
+    third = join_team(store, "faulty://faults")
+    third.sync()
+    [lost] = [
+        name
+        for name in team.files.listing()
+        if name.startswith(f"batches/{Membership.of(store.folder).member}")  # type: ignore[union-attr]
+        and name.endswith("runs.parquet")
+    ]
+    team.files.remove(lost)
+    with pytest.warns(RuntimeWarning, match="torn or damaged"):
+        team.sync()
+    third.sync()
+    team.sync()
+    assert rows_of(team._store) == ["r-0", "r-2", "r-9"]
+
+
+def test_what_answers_everything_alike_is_no_bucket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, team: TeamStore
+) -> None:
+    """A proxy or a login page: each listing is empty, each file is there, each write succeeds."""
+    monkeypatch.setattr(FaultyBucket, "find", lambda *given, **how: {})
+    monkeypatch.setattr(FaultyBucket, "cat_file", lambda *given, **how: b"<html>Sign in</html>")
+    monkeypatch.setattr(FaultyBucket, "pipe_file", lambda *given, **how: None)
+    monkeypatch.setattr(FaultyBucket, "put_file", lambda *given, **how: None)
+    monkeypatch.setattr(FaultyBucket, "info", lambda *given, **how: {"size": 20})
+    store = Store(tmp_path / "b")
+    other = join_team(store, "faulty://faults")
+    store.append("runs", [{"id": "r-1", "example_id": "e1"}])
+    for ask in (other.sync, lambda: other.sync(bring=False), lambda: other.keep_days(3)):
+        with pytest.raises(StoreError, match="not a bucket|acknowledged, and 20 bytes"):
+            ask()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(StoreError, match="acknowledged, and 20 bytes"):
+            store.purge(["e1"])
+        assert rows_of(store) == ["r-1"]
+
+
+def test_a_listing_that_lacks_the_retention_does_not_end_it(team: TeamStore) -> None:
+    team.keep_days(40_000)
+
+    def stale(found: dict[str, Any]) -> dict[str, Any]:
+        return {name: facts for name, facts in found.items() if "share.json" not in name}
+
+    FaultyBucket.listed = staticmethod(stale)  # type: ignore[assignment]
+    team.sync()
+    FaultyBucket.listed = None
+    assert team_status(team.files).keep_days == 40_000
+
+
+@pytest.mark.parametrize("days", [-3, 3])
+def test_a_clock_that_is_wrong_purges_nothing_for_its_age(
+    team: TeamStore, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """A host whose clock is days ahead would purge at everybody what the team still keeps; what was
+    purged by such a clock does not end the retention either.
+    """
+    real = time.time()
+    day = utc(real - 86_400 * 2)
+    team._store.append("runs", [{"id": "r-9", "example_id": "e9", "started_at": day}])
+    team.keep_days(4)
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: real + 86_400 * days)
+        patch.setattr(time, "time_ns", lambda: int((real + 86_400 * days) * 1e9))
+        with pytest.warns(RuntimeWarning, match=r"72\.0 hours from that of the team's store"):
+            team.sync()
+    assert rows_of(team._store) == ["r-0", "r-2", "r-9"]
+
+
+def test_purges_of_examples_do_not_put_off_the_retention(team: TeamStore) -> None:
+    """It comes once a day; one purge a day of an example had put it off for ever."""
+    team._store.append("runs", [{"id": "r-9", "example_id": "e9", "started_at": "2020-01-01"}])
+    team.keep_days(10)
+    team._store.purge(["e2"])
+    team.sync()
+    assert rows_of(team._store) == ["r-0"]
+
+
+def test_who_is_interrupted_keeps_what_came(
+    team: TeamStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A month of segments is fetched some at a time and installed in parts."""
+    monkeypatch.setattr(team_reader, "_TOGETHER", 5)
+    for n in range(3, 20):
+        team._store.append("runs", [{"id": f"r-{n:02}", "example_id": f"e{n}"}])
+        team._store.seal()
+    team.sync()
+    store = Store(tmp_path / "b")
+    other = join_team(store, "faulty://faults")
+    installed: list[int] = []
+    install = TeamStore._install
+
+    def then_stopped(self: TeamStore, *given: Any) -> None:
+        install(self, *given)
+        installed.append(1)
+        if len(installed) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TeamStore, "_install", then_stopped)
+        with pytest.raises(KeyboardInterrupt):
+            other.sync()
+    assert len(list(segments(store.folder))) >= 5
+    other.sync()
+    assert len(rows_of(store)) == 19
+
+
+def test_a_place_that_gives_nothing_is_not_asked_for_each_file(
+    team: TeamStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file that is refused costs nobody the others; all of them end the look."""
+    asked = []
+
+    def refused(*given: Any, **how: Any) -> None:
+        asked.append(1)
+        raise PermissionError("AccessDenied")
+
+    for n in range(3, 90):
+        team._store.append("runs", [{"id": f"r-{n:02}", "example_id": f"e{n}"}])
+        team._store.seal()
+    team.sync()
+    monkeypatch.setattr(team_reader, "_TOGETHER", 30)
+    monkeypatch.setattr(FaultyBucket, "get_file", refused)
+    with pytest.raises(StoreError, match="AccessDenied"):
+        join_team(Store(tmp_path / "b"), "faulty://faults").sync()
+    assert len(asked) <= 60
