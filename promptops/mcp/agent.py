@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..errors import Refused, SetupError
 from ..study.queries.call_figures import Began, made_since
@@ -22,6 +22,14 @@ __all__ = ["Agent"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _DATA = frozenset((".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx"))
+
+
+@runtime_checkable
+class HasStop(Protocol):
+    """What can be told to ask nothing more."""
+
+    def stop(self, reason: str) -> None:
+        """Keep what is done, and say why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,15 @@ class Agent:
             )
         data = Dataset.read(path, **columns)
         return data.split(split) if split else data
+
+    def halt(self) -> None:
+        """Ask no more models; what is answered is kept. From any thread."""
+        project, why = self.lab.project, "the client cancelled it"
+        for study in list(project.running.values()):
+            study.stop(why)
+        for search in list(project.searches.values()):
+            if isinstance(search, HasStop):
+                search.stop(why)
 
     @contextmanager
     def spending(self, calls: int, what: str) -> Iterator[BudgetLeft]:
