@@ -1,5 +1,5 @@
-"""Records as Arrow tables: the one way into DuckDB and Parquet that is fast (160,000 rows/s, where
-a row at a time is 150).
+"""Records as Arrow tables: the one way into Parquet, and into DuckDB for rows of any form (see
+`staged_rows`), that is fast: 160,000 rows/s, where a row at a time is 150.
 """
 
 from __future__ import annotations
@@ -7,12 +7,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from ..errors import StoreError
 from ..spool.lines import plain_json
 from ..spool.segment import Piece
+from .packs import NO_PACK, Pack, Part, Row, alike, joined, opened, spread, together
 from .schema import FORMER, TABLES, renamed
 from .segment_records import PACK, encode
 
@@ -21,12 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ArrowRows", "Keep", "arrow_of", "documents_of", "named_today"]
 
-_SMALL, _TOGETHER = (
-    200,
-    200,
-)  # rows that are worth building a pack alone; small packs built at once, at most
-_Pack = tuple[int, dict[str, object]]  # how many rows; column -> a value per row, or what all share
-Row = bytes | memoryview  # the JSON of one
 Keep = Callable[
     [str, int, str, bytes], bool
 ]  # (segment, position, table, JSON row) -> whether the row is kept
@@ -39,15 +35,16 @@ class ArrowRows:
 
     def __init__(self) -> None:
         self._rows: dict[str, list[Row]] = {}
-        self._packs: dict[str, list[Any]] = {}  # built
-        self._small: dict[
-            str, list[_Pack]
-        ] = {}  # to be built together, behind the others of their table
-        # of the records met by `tables`: those that hold no rows of their table, which are left out
+        self._packs: dict[str, list[Pack]] = {}
+        self._ours = True
+        # of the records met so far: those that hold no rows of their table, which are left out
         self.wrong = 0
 
-    def add(self, piece: Piece, keep: Keep | None = None) -> None:
-        """Take what the piece holds. keep: which of it, where rows were purged."""
+    def add(self, piece: Piece, keep: Keep | None = None, *, ours: bool = False) -> None:
+        """Take what the piece holds. keep: which of it, where rows were purged; ours: whether this
+        process wrote it.
+        """
+        self._ours = self._ours and ours
         if keep is not None:
             for table, position, row in documents_of(piece):
                 if table in TABLES and keep(piece.segment, position, table, row):
@@ -65,8 +62,8 @@ class ArrowRows:
 
     def _unpack(self, document: bytes) -> None:
         try:
-            table, rows, columns = _opened(document)
-        except _NO_PACK:
+            table, count, columns = opened(document)
+        except NO_PACK:
             self.wrong += 1
             return
         if table not in TABLES:
@@ -74,52 +71,37 @@ class ArrowRows:
         today = renamed(table, columns)
         if today.keys() != columns.keys():
             columns, document = today, plain_json({"columns": today})
-        small = self._small.setdefault(table, [])
-        if rows < _SMALL:
-            small.append((rows, columns))
-        if rows >= _SMALL or len(small) >= _TOGETHER:
-            self._join(table)
-        if rows >= _SMALL:
-            self._build(table, (rows, columns), document)
+        self._packs.setdefault(table, []).append(Pack.of(table, count, columns, document))
 
-    def _join(self, table: str) -> None:
-        """Build the small packs as one: each would take as long as a hundred rows."""
-        packs = self._small.pop(table, [])
-        count = sum(rows for rows, _ in packs)
-        columns: dict[str, list[Any]] = {name: [] for _, columns in packs for name in columns}
-        for rows, found in packs:
-            for name, column in columns.items():
-                value = found.get(name)
-                column.extend(value if isinstance(value, list) else repeat(value, rows))
-        built = _built(table, count, columns, plain_json({"columns": columns})) if packs else None
-        if built is not None:
-            self._packs.setdefault(table, []).append(built)
-            return
-        for pack in packs:  # some of it does not fit
-            self._build(table, pack, plain_json({"columns": pack[1]}))
-
-    def _build(self, table: str, pack: _Pack, document: bytes) -> None:
-        rows, columns = pack
-        found = _built(table, rows, columns, document)
-        if found is None:  # some of it does not fit: row by row
-            found, wrong = arrow_of(table, list(_spread(rows, columns)))
-            self.wrong += wrong
-        self._packs.setdefault(table, []).append(found)
+    def parts(self) -> Iterator[Part]:
+        """All that was taken."""
+        for table in TABLES:
+            # only releases before packs, and purges, leave single rows of a table that is packed
+            if table in self._rows:
+                yield Part(table, documents=self._rows[table], ours=self._ours)
+            for packs in together(self._packs.get(table, ())):
+                yield Part(table, packs=packs if alike(packs) else [joined(table, packs)])
 
     def tables(self) -> Iterator[tuple[str, pa.Table]]:
         """(table, pyarrow table) of all that was taken."""
         import pyarrow as pa
 
-        for table in TABLES:
-            self._join(table)
-            parts = self._packs.get(table, [])
-            # only releases before packs, and purges, leave single rows of a table that is packed
-            if table in self._rows:
-                found, wrong = arrow_of(table, self._rows[table])
-                self.wrong += wrong
-                parts = [found, *parts]
-            if parts:
-                yield table, pa.concat_tables(parts) if len(parts) > 1 else parts[0]
+        for table, parts in groupby(self.parts(), attrgetter("table")):
+            found = [self.built(part) for part in parts]
+            yield table, pa.concat_tables(found) if len(found) > 1 else found[0]
+
+    def built(self, part: Part) -> pa.Table:
+        """A part as a pyarrow table; what is no row of the table is counted as wrong."""
+        documents = part.documents
+        if part.packs:
+            whole = part.packs[0] if len(part.packs) == 1 else joined(part.table, part.packs)
+            found = _built(part.table, whole)
+            if found is not None:
+                return found
+            documents = list(spread(whole.count, whole.columns()))  # some of it does not fit
+        found, wrong = arrow_of(part.table, documents)
+        self.wrong += wrong
+        return found
 
 
 def documents_of(piece: Piece) -> Iterator[tuple[str, int, bytes]]:
@@ -127,37 +109,14 @@ def documents_of(piece: Piece) -> Iterator[tuple[str, int, bytes]]:
     for tag, spans in piece.scan.rows.items():
         for start, stop in spans:
             if tag == PACK:
-                with suppress(*_NO_PACK):
-                    table, rows, columns = _opened(piece.data[start:stop])
-                    yield from ((table, piece.start + start, row) for row in _spread(rows, columns))
+                with suppress(*NO_PACK):
+                    table, rows, columns = opened(piece.data[start:stop])
+                    yield from ((table, piece.start + start, row) for row in spread(rows, columns))
             else:
                 yield tag, piece.start + start, piece.data[start:stop]
 
 
-_NO_PACK = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-
-
-def _opened(pack: bytes) -> tuple[str, int, dict[str, object]]:
-    """Table, number of rows and columns. Raises one of _NO_PACK if it is not a pack."""
-    found = json.loads(pack)
-    table, count, columns = found["table"], found["rows"], found["columns"]
-    sizes = {len(column) for column in columns.values() if isinstance(column, list)} or {1}
-    if not isinstance(table, str) or sizes != {count}:
-        raise ValueError("no pack")
-    return table, count, columns
-
-
-def _spread(count: int, columns: dict[str, object]) -> Iterator[bytes]:
-    """The rows of a pack as JSON."""
-    for place in range(count):
-        row = {
-            name: column[place] if isinstance(column, list) else column
-            for name, column in columns.items()
-        }
-        yield plain_json({name: value for name, value in row.items() if value is not None})
-
-
-def _built(table: str, count: int, columns: dict[str, Any], pack: bytes) -> object:
+def _built(table: str, pack: Pack) -> object:
     """The pyarrow table of a pack; None if a value does not fit its column, or a key is missing.
 
     Read by pyarrow's own JSON reader: `pa.array` and `pa.scalar` would import pandas, which takes a
@@ -166,29 +125,28 @@ def _built(table: str, count: int, columns: dict[str, Any], pack: bytes) -> obje
     import pyarrow as pa
 
     schema, key = TABLES[table].arrow(), TABLES[table].key
-    held = [field for field in schema if columns.get(field.name) is not None]
-    if not {field.name for field in held}.issuperset(key):
+    held = [field for field in schema if field.name in pack.shape]
+    if not pack.shape.keys() >= set(key):
         return None
-    struct = pa.struct(
-        [(f.name, pa.list_(f.type) if isinstance(columns[f.name], list) else f.type) for f in held]
-    )
+    struct = pa.struct([(f.name, pa.list_(f.type) if pack.shape[f.name] else f.type) for f in held])
     try:
-        found = _read(pack + b"\n", pa.schema([("columns", struct)])).column("columns").chunk(0)
+        read = _read(pack.document + b"\n", pa.schema([("columns", struct)]))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
+    found = read.column("columns").chunk(0)
     # not by `take`, which would import pyarrow.compute: 0.08 s
     arrays = {
         f.name: (
             found.field(f.name).values
-            if isinstance(columns[f.name], list)
-            else pa.repeat(found.field(f.name)[0], count)
+            if pack.shape[f.name]
+            else pa.repeat(found.field(f.name)[0], pack.count)
         )
         for f in held
     }
     if any(arrays[name].null_count for name in key):
         return None
     return pa.table(
-        [arrays[f.name] if f.name in arrays else pa.nulls(count, f.type) for f in schema],
+        [arrays[f.name] if f.name in arrays else pa.nulls(pack.count, f.type) for f in schema],
         schema=schema,
     )
 

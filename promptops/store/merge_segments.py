@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from .arrow_rows import ArrowRows, Keep
 from .purges import keep_of
 from .recorder import say
 from .schema import TABLES
+from .staged_rows import stage, unstage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,8 +113,6 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
     step after `most` bytes, for callers that open the file again then (what DuckDB takes grows as
     long as it is open).
     """
-    import pyarrow as pa
-
     ledger = {
         name: (size, dropped)
         for name, size, dropped in con.execute(
@@ -123,6 +122,8 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
     new = 0
     for batch in sources.batches:
         if any(size > _held(ledger, name) for name, size in batch.segments.items()):
+            import pyarrow as pa
+
             try:
                 new += _archived(con, batch, ledger)
             except (pa.ArrowException, OSError) as error:
@@ -138,18 +139,35 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
                 name: (max(size, _held(ledger, name)), 0) for name, size in batch.segments.items()
             }
     for step in _steps(sources, ledger):
-        tables = list(step.rows.tables())
-        if step.rows.wrong:
-            last = next(reversed(step.marks))
-            step.marks[last] = (step.marks[last][0], step.marks[last][1] + step.rows.wrong)
-        step.rows = ArrowRows()  # let go of it before the next is read
-        new += _commit(con, tables, step.marks)
-        tables.clear()
+        with _staged(con, step) as rows:
+            new += _commit(con, rows, step.marks)
         most -= step.size
         if most <= 0:
             break
     _LOG.debug("%d new rows merged from %d segments", new, len(sources.segments))
     return new
+
+
+@contextmanager
+def _staged(con: Connection, step: _Step) -> Iterator[list[tuple[str, pa.Table | str]]]:
+    """(table, its rows: the name of a temporary table, or a pyarrow table) of all that the step
+    has.
+    """
+    found: list[tuple[str, pa.Table | str]] = []
+    try:
+        for place, part in enumerate(step.rows.parts()):
+            name = f"fresh_{place}"
+            made = stage(con, name, part)
+            found.append((part.table, name if made else step.rows.built(part)))
+        if step.rows.wrong:
+            last = next(reversed(step.marks))
+            step.marks[last] = (step.marks[last][0], step.marks[last][1] + step.rows.wrong)
+        step.rows = ArrowRows()  # let go of it before the next is read
+        yield found
+    finally:
+        for place in range(len(found)):
+            unstage(con, f"fresh_{place}")
+        found.clear()
 
 
 def _held(ledger: Mapping[str, tuple[int, int]], name: str) -> int:
@@ -161,11 +179,12 @@ def _steps(sources: Sources, ledger: Mapping[str, tuple[int, int]]) -> Iterator[
     step = _Step()
     for segment in sources.segments:
         start, dropped = ledger.get(segment.name, (0, 0))
-        pending = sources.pending[1] if segment.name == sources.pending[0] else b""
+        ours = segment.name == sources.pending[0]
+        pending = sources.pending[1] if ours else b""
         try:
             for piece in read_pieces(segment, start, pending):
                 dropped += len(piece.scan.damage)
-                step.rows.add(piece, sources.keep)
+                step.rows.add(piece, sources.keep, ours=ours)
                 step.marks[segment.name] = (piece.end, dropped)
                 step.size += len(piece.data)
                 if step.size >= _STEP:
@@ -198,7 +217,9 @@ def _archived(con: Connection, batch: Batch, ledger: Mapping[str, tuple[int, int
 
 
 def _commit(
-    con: Connection, tables: Iterable[tuple[str, pa.Table]], marks: Mapping[str, tuple[int, int]]
+    con: Connection,
+    tables: Iterable[tuple[str, pa.Table | str]],
+    marks: Mapping[str, tuple[int, int]],
 ) -> int:
     import duckdb
 
@@ -225,35 +246,48 @@ def _mark(con: Connection, marks: Mapping[str, tuple[int, int]]) -> None:
     )
 
 
-def insert(con: Connection, table: str, rows: pa.Table) -> int:
-    """Insert the rows of a pyarrow table whose keys are new; of equal keys the first.
+def insert(con: Connection, table: str, rows: pa.Table | str) -> int:
+    """Insert the rows of a pyarrow table, or of the temporary table of this name, whose keys are
+    new; of equal keys the first.
 
     Returns how many.
     """
+    if isinstance(rows, str):
+        added = _insert(con, table, f"temp.{rows}", "rowid")
+    elif not len(rows):
+        return 0
+    else:
+        con.register("fresh", _placed(rows))
+        try:
+            added = _insert(con, table, "fresh", "_place")
+        finally:
+            con.unregister("fresh")
+    con.execute("UPDATE internal.counts SET rows = rows + ? WHERE table_name = ?", [added, table])
+    return added
+
+
+def _insert(con: Connection, table: str, rows: str, place: str) -> int:
+    columns, key = _listed(TABLES[table].names), TABLES[table].key
+    same = " AND ".join(f'o."{name}" = f."{name}"' for name in key)
+    added: int = con.execute(
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {rows} f WHERE {place} IN (SELECT"
+        f" min({place}) FROM {rows} GROUP BY {_listed(key)}) AND NOT EXISTS (SELECT 1 FROM"
+        f" {table} o WHERE {same})"
+    ).fetchall()[0][0]
+    return added
+
+
+def _placed(rows: pa.Table) -> pa.Table:
+    """The rows with their places."""
     import numpy as np
     import pyarrow as pa
 
-    if not len(rows):
-        return 0
-    columns, key = _listed(TABLES[table].names), TABLES[table].key
     places = pa.py_buffer(
         np.arange(len(rows), dtype=np.int64)
     )  # pa.array(numpy array) would import pandas: half a second
-    con.register(
-        "fresh",
-        rows.append_column("_place", pa.Array.from_buffers(pa.int64(), len(rows), [None, places])),
+    return rows.append_column(
+        "_place", pa.Array.from_buffers(pa.int64(), len(rows), [None, places])
     )
-    try:
-        same = " AND ".join(f'o."{name}" = f."{name}"' for name in key)
-        added = con.execute(
-            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM fresh f WHERE _place IN (SELECT"
-            f" min(_place) FROM fresh GROUP BY {_listed(key)}) AND NOT EXISTS (SELECT 1 FROM"
-            f" {table} o WHERE {same})"
-        ).fetchall()[0][0]
-    finally:
-        con.unregister("fresh")
-    con.execute("UPDATE internal.counts SET rows = rows + ? WHERE table_name = ?", [added, table])
-    return int(added)
 
 
 def _listed(names: Sequence[str]) -> str:

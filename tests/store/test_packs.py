@@ -76,6 +76,14 @@ def test_rows_come_back_as_one_by_one(drawn: list[dict[str, Any]]) -> None:
     assert (damaged, wrong) == (0, 0)
 
 
+def test_one_row_given_twice_is_that_row(tmp_path: Path) -> None:
+    """A pack of rows that share every value, which holds no list to count them by."""
+    store = Store(tmp_path)
+    store.append("scores", [score(1), score(1)])
+    assert store.rows("select run_id from scores") == [("r-1",)]
+    assert store.stats()["damaged_records"] == 0
+
+
 def test_many_rows_are_several_packs() -> None:
     """No pack has more than TOGETHER rows, and none is lost between them."""
     data = encode("scores", [score(number) for number in range(2 * TOGETHER + 1)], bytes)
