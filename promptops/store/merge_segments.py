@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -151,13 +152,14 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
 @contextmanager
 def _staged(con: Connection, step: _Step) -> Iterator[list[tuple[str, pa.Table | str]]]:
     """(table, its rows: the name of a temporary table, or a pyarrow table) of all that the step
-    has.
+    has. Arrow is the faster for many rows, and once it is imported.
     """
     found: list[tuple[str, pa.Table | str]] = []
+    by_duckdb = step.size < _STEP and "pyarrow" not in sys.modules
     try:
         for place, part in enumerate(step.rows.parts()):
             name = f"fresh_{place}"
-            made = stage(con, name, part)
+            made = by_duckdb and stage(con, name, part)
             found.append((part.table, name if made else step.rows.built(part)))
         if step.rows.wrong:
             last = next(reversed(step.marks))
@@ -165,8 +167,9 @@ def _staged(con: Connection, step: _Step) -> Iterator[list[tuple[str, pa.Table |
         step.rows = ArrowRows()  # let go of it before the next is read
         yield found
     finally:
-        for place in range(len(found)):
-            unstage(con, f"fresh_{place}")
+        for _, rows in found:
+            if isinstance(rows, str):
+                unstage(con, rows)
         found.clear()
 
 
