@@ -89,6 +89,15 @@ class TeamStore(TeamReader):
         """Look and share now. bring: False if only this store's rows are handed over, as those
         of an application's host. Raises StoreError if the folder cannot be reached.
         """
+        try:
+            self._sync(bring)
+        except OSError as error:  # what the shared folder raised is a StoreError already
+            raise StoreError(
+                f"the store {self._folder} cannot be written ({error.strerror or error}), so that"
+                " nothing was exchanged; make room there or use a folder that you may write."
+            ) from error
+
+    def _sync(self, bring: bool) -> None:
         with self._alone() as free:
             if not free:
                 raise StoreError(f"another process of {self._folder} is sharing; try again.")

@@ -4,6 +4,7 @@ ends with its error.
 
 from __future__ import annotations
 
+import errno
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -342,3 +343,17 @@ def test_a_place_that_gives_nothing_is_not_asked_for_each_file(
     with pytest.raises(StoreError, match="AccessDenied"):
         join_team(Store(tmp_path / "b"), "faulty://faults").sync()
     assert len(asked) <= 60
+
+
+def test_a_full_disk_under_ones_own_store_is_a_sentence(
+    team: TeamStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Membership, "keep", full)
+    with pytest.raises(StoreError, match=r"cannot be written \(No space left on device\)"):
+        team.sync()
+    with pytest.warns(RuntimeWarning, match="No space left"):
+        team.look(now=True)
+    assert rows_of(team._store) == ["r-0", "r-2"]
