@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..engine.progress import Progress
     from ..study.live_losses import Losses
     from ..study.recorded_study import RecordedStudy
-    from ..study.score_study import Tally
+    from ..study.tally import Tally
     from .comparison import Comparison
 
 __all__ = ["StudyProgress"]

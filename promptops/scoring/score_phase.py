@@ -18,14 +18,14 @@ from typing import Any
 
 from ..dataset.example import Example
 from ..engine.scorer_needs import check_names
-from ..markup import shorten
-from ..models.foreign import Raised, awaited, from_outside, told
+from ..models.foreign import Raised, awaited, from_outside
 from ..run import utc
 from ..score import Score
 from ..scorers.case import Ask, BatchScorer, Case, Scorer
 from ..scorers.judged_by import JudgedBy
 from ..store.recorder import say
-from .score_rows import Judgement, ScoreRow, score_row
+from .one_case import crashed, inline, scores_of, withheld
+from .score_rows import Block, CaseColumns, Judgement, ScoreRow, blocks, score_row
 from .watchdog import Watchdog
 
 __all__ = ["Judgement", "ScorePhase"]
@@ -34,12 +34,6 @@ __all__ = ["Judgement", "ScorePhase"]
 # judges wait in `ask`, which has deadlines of its own: this many times a user's scorer's time
 JUDGE_PATIENCE = 20
 _BATCH = 32  # cases handed to a worker thread at once
-_UNREADABLE = (
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-)  # what reading an answer of another form raises
 _AHEAD = 4  # batches in flight for each worker
 _ALL = 1_000_000  # more than there will be
 
@@ -82,7 +76,7 @@ class ScorePhase:
         for case in cases:
             answered = case.run.failure is None
             for scorer, always in each:
-                found = (None if answered and always else withheld(scorer, case)) or _inline(
+                found = (None if answered and always else withheld(scorer, case)) or inline(
                     scorer, case
                 )
                 self.judged += 1
@@ -91,6 +85,33 @@ class ScorePhase:
                 else:
                     for score in found:
                         yield case, scorer, score
+
+    def score_blocks(self, cases: list[Case]) -> list[Block]:
+        """`score` in blocks, as they are recorded. One answer meets all scorers before the next
+        one, since what they read it as is kept for a moment.
+        """
+        if not cases:
+            return []
+        each = [
+            (scorer, not scorer.needs and scorer.against is None, list[Score | list[Score]]())
+            for scorer in self.inline
+        ]
+        for case in cases:
+            answered = case.run.failure is None
+            for scorer, always, given in each:
+                found = None if answered and always else withheld(scorer, case)
+                given.append(inline(scorer, case) if found is None else found)
+        self.judged += len(cases) * len(each)
+        out, columns = list[Block](), CaseColumns.of(cases)
+        for scorer, _, given in each:
+            single = [score for score in given if isinstance(score, Score) and not score.name]
+            if len(single) == len(given):  # nearly always
+                out.append(Block(scorer.name, scorer, cases, single, columns))
+                continue
+            listed = [[score] if isinstance(score, Score) else score for score in given]
+            pairs = zip(cases, listed, strict=True)
+            out += blocks((case, scorer, score) for case, scores in pairs for score in scores)
+        return out
 
     def rows(self, cases: Iterable[Case]) -> Iterator[ScoreRow]:
         """`score` as rows of the table `scores`."""
@@ -219,7 +240,7 @@ class ScorePhase:
             return (
                 [crashed(found.error, scorer, case)]
                 if isinstance(found, Raised)
-                else _scores(scorer, found)
+                else scores_of(scorer, found)
             )
         except BaseException as error:
             if from_outside(error):
@@ -258,78 +279,6 @@ class _Prints:
         if case.example is not self._example:
             self._example, self._print = case.example, case.example.fingerprint
         return self._print
-
-
-def withheld(scorer: Scorer, case: Case) -> Score | None:
-    """The score that needs no judgement: the run failed, or the row has not what the scorer needs;
-    else None.
-    """
-    run = case.run
-    if not run.answered:
-        if run.kind != "outcome":
-            return Score.none(run.failure or "")
-        if not scorer.judges_failures:
-            who = (
-                "the example did not render"
-                if run.failure == "render_error"
-                else "the model failed"
-            )
-            return Score(0.0, False, reason=f"{who}: {run.failure}")
-    if scorer.needs:
-        example = case.example
-        for name in scorer.needs:
-            try:
-                if example.column(name) not in (None, ()):
-                    continue
-            except KeyError:
-                pass
-            return Score.none(
-                f"missing {name}: example {example.id!r} has no value in the column {name!r}"
-            )
-    if scorer.against is not None and case.reference is None:
-        return Score.none(
-            f"missing reference: example {case.example.id!r} has no run of version"
-            f" {scorer.against[:11]}"
-        )
-    return None
-
-
-def crashed(error: BaseException, scorer: Scorer, case: Case) -> Score:
-    """What is in the row of a scorer that raised: the type and the message, cut and storable.
-
-    A user's function that cannot read an answer whose form is wrong already (no JSON where JSON was
-    asked for) has judged it: the answer fails.
-    """
-    name, _, text = told(error).partition(": ")
-    wording = f"{name}: {shorten(text[:1200].encode('utf-8', 'replace').decode(), 300)}"
-    if case.run.failure is not None and scorer.kind == "user" and isinstance(error, _UNREADABLE):
-        return Score(0.0, False, reason=f"the model failed: {case.run.failure} ({wording})")
-    return Score.none(f"scorer_error: {wording}")
-
-
-def _inline(scorer: Scorer, case: Case) -> Score | list[Score]:
-    try:
-        found = scorer.score(case)
-        return found if isinstance(found, Score) else _scores(scorer, found)
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) and from_outside(error):
-            raise
-        return crashed(error, scorer, case)
-
-
-def _scores(scorer: Scorer, found: object) -> list[Score]:
-    """A scorer's result as scores; raises TypeError if it is something else."""
-    if isinstance(found, Score):
-        return [found]
-    if (
-        isinstance(found, (list, tuple))
-        and found
-        and all(isinstance(score, Score) for score in found)
-    ):
-        return list(found)
-    if inspect.iscoroutine(found):
-        found.close()
-    raise TypeError(f"{scorer.name} gave {type(found).__name__} instead of a Score")
 
 
 def _still(left: Sequence[str]) -> str:

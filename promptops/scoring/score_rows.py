@@ -70,6 +70,14 @@ class Block:
     scores: list[Score]
     case_columns: CaseColumns
 
+    @property
+    def outcomes(self) -> list[float | None]:
+        """`Score.outcome` of each."""
+        return [
+            score.value if score.passed is None or score.value is None else float(score.passed)
+            for score in self.scores
+        ]
+
     def columns(self) -> dict[str, object]:
         """As rows of the table `scores`, column by column."""
         scores = self.scores

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..canonical import tagged
+from ..garbage import collecting_rarely
 from ..models.foreign import told
 from ..run import utc
 from ..scorers.case import Case
@@ -48,6 +49,7 @@ class Elsewhere(Protocol):
         ...
 
 
+@collecting_rarely()
 def rescore(
     study: RecordedStudy,
     scorers: Sequence[object],
@@ -129,6 +131,7 @@ def _copy_places(store: Store, study: str, rows: Sequence[_Row], data: Dataset) 
         store.append_columns("study_runs", {**columns, **shared})
 
 
+@collecting_rarely()
 def score_study(study: RecordedStudy, dataset: Dataset, scorers: Sequence[Scorer]) -> None:
     """Score what a study's recorded runs lack, wait for it, and note that it is done."""
     _score(

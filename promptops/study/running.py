@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from ..engine.loop import Background
     from ..engine.progress import HandedIn, Progress
     from .live_losses import Losses
-    from .score_study import Tally
     from .study_record import StudyRecord
     from .study_run import StudyRun
+    from .tally import Tally
 
 __all__ = ["RunningStudy"]
 

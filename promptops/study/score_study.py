@@ -12,7 +12,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..failure_classes import FAILURES
@@ -23,6 +23,7 @@ from ..scoring.score_rows import Block, CaseColumns, blocks
 from .live_losses import Losses
 from .queries.recorded_runs import runs_of, runs_where
 from .queries.scorer_rows import scored_runs
+from .tally import Tally
 
 if TYPE_CHECKING:
     from ..dataset import Dataset, Example
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from ..store import Store
     from ..store.access import Fresh
 
-__all__ = ["Judged", "Place", "StudyScoring", "Tally", "judged", "unasked"]
+__all__ = ["Judged", "Place", "StudyScoring", "judged", "unasked"]
 
 Place = tuple[int, int, int]  # arm, example, repeat: indices into the design
 Once = dict[
@@ -38,33 +39,6 @@ Once = dict[
 ]  # (run's id, example's fingerprint) -> the case, and its places in the study
 
 _AT_ONCE = 500  # answers whose scores are in memory at once
-
-
-@dataclass(slots=True)
-class Tally:
-    """What an arm has come to so far on one scorer. squares: the sum of squared outcomes, for an
-    interval while it runs.
-    """
-
-    scored: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-    unscored: int = 0
-
-    def add(self, outcome: float | None, times: int = 1) -> None:
-        """So many judgements more with this outcome: passed as 0 or 1 if there is a threshold, else
-        the value; None: unscored.
-        """
-        if outcome is None:
-            self.unscored += times
-            return
-        self.scored += times
-        self.total += outcome * times
-        self.squares += outcome * outcome * times
-
-    @property
-    def mean(self) -> float | None:
-        return self.total / self.scored if self.scored else None
 
 
 class StudyScoring:
@@ -118,7 +92,7 @@ class StudyScoring:
             once = self._placed(placed)
             self._due += len(once) * len(self._now.scorers)
             before = self._now.judged
-            self._keep(self._now.score(case for case, _ in once.values()), once)
+            self._keep(self._now.score_blocks([case for case, _ in once.values()]), once)
             self._judged += self._now.judged - before
 
     def take_recorded(self, places: Mapping[str, Sequence[Place]], *, fresh: Fresh = True) -> None:
@@ -203,7 +177,7 @@ class StudyScoring:
             ScorePhase(asked, ask=self._ask, together=self._together, since=self._since),
             [case for case, _ in once.values()],
         )
-        self._keep(phase.score(cases), once)
+        self._keep(phase.score_blocks(cases), once)
         found: list[Judgement] = []
         left = len(cases) * len(phase.remote)
         try:
@@ -211,13 +185,13 @@ class StudyScoring:
                 found.append(judgement)
                 if len(found) >= _AT_ONCE:
                     left -= len(found)
-                    self._keep(found, once)
+                    self._keep(blocks(found), once)
                     found = []
         except asyncio.CancelledError:
             self.open, self.why = self.open + max(0, left - len(found)), self._halted
             raise
         finally:
-            self._keep(found, once)
+            self._keep(blocks(found), once)
             self._judged += phase.judged
 
     def _references(self, prints: list[str]) -> dict[tuple[str, str, int], Run]:
@@ -250,14 +224,21 @@ class StudyScoring:
     def _case(self, place: Place, run: Run) -> Case:
         return Case(run.output or "", self._dataset.examples[place[1]], run)
 
-    def _keep(self, judgements: Iterable[Judgement], once: Once) -> None:
-        for block in blocks(judgements):
+    def _keep(self, found: Iterable[Block], once: Once) -> None:
+        known: CaseColumns | None = None
+        places: list[list[Place]] = []
+        for block in found:
             kept = self._asked(block)
-            if kept.cases:
-                self.asked_models |= any(kept.case_columns.judged_by)
-                with self._lock:
-                    self._count(kept, once)
-                self._store.append_columns("scores", kept.columns())
+            if not kept.cases:
+                continue
+            if kept.case_columns is not known:  # mostly the scorers judged the same cases
+                known = kept.case_columns
+                keys = zip(known.run_ids, known.fingerprints, strict=True)
+                places = [once[key][1] for key in keys]
+                self.asked_models |= any(known.judged_by)
+            with self._lock:
+                self._count(kept, places)
+            self._store.append_columns("scores", kept.columns())
 
     def _asked(self, block: Block) -> Block:
         """The block without what nobody gave."""
@@ -271,20 +252,21 @@ class StudyScoring:
         cases, scores = [case for case, _ in kept], [score for _, score in kept]
         return Block(block.name, block.scorer, cases, scores, CaseColumns.of(cases))
 
-    def _count(self, block: Block, once: Once) -> None:
-        keys = zip(block.case_columns.run_ids, block.case_columns.fingerprints, strict=True)
-        found = [
-            (case, once[key][1], score.outcome)
-            for case, key, score in zip(block.cases, keys, block.scores, strict=True)
-        ]
+    def _count(self, block: Block, places: Sequence[Sequence[Place]]) -> None:
+        """Tally a block. places: of each of its cases."""
+        outcomes = block.outcomes
         # most scorers give few different outcomes
-        counted = Counter((place[0], outcome) for _, places, outcome in found for place in places)
+        counted = Counter(
+            (place[0], outcome)
+            for found, outcome in zip(places, outcomes, strict=True)
+            for place in found
+        )
         for (arm, outcome), times in counted.items():
             self.tallies.setdefault((arm, block.name), Tally()).add(outcome, times)
         if block.name == self._primary:
-            for case, places, outcome in found:
+            for case, found, outcome in zip(block.cases, places, outcomes, strict=True):
                 if outcome is not None:
-                    for place in places:
+                    for place in found:
                         self.losses.meet(place[0], place[1:], outcome, case)
 
 

@@ -60,6 +60,55 @@ def case(output: str = "hello", expected: Any = "hello", *, id: str = "e1", **ru
     return Case(output, example, replace(made, **run))
 
 
+def test_blocks_say_what_the_judgements_say_one_by_one() -> None:
+    """Also of scorers that give several verdicts, or one with a name, that fail, that need what the
+    row has not, and of runs that failed; and each pair counts as judged.
+    """
+
+    def several(judged: Case) -> list[Score]:
+        count = 1 + len(judged.output) % 2
+        return [Score(1.0, True, name=f"verdict {n}") for n in range(count)]
+
+    def named(judged: Case) -> Score:
+        return Score(0.5, name="one")
+
+    def fails(judged: Case) -> Score:
+        if judged.output == "hello":
+            raise ValueError("no")
+        return Score(0.25)
+
+    rules = [equals(), contains("ell"), json_has("a"), equals(column="gone")]
+    functions = (several, named, fails)
+    rules += [rule(each.__name__, "assertion", each) for each in functions]
+    cases = [
+        case(id="e1"),
+        case("bye", id="e2"),
+        case('{"a": 1}', None, id="e3"),
+        case("", id="e4", failure="refusal"),
+        case("", id="e5", failure="auth"),
+    ]
+    phase, other = ScorePhase(rules), ScorePhase(rules)
+    found = [block.columns() for block in phase.score_blocks(cases)]
+    wanted = [block.columns() for block in blocks(other.score(cases))]
+    for each in (*found, *wanted):
+        del each["scored_at"]
+
+    def named_so(columns: dict[str, object]) -> str:
+        return str(columns["scorer"])
+
+    assert sorted(found, key=named_so) == sorted(wanted, key=named_so)
+    assert phase.judged == other.judged == len(rules) * len(cases)
+    assert phase.score_blocks([]) == []
+
+
+def test_outcomes_of_a_block_are_those_of_its_scores() -> None:
+    """Passed as 0 or 1 where there is a threshold, else the value; None for what is unscored."""
+    scores = [Score(0.4, True), Score(0.6, False), Score(0.3), Score.none("missing expected")]
+    cases = [case(id=f"e{number}") for number in range(len(scores))]
+    [block] = blocks(zip(cases, [equals()] * len(scores), scores, strict=True))
+    assert block.outcomes == [score.outcome for score in scores] == [1.0, 0.0, 0.3, None]
+
+
 def test_blocks_hold_the_rows_of_their_own_cases() -> None:
     """Whether the scorers judged the same cases, equal ones, or others."""
     one, other, both = equals(), contains("ell"), contains("o")
