@@ -30,7 +30,8 @@ __all__ = [
 ]
 
 Outcome = Reply | CallError
-_MARGIN_S = 3600.0  # that a provider's clock may be behind this machine's
+# that a provider's clock may be behind this one: what is missed for it would be paid for twice
+_MARGIN_S = 2 * 86_400.0
 # classes in which a provider has refused the hand-over itself: no batch came to be
 _NOT_MADE = frozenset(
     (

@@ -18,6 +18,7 @@ import openai
 import pytest
 
 from promptops.engine.batch_pass import BatchPass
+from promptops.engine.clock import SystemClock
 from promptops.engine.hand_over import BatchPace
 from promptops.engine.progress import HandedIn
 from promptops.errors import StudyError
@@ -194,6 +195,22 @@ def test_a_connection_that_drops_after_the_provider_took_the_batch(
     server.end("completed", len(ROWS))
     done = ask(lab(), kind)
     assert done.status == "finished"
+    assert len(server.made) == 1
+    assert set(server.paid.values()) == {1}
+
+
+@pytest.mark.parametrize("kind", list(MODELS))
+def test_a_batch_is_found_again_by_a_host_whose_clock_is_hours_ahead(
+    lab: Callable[[], Lab], kind: str, server: BatchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection drops after the provider took it, and it looks older than its hand-over."""
+    monkeypatch.setattr(SystemClock, "wall", lambda self: time.time() + 20 * 3600.0)
+    monkeypatch.setattr("promptops.engine.batch_pass.BatchPace", _impatient)
+    server.looks, server.drop = 1, [True]
+    for _ in range(4):
+        if ask(lab(), kind).status == "finished":
+            break
+        server.end("completed", len(ROWS))
     assert len(server.made) == 1
     assert set(server.paid.values()) == {1}
 
