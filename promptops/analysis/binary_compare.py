@@ -23,6 +23,7 @@ from .compare import ComparisonFacts
 from .comparison_context import ComparisonContext
 from .constant_answer import Beside, constant_checks
 from .facts import LEVEL, Difference
+from .measured import Measured
 from .policy_checks import Check, DecisionRule
 from .task_checks import primary_check
 from .verdict import Decision, Verdict
@@ -147,7 +148,9 @@ def binary_compare(
         outcomes = _outcomes(marks, kind, version)
         arms.append(Arm(label, label, {name: outcomes}, answers=answers.get(label, {})))
     pairs = _pairs(candidate[1], baseline[1])
-    return BinaryComparison(arms[0], arms[1], grounds, [(_figures(name, kind, pairs), pairs)], name)
+    measured = Measured(grounds, alpha=Policy().alpha, ties=Policy().ties)
+    measured.add(name, pairs, arms[0].scores[name], _figures(name, kind, pairs))
+    return BinaryComparison(arms[0], arms[1], measured, name)
 
 
 def _figures(name: str, kind: str, pairs: Pairs) -> Difference:

@@ -7,7 +7,6 @@ whatever could not be paired or scored is counted and reported.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -28,10 +27,9 @@ from .facts import (
     LEVEL,
     Difference,
     Ties,
-    figures_of,
     gain_interval,
 )
-from .measured import measured
+from .measured import Measured
 from .pooled_copies import collapse
 from .strata import stratified
 from .units import labels_of, units_in
@@ -55,56 +53,43 @@ class ComparisonFacts:
         self,
         candidate: Arm,
         baseline: Arm,
-        grounds: ComparisonContext,
-        found: Sequence[tuple[Difference, Pairs]],
+        measured: Measured,
         primary: str,
-        ties: Ties = "full",
-        alpha: float = 0.05,
     ) -> None:
-        self.candidate, self.baseline, self.grounds, self.ties = candidate, baseline, grounds, ties
-        self.differences: tuple[Difference, ...] = tuple(figures for figures, _ in found)
-        self._pairs = {figures.name: pairs for figures, pairs in found}
-        self._by_class: dict[str, Difference] = {}
-        self.alpha = alpha
+        self.candidate, self.baseline = candidate, baseline
+        self.grounds, self.ties, self.alpha = measured.grounds, measured.ties, measured.alpha
         self.primary_name = primary
+        self._measured, self._names = measured, tuple(measured.pairs)
 
     @property
     def primary(self) -> Difference:
         """The measure that decides."""
         return self[self.primary_name]
 
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        """The figures of all measures."""
+        return tuple(self._measured.figures(name) for name in self._names)
+
     def __getitem__(self, name: str) -> Difference:
-        for figures in self.differences:
-            if figures.name == name:
-                return figures
-        if name in self._by_class or self._class_measure(name):
-            return self._by_class[name]
-        known = ", ".join(figures.name for figures in self.differences)
+        if name in self._measured.pairs or self._class_measure(name):
+            return self._measured.figures(name)
+        known = ", ".join(self._names)
         raise StudyError(f"this comparison has no measure {name!r}; it has {known}.")
 
     def _class_measure(self, name: str) -> bool:
         """Whether the name is balanced_accuracy or recall(label) of a scorer that matches labels,
-        whose figures are then known.
+        which is then one of the measures.
         """
         labels = self.grounds.labels
         scorer = labelled_scorer((self.candidate, self.baseline), labels)
         if labels is None or scorer is None or not is_class_measure(name):
             return False
         label = None if name == BALANCED else folded(name[len("recall(") : -1])
-        pairs = stratified(self._pairs[scorer], labels, label)
+        pairs = stratified(self._measured.pairs[scorer], labels, label)
         if pairs is None:
             return False
-        outcomes = self.candidate.scores[scorer]
-        self._pairs[name] = pairs
-        self._by_class[name] = figures_of(
-            name,
-            pairs,
-            outcomes,
-            clusters=self.grounds.clusters,
-            alpha=self.alpha,
-            ties=self.ties,
-            rules=self.grounds.rules,
-        )
+        self._measured.add(name, pairs, self.candidate.scores[scorer])
         return True
 
     @cached_property
@@ -119,7 +104,10 @@ class ComparisonFacts:
 
     def pairs(self, name: str | None = None) -> Pairs:
         """The per-example numbers of a measure (default: the primary)."""
-        return self._pairs[self[name or self.primary_name].name]
+        name = name or self.primary_name
+        if name not in self._measured.pairs:
+            self[name]
+        return self._measured.pairs[name]
 
     def bound(self, name: str, alpha: float = 0.05, *, anytime: bool = False) -> float | None:
         """One-sided (1 - alpha) lower bound of a measure's gain; None if no bound exists.
@@ -127,7 +115,7 @@ class ComparisonFacts:
         anytime: the confidence sequence, which may be read at every look (None for measures off the
             0-1 scale).
         """
-        figures, pairs = self[name], self._pairs[name]
+        figures, pairs = self[name], self._measured.pairs[name]
         if not anytime and abs(alpha - (1 - LEVEL) / 2) < 1e-12:
             return figures.bound
         labels = labels_of(pairs, self.grounds.clusters)
@@ -142,7 +130,7 @@ class ComparisonFacts:
         """The e-value against "not worse": evidence that the candidate lost; None for measures off
         the 0-1 scale.
         """
-        figures, pairs = self[name], self._pairs[name]
+        figures, pairs = self[name], self._measured.pairs[name]
         units, largest = units_in(pairs, labels_of(pairs, self.grounds.clusters))
         return None if figures.e_value is None else e_values.e_value(-units / largest)
 
@@ -257,14 +245,14 @@ def compare(
             if name in candidate.measures and name in baseline.measures
         ),
     ]
-    found = [measured(*one, grounds, alpha, ties) for one in pairs_of_outcomes]
-    first = {figures.name: figures for figures, _ in found}[base]
-    if first.n + first.unscored == 0:
+    found = Measured.of(pairs_of_outcomes, grounds, alpha, ties)
+    first = found.pairs[base]
+    if first.n + len(first.unscored) == 0:
         raise StudyError(
             f"{candidate.label} and {baseline.label} have no example in common; evaluate both"
             " versions on the same dataset."
         )
-    out = ComparisonFacts(candidate, baseline, grounds, found, chosen, ties, alpha)
+    out = ComparisonFacts(candidate, baseline, found, chosen)
     if chosen not in shared and out.classes is None:
         raise StudyError(
             f"{chosen} needs a scorer that matches golden labels of few; {', '.join(shared)} of"

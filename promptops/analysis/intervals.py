@@ -9,6 +9,8 @@ for NaN and for invalid counts.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .binary_counts import tango_score, wilson_at
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Places = NDArray[np.integer]
 
 __all__ = [
     "acceleration",
@@ -39,6 +42,7 @@ __all__ = [
 Interval = tuple[float, float]
 RESAMPLES = 9_999
 _CHUNK = 2_000_000  # resampled numbers in memory at once
+_KEPT_N = 1_000  # units whose draws are kept: 20 MB
 
 
 def quantile(level: float) -> float:
@@ -153,15 +157,32 @@ def _resampled(array: Floats, seed: int, resamples: int) -> Floats:
     """Means of resamples, a chunk at a time, so that memory stays bounded."""
     import numpy as np
 
-    rng, n = np.random.default_rng(seed), len(array)
+    n = len(array)
     means = np.empty(resamples)
     step = max(_CHUNK // n, 1)
-    for start in range(0, resamples, step):
-        size = min(step, resamples - start)
-        means[start : start + size] = array[rng.integers(0, n, (size, n), dtype=np.int32)].mean(
-            axis=1
-        )
+    drawn = _drawn(n, seed, resamples) if n <= _KEPT_N else _draws(n, seed, resamples)
+    for start, places in zip(range(0, resamples, step), drawn, strict=True):
+        means[start : start + step] = np.take(array, places).mean(axis=1)
     return means
+
+
+@lru_cache(maxsize=1)
+def _drawn(n: int, seed: int, resamples: int) -> tuple[Places, ...]:
+    """As `_draws`, kept for the next measure of as many units: all measures of a study are
+    resampled in the same way, and drawing takes longer than the means do.
+    """
+    import numpy as np
+
+    return tuple(places.astype(np.int16) for places in _draws(n, seed, resamples))
+
+
+def _draws(n: int, seed: int, resamples: int) -> Iterator[Places]:
+    """Which units each resample holds, a chunk of resamples at a time."""
+    import numpy as np
+
+    rng, step = np.random.default_rng(seed), max(_CHUNK // n, 1)
+    for start in range(0, resamples, step):
+        yield rng.integers(0, n, (min(step, resamples - start), n), dtype=np.int32)
 
 
 # -- two arms on the same examples, 0/1

@@ -29,6 +29,7 @@ _WIDEST = 2**23  # points of the inversion: about half a second
 _NATS = 46.0  # e^-46 = 1e-20: what may be cut off
 _CUT = 1e-20
 _EXACT_COUNTS = 1000
+_UNHALVED = 1000  # fair coins whose ways add up within the range of a float
 
 
 def tail_by_counts(a: int, n: int) -> tuple[float, float]:
@@ -50,10 +51,8 @@ def lower_tail(sizes: Ints, a: int) -> tuple[float, float] | None:
 
     None if it is too wide for exactness.
     """
-    import numpy as np
-
     if len(sizes) * (a + 1) <= _ADD_LIMIT:
-        law = _add_up(sizes, np.full(len(sizes), 0.5), a)
+        law = _add_up_fair(sizes, a)
         return max(float(law.sum()), TINY), max(float(law[a]), TINY)
     tilt, log_scale = _tilt(sizes, a)
     if log_scale < math.log(TINY):
@@ -98,6 +97,28 @@ def _add_up(sizes: Ints, chances: Floats, last: int) -> Floats:
         if moved is not None:
             law[size : size + len(moved)] += moved
             top = min(top + size, last)
+    return law
+
+
+def _add_up_fair(sizes: Ints, last: int) -> Floats:
+    """As `_add_up` for fair coins: the ways are added up, and halved for all coins at once, which
+    is exact and takes a third of the work.
+    """
+    import numpy as np
+
+    if len(sizes) > _UNHALVED:
+        return _add_up(sizes, np.full(len(sizes), 0.5), last)
+    law, longer = np.zeros(last + 1), np.zeros(last + 1)
+    law[0] = 1.0
+    end = 1
+    for size in sizes.tolist():
+        if size > last:
+            break  # and so are the others: they are sorted
+        end = min(end + size, last + 1)
+        longer[:size] = law[:size]
+        np.add(law[size:end], law[: end - size], out=longer[size:end])
+        law, longer = longer, law
+    law *= 0.5 ** len(sizes)
     return law
 
 
