@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import MissingExtra, PromptOpsError, Refused
 from .extras import extra_of, require_extra
+from .shortage import loading_was_stopped, shortage
 from .standard_streams import standard_streams
 
 if TYPE_CHECKING:
@@ -127,7 +128,8 @@ def _run(words: list[str]) -> None:
         sys.exit(0)
     try:
         command = group()
-    except ImportError:
+    except ImportError as error:
+        _end_if_short(error)
         named = next((word for word in words if word in COMMANDS), "")
         what = f"promptops {named}" if named else "the command line"
         sys.stderr.write(f"{MissingExtra(what, extra_of(named))}\n")
@@ -142,22 +144,31 @@ def _run(words: list[str]) -> None:
         sys.exit(2)
     except OSError as error:
         if error.filename is None:  # our fault, or the network's: no path of the user is at fault
-            _crash()
+            _crash(error)
+        _end_if_short(error)
         _folder_is_there()
         sys.stderr.write(
             f"error: {error.filename} cannot be read or written ({error.strerror});"
             " check what is there and who may use it, or name another path.\n"
         )
         sys.exit(2)
-    except Exception:  # 1 means that a check does not hold: a crash is never that
-        _crash()
+    except Exception as error:  # 1 means that a check does not hold: a crash is never that
+        _crash(error)
 
 
-def _crash() -> NoReturn:
+def _crash(error: Exception) -> NoReturn:
     _folder_is_there()
+    _end_if_short(error)
     traceback.print_exc()
     sys.stderr.write("error: this is a fault of promptops; please report the lines above.\n")
     sys.exit(2)
+
+
+def _end_if_short(error: BaseException) -> None:
+    """End with one sentence where the fault is that the system gave no more of something."""
+    if sentence := shortage(error):
+        sys.stderr.write(f"error: {sentence}\n")
+        sys.exit(2)
 
 
 def _folder_is_there() -> None:
@@ -208,6 +219,8 @@ def group() -> click.Group:
             except (
                 KeyboardInterrupt
             ) as stopped:  # click would exit with 1, which here means refused
+                if loading_was_stopped(stopped):
+                    raise RuntimeError("can't start new thread") from stopped
                 click.echo(f"interrupted: {stopped}" if str(stopped) else "interrupted", err=True)
                 ctx.exit(INTERRUPTED)
             except BrokenPipeError as error:  # click would exit with 1 and no word

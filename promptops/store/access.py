@@ -28,6 +28,7 @@ from .recorder import Spool, say
 from .renewal import create
 from .schema import SCHEMA, TABLES
 from .scratch import scratch_folder
+from .shortage import Shortage, is_shortage
 from .upkeep import archive_sealed, statistics
 
 if TYPE_CHECKING:
@@ -107,12 +108,22 @@ class Access:
         """A connection that sees all that was recorded, or is merged, closed at the end. private:
         see `Database.reading`.
         """
-        with one_at_a_time(), ExitStack() as stack:
+        with self._enough(), one_at_a_time(), ExitStack() as stack:
             con = self._opened(stack, fresh, private)
             # our own queries name their tables; a user's may list them
             if private or not query or "deployments" in query.lower():
                 show_deployments(con, query, self._deployments)
             yield con
+
+    @contextmanager
+    def _enough(self) -> Iterator[None]:
+        """Memory that is short as one sentence, whichever way the rows are read."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, StoreError) or not is_shortage(error):
+                raise
+            raise Shortage(self.main.path, error) from None
 
     def surely_lacks(self, keys: Iterable[str]) -> bool:
         """Whether surely no run with one of these keys is recorded, by us (beyond `recent`) or by
@@ -153,7 +164,8 @@ class Access:
             return 0
         before = self.main.covered
         try:
-            return self.merged(self.sources())
+            with self._enough():
+                return self.merged(self.sources())
         except Busy as busy:
             self.say_busy(busy)
         except (OSError, Damaged) as error:
@@ -234,14 +246,18 @@ class Access:
             except Outdated:
                 try:
                     self._renewed()
-                except (Busy, OSError, Damaged):
+                except (Busy, OSError, Damaged) as error:
+                    if is_shortage(error):
+                        raise
                     break
             except Damaged:
                 self.main.covered = {}
             except Busy as busy:
                 self.say_busy(busy)
                 break
-            except OSError:
+            except OSError as error:
+                if is_shortage(error):  # every other way to the rows takes more
+                    raise
                 break
             sources = self.sources()
         return self._elsewhere(stack, sources, private)

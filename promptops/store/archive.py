@@ -31,6 +31,7 @@ from .manifest import (
     written,
 )
 from .schema import FORMER, TABLES
+from .shortage import is_shortage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -212,7 +213,9 @@ def recover(batch: Path, aside: Path) -> str:
         if batch.is_symlink():
             raise OSError(LINK)
         text = remade(batch).text()
-    except (OSError, pa.ArrowException):
+    except (OSError, pa.ArrowException) as error:
+        if is_shortage(error):
+            raise
         os.rename(batch, aside / f"archive-{batch.name}")
         return f"set aside {aside / f'archive-{batch.name}'}"
     if os.path.lexists(batch / MANIFEST):

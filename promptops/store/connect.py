@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .shortage import Shortage, is_shortage
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
@@ -232,10 +234,9 @@ def fault_of(error: Exception, path: Path | str) -> Exception:
     if "Could not set lock" in text or "being used by another process" in text:
         found = re.search(r"held in (\S+) \(PID (\d+)\)", text)
         return Busy(f"{Path(found[1]).name} (process {found[2]})" if found else "another program")
-    passing = isinstance(
-        error, (duckdb.OutOfMemoryException, duckdb.InterruptException)
-    )  # no fault of the file's
-    if passing or re.search(_NOT_THE_FILES, text):
+    if is_shortage(error):
+        return Shortage(path, error)
+    if isinstance(error, duckdb.InterruptException) or re.search(_NOT_THE_FILES, text):
         return OSError(text.splitlines()[0])
     return Damaged(f"{Path(path).name} cannot be used: {text.splitlines()[0]}")
 
@@ -250,5 +251,7 @@ def is_damage(error: Exception) -> bool:
         duckdb.InternalException,
         duckdb.SerializationException,
     )
+    if is_shortage(error):
+        return False
     # a failed checksum has no class of its own
     return isinstance(error, of_the_file) or type(error) is duckdb.Error

@@ -21,6 +21,7 @@ from .connect import READERS, WRITERS, Damaged, NotOurTurn, attach, fault_of, is
 from .links import fault_at, own_folder
 from .recorder import say
 from .renewal import create, is_current, renew
+from .shortage import Shortage, is_shortage
 from .sitting import KEEPERS, one_at_a_time
 
 if TYPE_CHECKING:
@@ -40,26 +41,26 @@ class Outdated(Damaged):
 
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
-    """DuckDB's errors as Busy, Damaged or OSError."""
+    """DuckDB's errors as Busy, Damaged, Shortage or OSError."""
     import duckdb
 
     try:
         yield
-    except duckdb.Error as error:
+    except (duckdb.Error, MemoryError) as error:
         raise fault_of(error, path) from error
 
 
 @contextmanager
 def _damage_translated(path: Path) -> Iterator[None]:
-    """What DuckDB raises of a file that opens and cannot be read, as Damaged; a fault of the query
-    passes as it is.
+    """What DuckDB raises of a file that opens and cannot be read, as Damaged, and of memory that
+    is short, as Shortage; a fault of the query passes as it is.
     """
     import duckdb
 
     try:
         yield
-    except duckdb.Error as error:
-        if not is_damage(error):
+    except (duckdb.Error, MemoryError) as error:
+        if not (is_damage(error) or is_shortage(error)):
             raise
         raise fault_of(error, path) from error
 
@@ -329,7 +330,9 @@ def check_counts(con: Connection) -> None:
         counted = con.execute(
             " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in text)
         ).fetchall()
-    except duckdb.Error as error:
+    except (duckdb.Error, MemoryError) as error:
+        if is_shortage(error):
+            raise Shortage("the store's DuckDB file", error) from None
         raise Damaged(f"the database cannot be read: {str(error).splitlines()[0]}") from None
     for table, rows in counted:
         if rows != text[table]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..spool.segment import SEGMENTS, SUFFIX
 from .manifest import Unreadable, checksum_of, read_json, written
+from .shortage import Shortage, is_shortage
 
 __all__ = ["HIDDEN", "add_hidden", "drop_hidden", "hidden_faults", "hidden_of", "mend_hidden"]
 
@@ -100,7 +101,9 @@ def _copies(folder: Path) -> list[str]:
     """Names of the segments that have a copy beside them."""
     try:
         listed = os.listdir(folder / SEGMENTS)
-    except OSError:
+    except OSError as error:
+        if is_shortage(error):  # what a purge removed would be shown again
+            raise Shortage(folder, error) from None
         return []
     return sorted(name[: -len(_COPY)] for name in listed if name.endswith(_COPY))
 
@@ -108,7 +111,9 @@ def _copies(folder: Path) -> list[str]:
 def _standing(folder: Path) -> set[str]:
     try:
         listed = os.listdir(folder / SEGMENTS)
-    except OSError:
+    except OSError as error:
+        if is_shortage(error):
+            raise Shortage(folder, error) from None
         return set()
     return {name[: -len(SUFFIX)] for name in listed if name.endswith(SUFFIX)}
 

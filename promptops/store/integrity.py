@@ -18,6 +18,7 @@ from .database import Database
 from .merge_segments import Sources, everything
 from .patience import patiently
 from .schema import TABLES
+from .shortage import is_shortage
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
@@ -118,6 +119,8 @@ def check_database(
     except Damaged as damage:
         return [f"{database.path}: {damage}."]
     except OSError as error:
+        if is_shortage(error):
+            raise
         return [f"{database.path} cannot be opened: {error}."]
     except (duckdb.Error, ValueError) as error:  # ValueError: bytes that are not text
         return [f"{database.path} cannot be read to the end: {str(error).splitlines()[0]}."]
@@ -153,12 +156,16 @@ def _compared(con: Connection, sources: Sources) -> Iterator[str]:
         pa.ArrowException,
         OSError,
     ) as error:  # a Parquet file that was changed, say: its own finding says which
+        if is_shortage(error):
+            raise
         yield f"segments and archive cannot be read to the end: {str(error).splitlines()[0]}."
         return
     for table in TABLES:
         try:
             con.execute(f"CREATE TEMP TABLE here AS SELECT {_hashes(table, 't')} FROM {table} t")
         except duckdb.Error as error:
+            if is_shortage(error):
+                raise
             yield f"the table {table} cannot be read: {str(error).splitlines()[0]}"
             continue
         for fault, query in _FAULTS:

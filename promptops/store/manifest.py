@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..plain_file import open_plain
 from .schema import TABLES
+from .shortage import Shortage, is_shortage
 
 __all__ = [
     "MANIFEST",
@@ -67,7 +68,7 @@ def checksum_of(value: object) -> str:
 def read_json(path: Path, most: int = _MOST) -> object:
     """The value of a small JSON file of our own.
 
-    Raises Unreadable, or FileNotFoundError.
+    Raises Unreadable, or FileNotFoundError; Shortage where the file is not at fault.
     """
     try:
         with open_plain(path) as file:
@@ -75,6 +76,8 @@ def read_json(path: Path, most: int = _MOST) -> object:
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(str(path)) from None
     except OSError as error:
+        if is_shortage(error):
+            raise Shortage(path, error) from None
         raise Unreadable(error.strerror or str(error)) from None
     if len(body) > most:
         raise Unreadable(f"it is larger than {most >> 20} MB")
@@ -134,13 +137,18 @@ def remade(folder: Path) -> Manifest:
 
 
 def hash_of(path: Path) -> str:
-    """The SHA-256 of a file's bytes, "missing" where they cannot be read."""
+    """The SHA-256 of a file's bytes, "missing" where they cannot be read.
+
+    Raises Shortage where the file is not at fault.
+    """
     digest = hashlib.sha256()
     try:
         with open_plain(path) as file:
             while block := file.read(1 << 20):
                 digest.update(block)
-    except OSError:
+    except OSError as error:
+        if is_shortage(error):
+            raise Shortage(path, error) from None
         return "missing"
     return digest.hexdigest()
 

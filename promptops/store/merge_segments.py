@@ -22,6 +22,7 @@ from .arrow_rows import ArrowRows, Keep
 from .purges import keep_of
 from .recorder import say
 from .schema import TABLES
+from .shortage import is_shortage
 from .staged_rows import stage, unstage
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ def merge(con: Connection, sources: Sources, most: float = math.inf) -> int:
             try:
                 new += _archived(con, batch, ledger)
             except (pa.ArrowException, OSError) as error:
+                if is_shortage(error):
+                    raise
                 # else it was rewritten since it was listed: the next merge meets its rows in
                 # another
                 if batch.stands():

@@ -24,6 +24,7 @@ from .links import link_faults, moved_links, own_folder
 from .merge_segments import Sources, merge
 from .patience import PATIENT_S
 from .renewal import create
+from .shortage import is_shortage
 
 __all__ = ["aside_of", "build", "mended_own", "repair_store", "rescued", "verify_store"]
 
@@ -104,6 +105,8 @@ def repair_store(
     except Busy as busy:
         done.append(f"{database.path} is in use by {busy}; close it there, then repair again")
     except OSError as error:
+        if is_shortage(error):
+            raise
         done.append(f"{database.path} cannot be repaired: {error}")
     except Damaged as damage:
         done += _begun_again(folder, database, sources, damage)
@@ -132,6 +135,8 @@ def _begun_again(
         with database.writing() as con:
             merge(con, sources())
     except (Busy, OSError, Damaged) as error:
+        if is_shortage(error):
+            raise
         return [f"{database.path} cannot be repaired: {error}"]
     return [
         *(f"set aside {path}" for path in aside_of(folder) if path not in before),
