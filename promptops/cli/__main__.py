@@ -13,9 +13,9 @@ import traceback
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..errors import MissingExtra, PromptOpsError, Refused
+from ..errors import MissingExtra, PromptOpsError, Refused, StoreError
 from .extras import extra_of, require_extra
-from .shortage import loading_was_stopped, shortage
+from .shortage import loading_was_stopped, rehearse, shortage
 from .standard_streams import standard_streams
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ SUMMARIES = {
     "completion": "Print the line that completes names.",
     "help": "Show the manual, offline.",
 }
+# exit code 1 is their word on something
+VERDICTS = frozenset({"evaluate", "optimize", "promote", "canary", "verify", "compare", "doctor"})
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 HIDDEN_NAMES = {
     "help": "help_",
@@ -201,6 +203,8 @@ def group() -> click.Group:
                 return None
             if "--help" not in sys.argv and not completing():
                 require_extra(cmd_name)
+                if cmd_name in VERDICTS and (short := rehearse()):
+                    raise StoreError(short)
             module = importlib.import_module(f"promptops.cli.{COMMANDS[cmd_name]}")
             found: Any = getattr(module, HIDDEN_NAMES.get(cmd_name, cmd_name))
             return found if isinstance(found, click.Command) else None

@@ -8,12 +8,13 @@ whole chain of causes is searched, and then how near the process is to its limit
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
 
-__all__ = ["loading_was_stopped", "shortage"]
+__all__ = ["loading_was_stopped", "rehearse", "shortage"]
 
 _MEMORY = re.compile(
     "out of memory|bad.alloc|cannot allocate memory|failed to map segment|allocation failure"
@@ -23,6 +24,8 @@ _MEMORY = re.compile(
 _THREADS = re.compile(
     "can't start new thread|resource temporarily unavailable|can't allocate lock", re.IGNORECASE
 )
+# what a verdict needs; each may end its process as it is loaded, numpy's with exit code 1
+_LIBRARIES = ("numpy", "pyarrow", "duckdb")
 _NEAR = 0.85  # of the limit: the piece that was refused is not counted
 
 
@@ -64,6 +67,51 @@ def _of(error: BaseException) -> str:
             " or the container's), or end other programs"
         )
     return ""
+
+
+def rehearse() -> str:
+    """Load the libraries of a verdict, where memory is limited in a child process first; one
+    sentence if it did not survive that.
+
+    A library in C ends the process where it gets no memory, with a code of its own: 1, which would
+    say that a check does not hold.
+    """
+    if not _memory_is_limited():
+        return ""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.dup2(nowhere, 2)
+            _load()
+            code = 0
+        finally:
+            os._exit(code)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if ended != 0:
+        return (
+            f"this process may not take the memory that {', '.join(_LIBRARIES)} need; raise the"
+            " limit (`ulimit -v`) to 3 GB or more. Nothing recorded is lost: run the command again"
+            " afterwards."
+        )
+    _load()
+    return ""
+
+
+def _load() -> None:
+    for name in _LIBRARIES:
+        with suppress(ModuleNotFoundError):
+            importlib.import_module(name)
+
+
+def _memory_is_limited() -> bool:
+    try:
+        import resource
+    except ImportError:  # no such limits here
+        return False
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
 def loading_was_stopped(error: KeyboardInterrupt) -> bool:

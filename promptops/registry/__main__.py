@@ -8,9 +8,11 @@ misuse.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from ..errors import PromptOpsError
 from ..markup import count
@@ -20,12 +22,32 @@ from .locate import find
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a path may have what the stream's code has not
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
     except (PromptOpsError, OSError) as error:
-        print(error, file=sys.stderr)
+        _say(error, sys.stderr)
         return 1
+
+
+def _say(text: object, stream: TextIO | None = None) -> None:
+    """A line on standard output, or on `stream`. The exit code says what became of the registry, so
+    a reader that went away or a full disk behind the stream does not change it.
+    """
+    stream = sys.stdout if stream is None else stream
+    if stream is None:  # it was closed before the process began
+        return
+    try:
+        print(text, file=stream, flush=True)
+    except OSError as error:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())  # else the interpreter tries once more as it ends
+        os.close(nowhere)
+        if stream is not sys.stderr and not isinstance(error, BrokenPipeError):
+            _say(f"standard output cannot be written ({error.strerror}).", sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,13 +108,11 @@ def _rollback(options: argparse.Namespace) -> int:
         reason=options.reason,
     )
     if done is None:
-        print(
-            f"nothing to do: {options.if_serving} does not serve {options.env} of {options.name}."
-        )
+        _say(f"nothing to do: {options.if_serving} does not serve {options.env} of {options.name}.")
     elif not done.changed:
-        print(f"nothing to do: {options.env} of {options.name} serves {done.label} already.")
+        _say(f"nothing to do: {options.env} of {options.name} serves {done.label} already.")
     else:
-        print(f"{options.env} of {options.name} serves {done.label} now.")
+        _say(f"{options.env} of {options.name} serves {done.label} now.")
     return 0
 
 
@@ -102,11 +122,11 @@ def _check(options: argparse.Namespace) -> int:
         read = document.parse(file.read(), path)
     faults = [fault for _, fault in document.check(read)]
     for fault in faults:
-        print(fault, file=sys.stderr)
+        _say(fault, sys.stderr)
     versions = sum(
         len(prompt["versions"]) for prompt in read["prompts"].values() if isinstance(prompt, dict)
     )
-    print(
+    _say(
         f"{path}: {count(len(read['prompts']), 'prompt')}, {count(versions, 'version')},"
         f" {count(len(faults), 'fault') if faults else 'no faults'}."
     )
@@ -118,7 +138,7 @@ def _merge(options: argparse.Namespace) -> int:
 
     merged = merge_files(options.base, options.ours, options.theirs)
     for text in (*merged.notes, *merged.conflicts):
-        print(text, file=sys.stderr)
+        _say(text, sys.stderr)
     return 1 if merged.conflicts else 0
 
 
@@ -126,7 +146,7 @@ def _sync(options: argparse.Namespace) -> int:
     from .sync import sync
 
     synced = sync(options.source, options.dest)
-    print(f"{options.dest}: {synced.why}.")
+    _say(f"{options.dest}: {synced.why}.")
     return 0
 
 
@@ -134,7 +154,7 @@ def _export(options: argparse.Namespace) -> int:
     from .registry_export import export_file
 
     changed = export_file(options.registry or find(), options.dest, options.env, options.last)
-    print(f"{options.dest}: {'written' if changed else 'the same bytes were there'}.")
+    _say(f"{options.dest}: {'written' if changed else 'the same bytes were there'}.")
     return 0
 
 

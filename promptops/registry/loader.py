@@ -143,15 +143,11 @@ class Loader:
             ok (the file is valid and nothing in it was refused), source ("file", "last_known_good"
             or "none"), fault (what is wrong with the file), age_s (for how long), and per "prompt
             in env": refused (the reason), went_back (a message), missed (the first few that were
-            requested but are not in the file).
+            requested but are not in the file). Each lists a hundred, and the number of the others.
         """
         view = self._refresh(source.look(self.path))
         content = view.content
-        refused = {
-            f"{name} in {env}": reason
-            for (name, env), reason in sorted(view.found.refused.copy().items())
-        }
-        refused |= dict(sorted(content.faults.items()))
+        refused = views.listed(view.found.refused.copy(), content.faults)
         origin = "file" if view.fault is None else "last_known_good" if content.prompts else "none"
         return {
             "ok": view.fault is None and not refused and not self._callback_fault,
@@ -161,13 +157,10 @@ class Loader:
             "age_s": 0.0 if view.since is None else round(time.monotonic() - view.since, 3),
             "prompts": len(content.prompts),
             "refused": refused,
-            "went_back": {
-                f"{name} in {env}": text for (name, env), text in sorted(content.back.items())
-            },
-            "missed": {
-                f"{name} in {env}": text
-                for (name, env), (_, text) in sorted(view.found.missed.copy().items())
-            },
+            "went_back": views.listed(content.back),
+            "missed": views.listed(
+                {pair: text for pair, (_, text) in view.found.missed.copy().items()}
+            ),
             "on_change": self._callback_fault or None,
         }
 

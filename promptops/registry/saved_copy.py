@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["folder", "put", "save", "saved", "trusted"]
 
+_TEMPORARY = ".copy-"
+_LEFT_S = 3600.0
+
 
 def folder() -> str | None:
     """Where copies are kept; None if the process has no place of its own (no HOME)."""
@@ -85,15 +88,30 @@ def put(name: str, data: bytes) -> None:
     """Write a file here, whole or not at all. Raises OSError."""
     import tempfile
 
-    os.makedirs(os.path.dirname(name), mode=0o700, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(name), prefix=".copy-")  # 0600
+    place = os.path.dirname(name)
+    os.makedirs(place, mode=0o700, exist_ok=True)
+    _sweep(place)
+    handle, temporary = tempfile.mkstemp(dir=place, prefix=_TEMPORARY)  # 0600
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         os.replace(temporary, name)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
         raise
+
+
+def _sweep(place: str) -> None:
+    """Remove what writers left here that were killed, long after any of them can still be at it."""
+    until = time.time() - _LEFT_S
+    with contextlib.suppress(OSError), os.scandir(place) as found:
+        for entry in found:
+            if not entry.name.startswith(_TEMPORARY):
+                continue
+            with contextlib.suppress(OSError):  # another process was faster
+                if entry.stat(follow_symlinks=False).st_mtime < until:
+                    os.unlink(entry.path)
 
 
 def _place(path: str) -> str | None:

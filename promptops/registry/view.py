@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 _NEVER = (-1, -1, -1, -1)  # the signature of no file
 MISSES = 16  # names asked for in vain that one reading of the file remembers
+LISTED = 100  # entries of one list in `health`, which something asks for every few seconds
 
-__all__ = ["CanarySplit", "Content", "Found", "RegistryView", "Tail", "asked_for", "read"]
+__all__ = ["CanarySplit", "Content", "Found", "RegistryView", "Tail", "asked_for", "listed", "read"]
 
 
 class Content(Fixed):
@@ -142,6 +143,20 @@ def asked_for(name: str) -> str:
     except TypeError:
         return f"<{type(name).__name__}>"
     return name
+
+
+def listed(texts: dict[Pair, str], more: dict[str, str] | None = None) -> dict[str, str]:
+    """`"prompt in env": text` for `health`, by name, and what else it lists; the first hundred, and
+    how many there are beyond them.
+    """
+    found = {f"{name} in {env}": text for (name, env), text in sorted(texts.items())}
+    found |= dict(sorted((more or {}).items()))
+    beyond = len(found) - LISTED
+    if beyond <= 0:
+        return found
+    shown = dict(list(found.items())[:LISTED])
+    shown[f"and {beyond:,} more"] = "`python -m promptops.registry check` lists every fault"
+    return shown
 
 
 class RegistryView(Fixed):

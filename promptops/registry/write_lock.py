@@ -102,6 +102,11 @@ def _acquire(lock: str, wait_s: float) -> int:
                 os.unlink(lock)
         try:
             handle = os.open(lock, _FLAGS, 0o644)
+        except IsADirectoryError:
+            raise RegistryError(
+                f"{lock} is a folder where the registry's lock, a file, belongs; remove it, or move"
+                " it elsewhere."
+            ) from None
         except OSError as error:
             raise RegistryError(
                 f"{os.path.dirname(lock)} cannot be written ({error.strerror}); the registry is"

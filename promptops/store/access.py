@@ -246,18 +246,18 @@ class Access:
             except Outdated:
                 try:
                     self._renewed()
-                except (Busy, OSError, Damaged) as error:
-                    if is_shortage(error):
-                        raise
+                except Shortage:
+                    raise
+                except (Busy, OSError, Damaged):
                     break
             except Damaged:
                 self.main.covered = {}
             except Busy as busy:
                 self.say_busy(busy)
                 break
-            except OSError as error:
-                if is_shortage(error):  # every other way to the rows takes more
-                    raise
+            except Shortage:  # every other way to the rows takes more memory
+                raise
+            except OSError:
                 break
             sources = self.sources()
         return self._elsewhere(stack, sources, private)

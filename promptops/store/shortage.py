@@ -16,7 +16,6 @@ __all__ = ["Shortage", "is_shortage"]
 # Memory, or threads that take memory, in the words of DuckDB, of the C++ library and of the system.
 _SHORT = re.compile(
     "Out of Memory|bad.alloc|Cannot allocate memory|Resource temporarily unavailable"
-    "|Too many open files"
 )
 _FILES = (errno.EMFILE, errno.ENFILE)
 

@@ -115,3 +115,40 @@ def test_sync_and_export(path: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert promptops.load(NAME, env="prod", registry=machine).number == 3
     assert main(["sync", str(small), str(machine)]) == 0
     assert "the same bytes were there" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stream", ["full", "gone", "closed", "ascii"])
+def test_the_exit_code_says_what_became_of_the_registry(path: Path, stream: str) -> None:
+    """Not what became of the line about it; a path may be of letters that the stream has not."""
+    folder = path.parent / "größe"
+    folder.mkdir()
+    moved = path.rename(folder / path.name)
+    command = [sys.executable, "-m", "promptops.registry"]
+    words = [
+        ["rollback", NAME, "--env", "prod", "--author", "e"],
+        ["check"],
+        ["check", "--registry"],
+    ]
+    words[-1].append(str(folder / "nothing.json"))
+    env = {**os.environ, "PYTHONPATH": str(Path(promptops.__file__).parents[1])}
+    env |= {"PYTHONIOENCODING": "ascii", "PROMPTOPS_REGISTRY": str(moved)}
+    for each, code in zip(words, (0, 0, 1), strict=True):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with open("/dev/full", "wb") as full, open(os.devnull, "wb") as null:
+            ended = subprocess.run(
+                ["sh", "-c", 'exec "$@" >&-', "sh", *command, *each]
+                if stream == "closed"
+                else [*command, *each],
+                env=env,
+                stdout={"full": full, "gone": writing, "ascii": subprocess.PIPE}.get(stream, null),
+                stderr=subprocess.PIPE,
+                check=False,
+            )
+        os.close(writing)
+        assert ended.returncode == code, ended.stderr
+        assert b"Traceback" not in ended.stderr
+        assert b"Exception ignored" not in ended.stderr
+        if stream == "full" and code == 0:
+            assert ended.stderr == b"standard output cannot be written (No space left on device).\n"
+    assert Editor(moved).history(NAME, "prod")[-1].author == "e"

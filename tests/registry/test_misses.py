@@ -15,7 +15,7 @@ import pytest
 
 from promptops import Loader, NotDeployed, PromptVersion, RegistryCorrupt, UnknownPrompt
 from promptops.registry.editor import Editor
-from promptops.registry.view import MISSES
+from promptops.registry.view import LISTED, MISSES
 
 FALLBACK = PromptVersion("x {{a}}")
 
@@ -200,3 +200,20 @@ def test_a_field_twice_inside_a_version_is_left_to_its_id(path: Path) -> None:
     )
     with pytest.raises(RegistryCorrupt, match="was edited"):
         Loader(path, saved_copy=False).get("summary", "dev")
+
+
+def test_health_is_short_however_much_is_refused(path: Path) -> None:
+    """A check that something asks for every few seconds lists a hundred and counts the others."""
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    one = raw["prompts"]["summary"]
+    raw["prompts"] = {f"p{number:04}": one for number in range(1_000)} | {"summary": one}
+    raw["prompts"] |= {f"bad{number:04}": 7 for number in range(1_000)}
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    loader = Loader(path, saved_copy=False)
+    loader.get("summary", "dev")
+    health: dict[str, Any] = loader.health()
+    assert not health["ok"]
+    assert len(health["refused"]) == LISTED + 1
+    assert next(iter(health["refused"])) == "bad0000"
+    assert list(health["refused"])[-1] == "and 900 more"
+    assert len(json.dumps(health)) < 40_000

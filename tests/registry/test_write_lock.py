@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from promptops import Conflict, Loader, PromptVersion, RegistryCorrupt
+from promptops.errors import RegistryError
 from promptops.policy import Policy
 from promptops.registry import document, write_lock
 from promptops.registry.editor import Editor
@@ -575,3 +576,12 @@ def test_one_writer_at_a_time_by_the_locks_of_windows(
                 assert write_lock.replace(path, os.urandom(8))
         left = sorted(os.listdir(tmp_path))
     assert left == [".r.json.lock", "r.json"]
+
+
+def test_a_folder_in_the_place_of_the_lock_is_named(tmp_path: Path) -> None:
+    editor = start(tmp_path / "promptops.json")
+    (tmp_path / ".promptops.json.lock").mkdir()
+    with pytest.raises(RegistryError, match=r"\.promptops\.json\.lock is a folder where"):
+        editor.promote(NAME, 1, "prod", author="ann", force=True, reason="r")
+    (tmp_path / ".promptops.json.lock").rmdir()
+    editor.promote(NAME, 1, "prod", author="ann", force=True, reason="r")

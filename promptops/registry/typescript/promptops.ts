@@ -1102,7 +1102,7 @@ export type Health = {
   fault: string | null;
   ageSeconds: number;
   prompts: number;
-  /** "prompt in env" (or a prompt) -> why it was refused. */
+  /** "prompt in env" (or a prompt) -> why it was refused; a hundred, and the number of the others. */
   refused: { [what: string]: string };
   /** "prompt in env" -> why, of the first few that were asked for and that the file does not have. */
   missed: { [what: string]: string };
@@ -1111,7 +1111,14 @@ export type Health = {
 
 const SETTLE_MS = 50; // a file rewritten in place within one tick of the clock keeps its signature: look once more after this
 const MISSES = 16; // names asked for in vain that one reading of the file remembers
+const LISTED = 100; // entries of one list in `health`, which something asks for every few seconds
 const pair = (name: string, env: string): string => `${name} in ${env}`;
+const listed = (texts: [string, string][]): { [what: string]: string } => {
+  const shown = texts.slice(0, LISTED);
+  const beyond = texts.length - shown.length;
+  if (beyond > 0) shown.push([`and ${beyond.toLocaleString("en-US")} more`, "`python -m promptops.registry check` lists every fault"]);
+  return Object.fromEntries(shown);
+};
 
 /** One registry file, read. `new Loader(path).get("support-triage", { env: "prod" })`. */
 export class Loader {
@@ -1148,7 +1155,7 @@ export class Loader {
   /** What a health check wants to know; looks at the file first. */
   health(): Health {
     const view = this.#fresh();
-    const refused = Object.fromEntries([...view.refused, ...view.faults].sort());
+    const refused = listed([...new Map([...view.refused, ...view.faults])].sort());
     return {
       ok: view.fault === null && Object.keys(refused).length === 0 && this.#callbackFault === null,
       path: this.path,
@@ -1157,7 +1164,7 @@ export class Loader {
       ageSeconds: view.since === null ? 0 : (performance.now() - view.since) / 1000,
       prompts: view.prompts.size,
       refused,
-      missed: Object.fromEntries([...view.missed].sort()),
+      missed: listed([...view.missed].sort()),
       onChange: this.#callbackFault,
     };
   }
