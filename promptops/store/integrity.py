@@ -123,6 +123,8 @@ def check_database(
             raise
         return [f"{database.path} cannot be opened: {error}."]
     except (duckdb.Error, ValueError) as error:  # ValueError: bytes that are not text
+        if is_shortage(error):
+            raise
         return [f"{database.path} cannot be read to the end: {str(error).splitlines()[0]}."]
 
 

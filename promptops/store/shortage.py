@@ -43,6 +43,8 @@ def is_shortage(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno == errno.ENOMEM or error.errno in _FILES
-    duckdb = sys.modules.get("duckdb")
-    ours = (OSError,) if duckdb is None else (OSError, duckdb.Error)
-    return isinstance(error, ours) and bool(_SHORT.search(str(error)))
+    libraries = {"duckdb": "Error", "pyarrow": "ArrowException"}
+    ours = [
+        getattr(sys.modules[name], kind) for name, kind in libraries.items() if name in sys.modules
+    ]
+    return isinstance(error, (OSError, *ours)) and bool(_SHORT.search(str(error)))

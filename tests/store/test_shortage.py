@@ -25,6 +25,7 @@ SHORT = [
     duckdb.FatalException("FATAL Error: Failed to commit: Out of Memory Error: bad allocation"),
     duckdb.InternalException("INTERNAL Error: std::bad_alloc"),
     pa.ArrowMemoryError("malloc of size 64 failed"),
+    pa.ArrowException("Unknown error: Failed to launch thread: Resource temporarily unavailable"),
     MemoryError(),
     OSError(errno.EMFILE, os.strerror(errno.EMFILE)),
     OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
