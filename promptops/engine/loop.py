@@ -20,9 +20,10 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from ..errors import SetupError
 from ..models.foreign import turn
 
-__all__ = ["Background"]
+__all__ = ["Background", "refuse_at_exit"]
 
 T = TypeVar("T")
 _THREADS = 256  # sync work that may run at once for the loop; threads start as they are needed
@@ -145,6 +146,24 @@ class Background:
         if self._thread is not None and self._pid == os.getpid():
             self.close()
             self._thread.join(_GOODBYE_S)
+
+
+def refuse_at_exit() -> None:
+    """Raises SetupError once the interpreter is ending: then no thread of a pool can be started, so
+    that calls would be paid for and their answers not be kept.
+    """
+    pool = ThreadPoolExecutor(1)
+    try:
+        pool.submit(int)
+    except RuntimeError as error:
+        if "shutdown" not in str(error):
+            raise
+        raise SetupError(
+            "this program is ending, and nothing can be evaluated or searched in it any more; call"
+            " it before the last line, not in an atexit function or a finalizer."
+        ) from None
+    finally:
+        pool.shutdown(wait=False)
 
 
 def _goodbye(method: weakref.WeakMethod[Callable[[], None]]) -> None:

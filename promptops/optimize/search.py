@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..canonical import tagged
 from ..dataset import Dataset
+from ..engine.loop import refuse_at_exit
 from ..engine.question import Limits
 from ..errors import PromptOpsError, StudyError
 from ..scorers.case import Scorer
@@ -287,6 +288,7 @@ def begin(project: Project, design: SearchDesign) -> Search:
     }
     lineage.begin(row)
     lineage.add(design.seed)
+    refuse_at_exit()
     limits = Limits(concurrency=design.concurrency, prices=project.prices)  # its ledger is apart
     spending, (train, val) = Spending(design.allowance, prices=project.prices), design.splits
     judged = partial(spending.pay, role="judge") if spending.metered else None

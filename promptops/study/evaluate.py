@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from ..engine.loop import refuse_at_exit
 from ..errors import StudyError
 from ..garbage import collecting_rarely
 from ..markup import count
@@ -105,6 +106,7 @@ def draw(
     Raises:
         StudyError, SetupError, ScorerError, DatasetError: for whatever makes it pointless to begin.
     """
+    refuse_at_exit()
     if options.wait_s is not None and options.fresh:
         raise StudyError(
             "fresh=True asks again at every run, so that a batch of it would never be collected;"

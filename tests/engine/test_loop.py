@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -150,3 +151,34 @@ b.submit(work()); begun.wait()
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
     )
     assert (done.stdout.strip(), done.stderr) == ("put away", "")
+
+
+def test_what_begins_while_the_program_ends_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    """Nothing is asked then: its answers could not be kept."""
+    code = """
+import atexit
+from promptops import PromptVersion
+from promptops.lab import Lab
+asked = []
+lab, version = Lab(), PromptVersion("{{x}}")
+def evaluate():
+    try:
+        lab.evaluate([version], [{"x": "a"}], [exact], target=lambda case: asked.append(1) or "a")
+    except Exception as error:
+        print(type(error).__name__, error, asked)
+def exact(output): return True
+atexit.register(evaluate)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert done.stdout == (
+        "SetupError this program is ending, and nothing can be evaluated or searched in it any"
+        " more; call it before the last line, not in an atexit function or a finalizer. []\n"
+    )
+    assert done.stderr == ""
