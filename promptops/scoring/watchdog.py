@@ -29,8 +29,9 @@ __all__ = ["Watchdog"]
 T = TypeVar("T")
 HUNG_IN_A_ROW = 3  # calls of one scorer after which it is not called again
 _TICK_S = 0.1  # between two looks
-# of the time between two looks, at most: where more passed, the whole process did not run
-_COUNTED_S = 1.0
+# of the time between two looks, at most: where more passed, the whole process did not run, since it
+# has no processor or one call keeps the interpreter, and no other call is to pay for that
+_COUNTED_S = 0.3
 
 
 class Watchdog:
