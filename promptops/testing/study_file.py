@@ -33,6 +33,7 @@ __all__ = [
     "junit_document",
     "junit_suite",
     "junit_xml",
+    "xml_text",
     "version_named",
 ]
 
@@ -224,28 +225,30 @@ def junit_suite(comparison: Comparison, name: str) -> Xml.Element:
     example that got worse, marked as skipped: it fails nothing by itself, and is there to be read.
     """
     verdict = comparison.verdict
-    suite = Xml.Element("testsuite", name=_xml(name), errors="0")
+    suite = Xml.Element("testsuite", name=xml_text(name), errors="0")
     failures = 0
     for check in verdict.checks:
-        case = Xml.SubElement(suite, "testcase", classname="policy", name=_xml(check.name))
+        case = Xml.SubElement(suite, "testcase", classname="policy", name=xml_text(check.name))
         if check.status != "pass":
             failures += 1
             Xml.SubElement(
-                case, "failure", message=_xml(check.text), type=check.status
-            ).text = _xml(check.next or check.text)
+                case, "failure", message=xml_text(check.text), type=check.status
+            ).text = xml_text(check.next or check.text)
         else:
-            Xml.SubElement(case, "system-out").text = _xml(check.text)
+            Xml.SubElement(case, "system-out").text = xml_text(check.text)
     flips = comparison.flips()
     lost = flips[flips["gain"] < 0]
     for example, gain in zip(lost["example_id"], lost["gain"], strict=True):
-        case = Xml.SubElement(suite, "testcase", classname="examples", name=_xml(example))
+        case = Xml.SubElement(suite, "testcase", classname="examples", name=xml_text(example))
         Xml.SubElement(
-            case, "skipped", message=_xml(f"got worse by {-gain:.3g} on {comparison.primary_name}")
+            case,
+            "skipped",
+            message=xml_text(f"got worse by {-gain:.3g} on {comparison.primary_name}"),
         )
     suite.set("tests", str(len(verdict.checks) + len(lost)))
     suite.set("failures", str(failures))
     suite.set("skipped", str(len(lost)))
-    Xml.SubElement(suite, "system-out").text = _xml(
+    Xml.SubElement(suite, "system-out").text = xml_text(
         "\n".join((comparison.statement(), *comparison.notes))
     )
     return suite
@@ -261,7 +264,7 @@ def junit_document(suites: Sequence[Xml.Element]) -> str:
     )
 
 
-def _xml(text: object) -> str:
+def xml_text(text: object) -> str:
     """Text without the characters that XML 1.0 cannot hold."""
     return "".join(
         (

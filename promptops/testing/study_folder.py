@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as Xml
 
 from ..errors import PromptOpsError, StudyError
-from ..markup import count
+from ..markup import count, markdown
 from ..study.queries.call_figures import Began, spent_since
-from .study_file import Declared, junit_document, junit_suite
+from .study_file import Declared, junit_document, junit_suite, xml_text
 
 if TYPE_CHECKING:
     from ..lab import Lab, Study
@@ -186,9 +186,10 @@ def junit_of(found: Sequence[Evaluated]) -> str:
             name = one.study.name if len(found) == 1 else one.file
             suites.append(junit_suite(one.comparison, name))
             continue
-        suite = Xml.Element("testsuite", name=one.file, tests="1", errors="1", failures="0")
-        case = Xml.SubElement(suite, "testcase", classname="study", name=one.file)
-        Xml.SubElement(case, "error", message=one.fault)
+        name = xml_text(one.file)
+        suite = Xml.Element("testsuite", name=name, tests="1", errors="1", failures="0")
+        case = Xml.SubElement(suite, "testcase", classname="study", name=name)
+        Xml.SubElement(case, "error", message=xml_text(one.fault))
         suites.append(suite)
     return junit_document(suites)
 
@@ -206,21 +207,23 @@ def markdown_of(
     for one in found:
         row = one.row()
         gain = "" if row["gain"] is None else f"{100 * row['gain']:+.1f} points"
-        lines.append(f"| {row['study']} | {row['decision']} | {gain} | {row['n'] or ''} |")
+        lines.append(
+            f"| {markdown(row['study'])} | {row['decision']} | {gain} | {row['n'] or ''} |"
+        )
     parts = ["\n".join(lines)]
     for one in found:
-        parts.append(f"### {one.file}\n\n{_told(one, beside)}")
+        parts.append(f"### {markdown(one.file)}\n\n{_told(one, beside)}")
     return "\n\n".join(parts)
 
 
 def _told(one: Evaluated, beside: Callable[[Study, Comparison, str], str] | None) -> str:
     """A study's own part."""
     if one.comparison is None:
-        return one.fault
+        return markdown(one.fault)
     parts = [one.comparison.markdown()]
     if beside is not None and one.study is not None:
         parts.append(beside(one.study, one.comparison, one.env))
-    return "\n\n".join([*parts, one.since] if one.since else parts)
+    return "\n\n".join([*parts, markdown(one.since)] if one.since else parts)
 
 
 def since_last(lab: Lab, study: Study, comparison: Comparison) -> str:
