@@ -1113,7 +1113,7 @@ const SETTLE_MS = 50; // a file rewritten in place within one tick of the clock 
 const MISSES = 16; // names asked for in vain that one reading of the file remembers
 const LISTED = 100; // entries of one list in `health`, which something asks for every few seconds
 const pair = (name: string, env: string): string => `${name} in ${env}`;
-const firstOf = (texts: [string, string][]): { [what: string]: string } => {
+const firstHundred = (texts: [string, string][]): { [what: string]: string } => {
   const shown = texts.slice(0, LISTED);
   const beyond = texts.length - shown.length;
   if (beyond > 0) shown.push([`and ${beyond.toLocaleString("en-US")} more`, "`python -m promptops.registry check` lists every fault"]);
@@ -1155,7 +1155,7 @@ export class Loader {
   /** What a health check wants to know; looks at the file first. */
   health(): Health {
     const view = this.#fresh();
-    const refused = firstOf([...new Map([...view.refused, ...view.faults])].sort());
+    const refused = firstHundred([...new Map([...view.refused, ...view.faults])].sort());
     return {
       ok: view.fault === null && Object.keys(refused).length === 0 && this.#callbackFault === null,
       path: this.path,
@@ -1164,7 +1164,7 @@ export class Loader {
       ageSeconds: view.since === null ? 0 : (performance.now() - view.since) / 1000,
       prompts: view.prompts.size,
       refused,
-      missed: firstOf([...view.missed].sort()),
+      missed: firstHundred([...view.missed].sort()),
       onChange: this.#callbackFault,
     };
   }
