@@ -120,7 +120,7 @@ class TeamMember:
                 self._holder = 0
 
     @contextmanager
-    def _desk(self) -> Iterator[Path]:
+    def _scratch_folder(self) -> Iterator[Path]:
         """A folder on the store's own disk, so that a rename brings a file in; gone at the end."""
         place = Path(tempfile.mkdtemp(prefix=".team-", dir=self._folder))
         try:

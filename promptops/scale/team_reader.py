@@ -56,21 +56,23 @@ class TeamReader(TeamMember):
     def _bring_part(
         self, parcels: Sequence[Parcel], stones: Sequence[str], mine: Membership
     ) -> None:
-        with self._desk() as desk:
-            group = self._fetched(parcels, desk)
+        with self._scratch_folder() as scratch:
+            group = self._fetched(parcels, scratch)
             try:
-                clean = self._without(group, stones, mine, desk)
+                clean = self._without(group, stones, mine, scratch)
             except StoreError as error:  # a purge that nobody can read: they wait for it
                 self._say(str(error))
                 return
             self._install(group, clean)
 
-    def _fetched(self, parcels: Sequence[Parcel], desk: Path) -> list[Fetched]:
+    def _fetched(self, parcels: Sequence[Parcel], scratch: Path) -> list[Fetched]:
         """Those that are there, and are what their names say. Raises StoreError if the place
         answers no more.
         """
         found, unanswered = [], 0
-        for each in self.files.at_once(lambda parcel: fetched(self.files, parcel, desk), parcels):
+        for each in self.files.at_once(
+            lambda parcel: fetched(self.files, parcel, scratch), parcels
+        ):
             if isinstance(each, Fetched):
                 found.append(each)
             elif isinstance(each, FileNotFoundError):
@@ -94,12 +96,12 @@ class TeamReader(TeamMember):
         )
 
     def _without(
-        self, group: Sequence[Fetched], stones: Sequence[str], mine: Membership, desk: Path
+        self, group: Sequence[Fetched], stones: Sequence[str], mine: Membership, scratch: Path
     ) -> Mapping[str, Batch]:
         """parcel's name -> its rows without the purged ones, where it holds any; the shared folder
         is cleaned of them as well.
         """
-        clean = rewritten(group, [self._stone(stone) for stone in stones], desk)
+        clean = rewritten(group, [self._stone(stone) for stone in stones], scratch)
         for each in group:
             if each.parcel.name in clean:
                 self._replace(each.parcel, clean[each.parcel.name], mine)

@@ -273,8 +273,8 @@ class TeamStore(TeamReader):
         if isinstance(content, Segment):
             due.update(self._unsearched(parcel, there))
         stones = [self._stone(stone) for stone in sorted(due)]
-        with self._desk() as desk:
-            clean = rewritten([Fetched(parcel, content)], stones, desk)
+        with self._scratch_folder() as scratch:
+            clean = rewritten([Fetched(parcel, content)], stones, scratch)
             batch = clean.get(parcel.name, content)
             if isinstance(batch, Segment):
                 put_segment(self.files, mine.member, batch)
@@ -287,9 +287,9 @@ class TeamStore(TeamReader):
         """Take a purge's rows out of everything that is there, and note what was searched."""
         there = contents_of(self.files.listing())
         searched = []
-        with self._desk() as desk:
-            found = self._fetched(self._parcels(there, mine), desk)
-            clean = rewritten(found, [stone], desk)
+        with self._scratch_folder() as scratch:
+            found = self._fetched(self._parcels(there, mine), scratch)
+            clean = rewritten(found, [stone], scratch)
             for each in found:
                 batch = clean.get(each.parcel.name)
                 searched.append(

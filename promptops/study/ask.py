@@ -78,7 +78,7 @@ class Asker:
         self._spent = spent
         # of judges' endpoints: what refused the questions of one sweep refuses those of the next
         self._breakers: dict[str, Breaker] = {}
-        self._sweeps: list[Pass] = []  # of this desk, for what they spent
+        self._sweeps: list[Pass] = []  # of this asker, for what they spent
         self._open: dict[
             str, asyncio.Future[Run]
         ] = {}  # key of a judge's question -> who waits for it
