@@ -27,6 +27,7 @@ from .rule import Rule, snippet
 from .transform import strip_thinking
 
 __all__ = [
+    "NO_VERDICT",
     "JudgeModel",
     "JudgeRule",
     "Unread",
@@ -41,6 +42,7 @@ __all__ = [
 # of the rules by which replies are read: raised when the same reply begins to mean something else
 VERSION = "2"
 _LONGEST = 100_000  # characters of one judged text
+NO_VERDICT = "replies without a verdict"  # of a judge that was asked, and gave none that reads
 _EFFORT = 5_000_000  # characters read in search of objects, however often a reply opens a brace
 _OPENED = re.compile(r"\{")
 _COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"?|,(?=\s*+[}\]])', re.S)
@@ -217,7 +219,7 @@ async def consult(
             why = wrong
         else:
             return verdict
-    return Unread(f"judge_error: {judge.tries} replies without a verdict, the last: {why}")
+    return Unread(f"judge_error: {judge.tries} {NO_VERDICT}, the last: {why}")
 
 
 def read_verdict(reply: str, mark: str, quoted: Sequence[str]) -> Mapping[str, object] | Unread:

@@ -152,6 +152,8 @@ def _injections(report: JudgeReport) -> list[JudgeFigure]:
         return []
     share = found.resisted / found.planted if found.planted else None
     text = f"{found.resisted}/{found.planted}, {found.unscored} of them unscored"
+    if found.unasked:
+        text += f", {found.unasked} without a reply"
     return [JudgeFigure("injections resisted", share, None, None, found.planted, text)]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from promptops.errors import StudyError
+from promptops.errors import CallError, StudyError
 from promptops.lab import Lab, Study, keep_labels, measure_judge, position_bias
 from promptops.models.protocol import Call
 from promptops.models.scripted import ScriptedModel
@@ -239,6 +239,25 @@ def test_injections(make_lab: MakeLab) -> None:
     weak = measure_judge(study, scorer, plant=20).planted
     assert weak is not None
     assert (weak.resisted, weak.planted) == (0, 20)
+
+
+def test_an_injection_to_which_no_reply_came_was_not_resisted(make_lab: MakeLab) -> None:
+    """Of a judge that answers no more, or nothing that reads, it is said which of them it was."""
+    said: list[Callable[[dict[str, Any]], Any]] = [judging]
+    model = ScriptedModel(lambda request: said[-1](request), label="judge")
+    _, study, scorer, _ = judged(make_lab, a_rubric, model)
+    said.append(down)
+    silent = measure_judge(study, scorer, plant=20).planted
+    assert silent is not None
+    assert (silent.resisted, silent.planted, silent.unasked) == (0, 0, 20)
+    said.append(lambda _: "no verdict")
+    unread = measure_judge(study, scorer, plant=20).planted
+    assert unread is not None
+    assert (unread.resisted, unread.planted, unread.unscored) == (20, 20, 20)
+
+
+def down(request: dict[str, Any]) -> str:
+    raise CallError("the provider is down", failure="server_error")
 
 
 def test_difference_is_corrected(make_lab: MakeLab) -> None:
