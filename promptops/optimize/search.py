@@ -209,7 +209,7 @@ class Search:
         """
         name = f"search {self.id}"
         with AskingClaims(self.project.store.folder) as claims:
-            async with claims.beating():
+            async with claims.beating(self.stop):
                 if await asyncio.to_thread(claims.take, [name]):
                     wait = Patience(f"the search {self.id[:9]}", math.inf)
                     while (who := claims.waits_for()) and claims.theirs(name):

@@ -67,6 +67,7 @@ class AskingClaims:
         self._file = -1
         self._path: Path | None = None
         self._others: list[_Other] = []
+        self._mine = 0
 
     def _changed(self) -> int:
         """When a claim was last made or ended."""
@@ -82,20 +83,34 @@ class AskingClaims:
         self._release()
 
     @asynccontextmanager
-    async def beating(self) -> AsyncIterator[None]:
-        """Show meanwhile that this process lives."""
-        beat = asyncio.create_task(self._beat())
+    async def beating(
+        self, overtaken: Callable[[str], object] = lambda _: None
+    ) -> AsyncIterator[None]:
+        """Show meanwhile that this process lives. overtaken: called with a sentence where it was
+        stopped for so long that its claims no longer counted, and another process has begun since.
+        """
+        beat = asyncio.create_task(self._beat(overtaken))
         try:
             yield
         finally:
             beat.cancel()
 
-    async def _beat(self) -> None:
+    async def _beat(self, overtaken: Callable[[str], object]) -> None:
+        before = time.monotonic()
         while True:
             await asyncio.sleep(_BEAT_S)
-            if self._path is not None:
-                with suppress(OSError):
-                    os.utime(self._path)
+            now, quiet = time.monotonic(), time.monotonic() - before
+            before = now
+            if self._path is None:
+                continue
+            if quiet > _QUIET_S and self._changed() != self._mine:
+                overtaken(
+                    f"this process was stopped for {quiet:.0f} s, and another one on the project"
+                    " has asked since, which may have been the same: run it again, and only what is"
+                    " missing is asked."
+                )
+            with suppress(OSError):
+                os.utime(self._path)
 
     def take(self, names: Iterable[str], *, own_studies: bool = True) -> bool:
         """Claim these, as far as nobody has. Returns whether others asked since this was made, or
@@ -122,6 +137,7 @@ class AskingClaims:
                     ):
                         self._others.append(_Other(path, frozenset(shared)))
                 self._write(mine)
+                self._mine = self._changed()
             return changed or bool(self._others)
         return False
 

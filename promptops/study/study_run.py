@@ -99,7 +99,7 @@ class StudyRun:
         Where nothing is left to do, nothing is written.
         """
         with AskingClaims(self.store.folder) as claims:
-            async with claims.beating():
+            async with claims.beating(self.stop):
                 await self._run(claims)
 
     async def _run(self, claims: AskingClaims) -> None:

@@ -262,6 +262,40 @@ def test_who_is_killed_or_stopped_holds_up_nobody(
         child.wait()
 
 
+@pytest.mark.parametrize("taken_over", [True, False])
+def test_who_was_stopped_and_goes_on_asks_nothing_that_another_asked_since(
+    project: Path, make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch, taken_over: bool
+) -> None:
+    """Its claims no longer counted. Where nobody came meanwhile, it goes on as if nothing had
+    been.
+    """
+    monkeypatch.setattr(asking_claims, "_QUIET_S", 1.0)
+    (project / "go").touch()
+    quick = "from promptops.study import asking_claims as c; c._BEAT_S, c._QUIET_S = 0.2, 1.0\n"
+    words = [sys.executable, "-c", quick + CHILD, str(project), "0", "2", "0", "0"]
+    child = subprocess.Popen(words, cwd=project, stdout=subprocess.PIPE, text=True)
+    while asked(project) < 6:
+        time.sleep(0.01)
+    os.kill(child.pid, signal.SIGSTOP)
+    before = asked(project)
+    try:
+        time.sleep(1.5)
+        if taken_over:
+            model = ScriptedModel(lambda _: Reply("yes"), "m", remote=True)
+            lab = make_lab(".", models={"m": model})
+            study = lab.evaluate(lab.prompt("p").versions[:2], "rows.jsonl", [equals()])
+            assert study.status == "finished"
+    finally:
+        os.kill(child.pid, signal.SIGCONT)
+    (said,) = ended(child)
+    if taken_over:
+        assert asked(project) <= before + 4  # what was in flight, and until it has noticed
+        assert said.startswith("stopped")
+    else:
+        assert asked(project) == 2 * ROWS
+        assert said == f"finished {2 * ROWS}"
+
+
 def test_a_stop_ends_the_wait(
     project: Path, make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
