@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from xml.etree import ElementTree as Xml
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,7 @@ from promptops.markup import code, markdown, plain
 from promptops.policy import Policy
 from promptops.registry import changes, document
 from promptops.registry.editor import Editor
+from promptops.testing.study_folder import Evaluated, junit_of, markdown_of
 from promptops.views import comparison_markdown
 
 PAYLOADS = {
@@ -200,6 +202,22 @@ def test_it_is_shown_and_does_nothing_through_every_door_of_a_registry(
     assert (
         shown >= 10 if payload != "surrogate" else shown == 0
     )  # no registry takes a lone surrogate
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_study_files_of_a_folder(payload: str) -> None:
+    """A file's name, and the fault that quotes what it holds, in the table and below it; in JUnit
+    the same text is XML that can be read.
+    """
+    hostile, harmless = (
+        [Evaluated(f"{text}.toml", fault=f"the prompt {text} is unknown."), Evaluated("b.toml")]
+        for text in (PAYLOADS[payload] + "\x1b\x00", "x")
+    )
+    assert shape(markdown_of(hostile)) == shape(markdown_of(harmless))
+    known = made(markdown_of(harmless))
+    assert [one for one in made(markdown_of(hostile)) if one not in known] == []
+    [case, _] = Xml.fromstring(junit_of(hostile).encode("utf-8", "replace")).iter("testcase")
+    assert case.attrib["name"].endswith(".toml")
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
