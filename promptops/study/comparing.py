@@ -208,7 +208,7 @@ def _compared(
         pair = (candidate.version, baseline.version)
         tried = tried_before(study.project.store, study.record, pair, name, field)
         grounds = replace(grounds, tried=tried)
-        if tried.times > 1:
+        if tried.times > 1 and study.record.find(baseline.version) is not None:
             store, both = study.project.store, (candidate, baseline)
             candidate, baseline = pooled(store, study.record, study.dataset, both, name, tried)
             grounds = pooled_grounds(study, grounds, (candidate, baseline), name, weights)

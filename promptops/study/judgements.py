@@ -19,8 +19,10 @@ from ..analysis.tried import Tried, TriedCandidate
 from .queries.judged_before import (
     digest_of,
     pooled_outcomes,
+    studies_alone,
     studies_asking_these,
     studies_beside,
+    studies_holding,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +78,40 @@ def tried_before(
         chosen = _named(record, primary)
         if row.study == record.id and row.candidate == candidate and chosen != row.primary:
             found.append(replace(row, primary=chosen))
-    return Tried(tuple(found), candidate)
+    return Tried((*_looks_alone(store, record, pair, rows, found), *found), candidate)
+
+
+def _looks_alone(
+    store: Store,
+    record: StudyRecord,
+    pair: tuple[str, str],
+    rows: Sequence[tuple[str, str, str, int, int]],
+    found: Sequence[TriedCandidate],
+) -> list[TriedCandidate]:
+    """Judgements that were possible without a study of both: of the candidate alone, beside
+    answers of the baseline that were there, by other answers than those that a study of both has.
+    rows, found: of the studies of both.
+    """
+    candidate, baseline = pair
+    own = [row.order for row in found if row.candidate == candidate]
+    known = {int(row[4] or 0) for row in rows if row[2] == candidate}
+    looks = [
+        row
+        for row in studies_alone(store, record.id, candidate, baseline)
+        if "primary" in json.loads(row[1]) and int(row[4] or 0) not in known
+    ]
+    order = min(own, default=0)
+    return [
+        TriedCandidate(
+            id_,
+            order,
+            version,
+            n,
+            f"{int(digest or 0):016x}",
+            _recorded_primary(json.loads(design)),
+        )
+        for id_, design, version, n, digest in looks
+    ]
 
 
 def tried_ahead(
@@ -156,7 +191,9 @@ def pooled(
         The candidate and the baseline, in that order.
     """
     candidate, baseline = pair
-    studies = [j.study for j in tried.judgements if j.candidate == candidate.version]
+    judged = [j.study for j in tried.judgements if j.candidate == candidate.version]
+    both = studies_holding(store, baseline.version, judged)
+    studies = [study for study in judged if study in both]
     ref = next((ref for ref in record.scorers if ref.name == primary), None)
     if ref is None or primary not in candidate.scores:
         return candidate, baseline

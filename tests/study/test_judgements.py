@@ -299,3 +299,36 @@ def test_another_order_of_the_same_rows_is_no_further_evidence(make_lab: MakeLab
         study = lab.evaluate([v1, v2], data, [equals()], stop_when="settled")
         assert judged(study, v2, v1)[0] == "inconclusive"
         assert study.compare(candidate=v2, baseline=v1).primary.n == 200
+
+
+def test_looks_at_the_candidate_alone_count(make_lab: MakeLab) -> None:
+    """The baseline is answered once, the candidate alone on more and more rows: whoever looks until
+    it is ahead has looked that often, and the study of both is no first judgement.
+    """
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+    lab.evaluate([v1], rows(), [equals()], name="before")
+    for n in (20, 30):
+        lab.evaluate([v2], rows(n), [equals()], name=f"alone on {n}")
+    assert lab.compare(candidate=v2, baseline=v1).grounds.tried.needed(0.05) is None
+    lab.evaluate([v2], rows(40), [equals()], name="alone on 40")
+    across = lab.compare(candidate=v2, baseline=v1)
+    assert across.verdict.rule.needs_e == pytest.approx(20)
+    decision, tried = judged(lab.evaluate([v1, v2], rows(), [equals()], name="both"), v2, v1)
+    assert (decision, tried.times, tried.place) == ("inconclusive", 3, 1)
+
+
+def test_the_same_answers_alone_and_beside_are_one_judgement(make_lab: MakeLab) -> None:
+    """Each version is evaluated alone on the same rows, then both: the fixed test."""
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+    for version in (v1, v2):
+        lab.evaluate([version], rows(), [equals()])
+    decision, tried = judged(lab.evaluate([v1, v2], rows(), [equals()], name="both"), v2, v1)
+    assert (decision, tried.times) == ("promote", 1)
+
+
+def test_a_look_before_the_baseline_answered_is_none(make_lab: MakeLab) -> None:
+    """A trial of the candidate before anything was there to compare it with counts nothing."""
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+    lab.evaluate([v2], rows(20), [equals()], name="trial")
+    decision, tried = judged(lab.evaluate([v1, v2], rows(), [equals()], name="both"), v2, v1)
+    assert (decision, tried.times) == ("promote", 1)

@@ -10,7 +10,14 @@ from .recorded_runs import ANSWERED, OUTCOMES
 if TYPE_CHECKING:
     from ...store import Store
 
-__all__ = ["digest_of", "pooled_outcomes", "studies_asking_these", "studies_beside"]
+__all__ = [
+    "digest_of",
+    "pooled_outcomes",
+    "studies_alone",
+    "studies_asking_these",
+    "studies_beside",
+    "studies_holding",
+]
 
 _OTHERS = "select 1 from study_runs where version_id = ? and study_id <> ? limit 1"
 _BESIDE = f"""
@@ -42,6 +49,32 @@ from near join studies s on s.id = near.study_id join study_runs m on m.study_id
 where {ANSWERED}
 group by s.id, s.design, s.created_at, m.version_id order by s.created_at, s.id, m.version_id
 """
+# studies of the candidate without the baseline, on examples that the baseline had answered too
+_ALONE = f"""
+with mine as (
+  select distinct r.key, m.example_fingerprint from study_runs m join runs r on r.id = m.run_id
+  where m.study_id = ? and m.version_id = ?
+), earlier as (
+  select id, design, created_at from studies
+  where (created_at, id) < (select (created_at, id) from studies where id = ?)
+), known as (
+  select distinct b.example_fingerprint from study_runs b join earlier on earlier.id = b.study_id
+  where b.version_id = ?
+)
+select s.id, s.design, m.version_id, count(distinct m.example_fingerprint),
+  bit_xor(distinct md5_number_lower(m.run_id))
+from earlier s join study_runs m on m.study_id = s.id join runs r on r.id = m.run_id
+where {ANSWERED} and m.version_id = ?
+  and s.id not in (select study_id from study_runs where version_id = ?)
+group by s.id, s.design, s.created_at, m.version_id
+having bool_or(m.example_fingerprint in (select example_fingerprint from known)
+  and (r.key in (select key from mine)
+    or m.example_fingerprint in (select example_fingerprint from mine)))
+order by s.created_at, s.id
+"""
+_HOLDING = """
+select distinct study_id from study_runs where version_id = ? and study_id in (select unnest(?))
+"""
 _POOLED = """
 select distinct m.version_id, m.example_fingerprint, m.run_id,
   case when s.passed is null then s.value else s.passed::double end
@@ -64,6 +97,23 @@ def studies_beside(
     if not alone and not store.rows(_OTHERS, [baseline, study]):
         return []
     return list(store.rows(_BESIDE, [study, baseline, baseline, OUTCOMES, study]))
+
+
+def studies_alone(
+    store: Store, study: str, candidate: str, baseline: str
+) -> list[tuple[str, str, str, int, int]]:
+    """The same of every earlier study that asked the candidate what this one asks it, and not the
+    baseline, whose answers were there to be compared with.
+    """
+    if not store.rows(_OTHERS, [candidate, study]):
+        return []
+    values = [study, candidate, study, baseline, OUTCOMES, candidate, baseline]
+    return list(store.rows(_ALONE, values))
+
+
+def studies_holding(store: Store, version: str, studies: Sequence[str]) -> set[str]:
+    """Those of these studies that asked a version."""
+    return {str(row[0]) for row in store.rows(_HOLDING, [version, list(studies)])}
 
 
 def studies_asking_these(
