@@ -52,8 +52,8 @@ group by s.id, s.design, s.created_at, m.version_id order by s.created_at, s.id,
 # studies of the candidate without the baseline, on examples that the baseline had answered too
 _ALONE = f"""
 with mine as (
-  select distinct r.key, m.example_fingerprint from study_runs m join runs r on r.id = m.run_id
-  where m.study_id = ? and m.version_id = ?
+  select distinct r.key, m.example_fingerprint, m.run_id
+  from study_runs m join runs r on r.id = m.run_id where m.study_id = ? and m.version_id = ?
 ), earlier as (
   select id, design, created_at from studies
   where (created_at, id) < (select (created_at, id) from studies where id = ?)
@@ -70,6 +70,10 @@ group by s.id, s.design, s.created_at, m.version_id
 having bool_or(m.example_fingerprint in (select example_fingerprint from known)
   and (r.key in (select key from mine)
     or m.example_fingerprint in (select example_fingerprint from mine)))
+  and not ((select count(distinct run_id) from mine)
+    = count(distinct m.run_id) filter (where m.run_id in (select run_id from mine))
+    and (select count(distinct example_fingerprint) from mine)
+    = count(distinct m.example_fingerprint))
 order by s.created_at, s.id
 """
 _HOLDING = """
@@ -103,7 +107,8 @@ def studies_alone(
     store: Store, study: str, candidate: str, baseline: str
 ) -> list[tuple[str, str, str, int, int]]:
     """The same of every earlier study that asked the candidate what this one asks it, and not the
-    baseline, whose answers were there to be compared with.
+    baseline, whose answers were there to be compared with; but for one that asked the same examples
+    and holds all its answers, as a measure of the noise does.
     """
     if not store.rows(_OTHERS, [candidate, study]):
         return []
