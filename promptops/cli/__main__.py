@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import MissingExtra, PromptOpsError, Refused, StoreError
 from .extras import extra_of, require_extra
-from .shortage import loading_was_stopped, rehearse, shortage
 from .standard_streams import standard_streams
+from .system_limits import loading_was_stopped, rehearse, shortage
 
 if TYPE_CHECKING:
     import click

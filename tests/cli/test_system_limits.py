@@ -14,8 +14,8 @@ import click
 import pytest
 
 from promptops.cli import __main__ as cli
-from promptops.cli import shortage as shortages
-from promptops.cli.shortage import loading_was_stopped, shortage
+from promptops.cli import system_limits as shortages
+from promptops.cli.system_limits import loading_was_stopped, shortage
 
 from .conftest import Run
 
