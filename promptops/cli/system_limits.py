@@ -115,7 +115,7 @@ def _memory_is_limited() -> bool:
 
 
 def loading_was_stopped(error: KeyboardInterrupt) -> bool:
-    """Whether it was no person: the library beneath numpy interrupts its process where it may not
+    """Whether a library did it, not a person: the one beneath numpy interrupts its process where it may not
     start its threads.
     """
     frame = error.__traceback__
