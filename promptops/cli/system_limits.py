@@ -115,8 +115,8 @@ def _memory_is_limited() -> bool:
 
 
 def loading_was_stopped(error: KeyboardInterrupt) -> bool:
-    """Whether a library did it, not a person: the one beneath numpy interrupts its process where it may not
-    start its threads.
+    """Whether a library did it, not a person: the one beneath numpy interrupts its process where it
+    may not start its threads.
     """
     frame = error.__traceback__
     while frame is not None:
