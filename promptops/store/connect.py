@@ -169,6 +169,23 @@ class _Instance:
             self._made = str(path), made
         return self._made[1]
 
+    def prepare(self, path: Path | str, create: Callable[[Connection], None] | None = None) -> None:
+        """Make now what the next `borrow` for the path needs, and the tables that the next
+        `copy_blank` copies.
+
+        Raises duckdb.Error or OSError.
+        """
+        if self._lent is not None:
+            return
+        con = self._instance(path).cursor()
+        try:
+            if create is not None:
+                self._blank(con, create)
+        except BaseException:
+            self._give_up(con)
+            raise
+        con.close()
+
     def has_lent(self, con: Connection) -> bool:
         """Whether the connection is of this instance, and is to be given back to it."""
         return con is self._lent
@@ -194,15 +211,18 @@ class _Instance:
         """Give a connection that this instance lent the tables that `create` makes. They are made
         once in memory and copied from there: their comments take ten times as long to write.
         """
+        self._blank(con, create)
+        con.execute("USE store")
+        con.execute("BEGIN")
+        con.execute("COPY FROM DATABASE blank TO store")
+        con.execute("COMMIT")
+
+    def _blank(self, con: Connection, create: Callable[[Connection], None]) -> None:
         if not self._has_blank:
             con.execute("ATTACH ':memory:' AS blank")
             con.execute("USE blank")
             create(con)
-            con.execute("USE store")
             self._has_blank = True
-        con.execute("BEGIN")
-        con.execute("COPY FROM DATABASE blank TO store")
-        con.execute("COMMIT")
 
     def _give_up(self, *lent: Connection) -> None:
         """End the instance, and with it every hold on a file."""

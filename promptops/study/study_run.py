@@ -17,6 +17,7 @@ from ..engine.executor import Executor, HandsIn, InProcess, Order, Pass
 from ..engine.progress import HandedIn, Progress, together
 from ..engine.question import Limits, Provenance, Question
 from ..run import Attempt, Run, utc
+from ..store.make_ready import make_ready_beside
 from .asking_claims import AskingClaims, Patience, claim_names
 from .design import StudyDesign
 from .made_questions import MadeQuestions
@@ -120,6 +121,7 @@ class StudyRun:
         link(self.store, self.design, known, reused=True)
         self._score(lacking)
         if self._asked:
+            make_ready_beside(self.store.access.main.path)
             await self.sweep.run()
         await self.marking.finish()
         self._over(self.stopped)
