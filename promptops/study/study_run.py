@@ -193,10 +193,7 @@ class StudyRun:
     @property
     def progress(self) -> Progress:
         """How far the calls are, over all batches; may be read from any thread."""
-        now, before = (
-            self.sweep.progress,
-            [each for each in self._earlier if each.done or each.counted_tokens],
-        )
+        now, before = self.sweep.progress, [p for p in self._earlier if p.done or p.counted_tokens]
         if not before:
             return now if not self._earlier else replace(now, total=self._to_ask)
         return together(now, before, self._to_ask)
@@ -309,8 +306,6 @@ class StudyRun:
             return {}
         have, data = judged(self.store, list(places.values()), scorers), self.design.dataset
         return {place: run for place, run in places.items() if have.lacks(run, data[place[1]])}
-
-    # -- what is new
 
     def _questions(self) -> Iterator[Question]:
         for key in self._asked:
