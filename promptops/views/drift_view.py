@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["evidence_picture", "figure", "html", "monitor_parts", "monitors_html"]
 
 _LEAST = 0.1  # smaller evidence is drawn as this: it says "nothing"
-_FRAME = Frame()
+_SLIM, _BROAD = Frame(), Frame(width=1120)  # the latter where a page has the room for it
 
 
 def html(monitor: Monitor) -> str:
@@ -97,7 +97,9 @@ def figure(monitor: Monitor) -> Figure:
     return style_figure(drawn, title=_finding(file))
 
 
-def evidence_picture(project: Project, file: MonitorFile, series: Series, threshold: float) -> str:
+def evidence_picture(
+    project: Project, file: MonitorFile, series: Series, threshold: float, frame: Frame = _SLIM
+) -> str:
     """The evidence of one scorer over its days as inline SVG; nothing before the first day."""
     days = series.days
     if not days:
@@ -106,34 +108,34 @@ def evidence_picture(project: Project, file: MonitorFile, series: Series, thresh
     span = math.log10(min(most, 1e12) / _LEAST)
 
     def x(at: int) -> float:
-        return _FRAME.x(at / max(len(days) - 1, 1))
+        return frame.x(at / max(len(days) - 1, 1))
 
     def y(evidence: float) -> float:
-        return _FRAME.y(math.log10(min(max(evidence, _LEAST), 1e12) / _LEAST) / span)
+        return frame.y(math.log10(min(max(evidence, _LEAST), 1e12) / _LEAST) / span)
 
     out = [words(2, 14, f"evidence that {series.scorer} changed", "start")]
     powers = range(-1, math.floor(math.log10(_LEAST) + span) + 1)
     for power in powers:
         shown = not (power - powers[0]) % (1 + len(powers) // 8)  # at most eight numbers
-        out.append(_FRAME.level(y(10.0**power), _power(power) if shown else ""))
-    out.append(_FRAME.level(y(threshold), tint=BAD, dashed=True))
-    out.append(words(_FRAME.x(1), y(threshold) - 5, f"threshold {threshold:,.0f}", "end"))
+        out.append(frame.level(y(10.0**power), _power(power) if shown else ""))
+    out.append(frame.level(y(threshold), tint=BAD, dashed=True))
+    out.append(words(frame.x(1), y(threshold) - 5, f"threshold {threshold:,.0f}", "end"))
     places = {day.day: at for at, day in enumerate(days)}
     for day, name in _deployed(project, file):
         at = next((places[known] for known in places if known >= day), None)
         if at is not None:
-            out.append(_FRAME.mark(x(at), NEUTRAL, name))
+            out.append(frame.mark(x(at), NEUTRAL, name))
     for alarm in file.alarms:
         if alarm["scorer"] == series.scorer and alarm["since"] in places:
-            out.append(_FRAME.mark(x(places[alarm["since"]]), BAD, f"since {alarm['since']}"))
+            out.append(frame.mark(x(places[alarm["since"]]), BAD, f"since {alarm['since']}"))
     points = [(x(at), y(day.evidence)) for at, day in enumerate(days)]
     out.append(line(points, PALETTE[0]))
     out += [dot(*point, PALETTE[0]) for point in points]
-    out.append(_FRAME.ends(days[0].day, days[-1].day))
+    out.append(frame.ends(days[0].day, days[-1].day))
     last = days[-1]
     seen = f"evidence {numbers.e_value(last.evidence)} on {last.day}"
     title = f"{series.scorer}: {seen}, threshold {threshold:,.0f}"
-    return svg.wrap("".join(out), _FRAME.width, _FRAME.height, title)
+    return svg.wrap("".join(out), frame.width, frame.height, title)
 
 
 def _power(power: int) -> str:
@@ -145,7 +147,16 @@ def _power(power: int) -> str:
 
 
 def _body(project: Project, file: MonitorFile, threshold: float) -> str:
-    pictures = "".join(evidence_picture(project, file, s, threshold) for s in file.series)
+    """The pictures are drawn in two widths, of which the page shows the one that fits: one that is
+    scaled would have letters of another size than the page.
+    """
+    pictures = ""
+    for series in file.series:
+        slim, broad = (
+            evidence_picture(project, file, series, threshold, frame) for frame in (_SLIM, _BROAD)
+        )
+        one = f"<div class='po-slim'>{slim}</div><div class='po-broad'>{broad}</div>"
+        pictures += one if series.days else slim
     return pictures + _alarms(file)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from ..markup import esc
 from .strokes import (
@@ -259,6 +260,11 @@ class _Plane:
         return out
 
 
+_Box = tuple[float, float, float, float]  # left, top, right, bottom
+_LETTER = 6.6  # the mean width of a letter of a name, in pixels
+_SHIFTS = (0, 15, -15, 30, -30, 45, -45, 60, -60, 75, -75)  # of a name from its point
+
+
 def scatter(points: Sequence[Point], *, title: str, x_axis: str, y_axis: str) -> str:
     """Quality against a cost: up and to the left is better; the front is joined by a line."""
     names = folded(y_axis, 64)
@@ -288,22 +294,30 @@ def scatter(points: Sequence[Point], *, title: str, x_axis: str, y_axis: str) ->
 
 
 def _labels(placed: list[tuple[float, float, Point]], top: float, bottom: float) -> list[str]:
-    """The points' names, on the side that has room, moved apart where they would lie on each
-    other.
+    """The points' names beside them, on the side that has room, moved apart where they would lie on
+    each other or on a point; those of the front first. A name without a place is left to the
+    point's title.
     """
-    out, taken = [], list[tuple[bool, float]]()
-    for x, y, point in sorted(placed, key=lambda one: one[1]):
-        left = x > WIDTH * 0.6
-        at = min(max(y + 4, top + 12), bottom - 2)
-        for side, other in taken:
-            if side == left and abs(at - other) < 15:
-                at = other + 15
-        taken.append((left, at))
+    out: list[str] = []
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y, _ in placed]
+    for x, y, point in sorted(placed, key=lambda one: (not one[2].front, one[1])):
         name = folded(point.name, 28)
         shown = name[0] + ("…" if len(name) > 1 else "")
-        out.append(
-            f"<text x='{x + (-11 if left else 11):.1f}' y='{at:.1f}'"
-            f" text-anchor='{'end' if left else 'start'}'"
-            f" font-weight='{600 if point.front else 400}'>{esc(shown)}</text>"
-        )
+        width = _LETTER * len(shown)
+        for shift, left in product(_SHIFTS, sorted((False, True), reverse=x > WIDTH * 0.6)):
+            at, start = y + 4 + shift, x - 11 - width if left else x + 11
+            box = (start, at - 11, start + width, at + 4)
+            inside = start >= 0 and box[2] <= WIDTH and top <= box[1] and at <= bottom - 2
+            if inside and not any(_meet(box, other) for other in taken):
+                taken.append(box)
+                out.append(
+                    f"<text x='{x + (-11 if left else 11):.1f}' y='{at:.1f}'"
+                    f" text-anchor='{'end' if left else 'start'}'"
+                    f" font-weight='{600 if point.front else 400}'>{esc(shown)}</text>"
+                )
+                break
     return out
+
+
+def _meet(a: _Box, b: _Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

@@ -187,6 +187,7 @@ STYLE = """<style>
   border-radius:6px;background:var(--jp-layout-color2,#f6f8fa);color:inherit;cursor:pointer}
 .po svg text{font-family:FONT}
 .po svg{display:block;width:100%;max-width:720px;height:auto;margin:4px 0}
+.po .po-broad{display:none}.po .po-broad svg{max-width:none}
 .po .po-head{display:flex;flex-wrap:wrap;gap:4px 18px;align-items:baseline}
 .po .po-warm{display:inline-block;min-width:62px;border-radius:4px;padding:2px 8px}
 .po .po-heat td{border-bottom:0;padding:2px 12px 2px 0}
@@ -197,7 +198,8 @@ STYLE = """<style>
 .po .po-bar{height:10px;border-radius:5px;overflow:hidden}
 .po .po-bar span{display:block;height:100%}
 @container (min-width:760px){.po .po-answer{grid-template-columns:minmax(0,3fr) minmax(0,2fr)}}
-@container (min-width:1000px){.po .po-cols{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}}
+@container (min-width:1000px){.po .po-cols{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}
+.po .po-broad{display:block}.po .po-slim{display:none}}
 @container (min-width:600px) and (max-width:989px){.po .po-figs:has(>:nth-child(5):last-child){
   grid-template-columns:repeat(3,minmax(0,1fr))}}
 @media screen{.po .po-fig:not(:has(>input:checked)) table{display:none}
@@ -242,6 +244,9 @@ BY_SYSTEM = """<style>@media (prefers-color-scheme:dark){
   --jp-border-color0:#4b535d;--jp-border-color1:#4b535d;--jp-border-color2:#3b424b;
   --jp-widgets-color:#d7dbe0;--jp-widgets-label-color:#d7dbe0;--jp-widgets-input-color:#d7dbe0;
   --jp-widgets-input-background-color:#161b22;--jp-widgets-input-border-color:#4b535d;
+  --jp-widgets-dropdown-arrow:url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'\
+ viewBox='0 0 18 18'%3E%3Cpath d='M5.2 7.5L9 11.2l3.8-3.7' fill='none' stroke='%23d7dbe0'\
+ stroke-width='1.6'/%3E%3C/svg%3E");
   background:#0d1117}
 body[data-jp-theme-light] .po.po{ON_DARK}}</style>""".replace("ON_DARK", declared(ON_DARK))
 

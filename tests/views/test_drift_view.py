@@ -176,3 +176,19 @@ def test_the_dashboard_shows_every_monitor_and_one_that_cannot_be_read(watched: 
     for path in (broken, Path(watched.path)):
         path.unlink()
     assert "Nothing is watched yet" in monitors_html(watched.project)
+
+
+def test_the_evidence_is_drawn_in_two_widths_of_which_a_page_shows_one(watched: Any) -> None:
+    """A broad page is used, and letters keep their size."""
+    from promptops.views.theme import STYLE
+
+    html = watched._repr_html_()
+    slim, broad = (
+        re.findall(rf"<div class='po-{name}'><svg[^>]* viewBox='0 0 (\d+) 240'", html)
+        for name in ("slim", "broad")
+    )
+    assert len(slim) == len(broad) == 1
+    assert int(slim[0]) < 720 < 1000 < int(broad[0]) <= 1280
+    wide = STYLE.partition("@container (min-width:1000px){")[2].partition("}}")[0]
+    assert ".po .po-broad{display:block}.po .po-slim{display:none" in wide
+    assert ".po .po-broad{display:none}.po .po-broad svg{max-width:none}" in STYLE

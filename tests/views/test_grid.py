@@ -5,6 +5,7 @@ on below; nothing of the data is markup.
 from __future__ import annotations
 
 import itertools
+import random
 import re
 from typing import Any
 
@@ -97,6 +98,38 @@ def test_labels_of_points_do_not_lie_on_each_other() -> None:
     heights = sorted(float(y) for y in re.findall(r"y='([\d.]+)'[^>]*>version \d<", made))
     assert len(heights) == 8
     assert min(b - a for a, b in itertools.pairwise(heights)) >= 14.9
+
+
+def test_labels_of_many_points_overlap_nowhere_and_stay_in_the_picture() -> None:
+    """Two dozen candidates in a cloud: those of the front are named first, and a name that has no
+    place is left to its point's title.
+    """
+    chance = random.Random(3)
+    points = [
+        svg.Point(
+            f"candidate {i}", 200 + 100 * chance.random(), 0.5 + chance.random() / 4,
+            None, None, "#000000", front=i < 4,
+        )
+        for i in range(24)
+    ]  # fmt: skip
+    made = svg.scatter(points, title="t", x_axis="tokens", y_axis="score")
+    found = re.findall(
+        r"<text x='([\d.]+)' y='([\d.]+)' text-anchor='(end|start)'[^>]*>(candidate \d+)<", made
+    )
+    boxes = [
+        (float(x) - 62 * (side == "end"), float(y), float(x) + 62 * (side == "start"), name)
+        for x, y, side, name in found
+    ]
+    assert {name for *_, name in boxes} >= {f"candidate {i}" for i in range(4)}
+    assert len(boxes) >= 12
+    for left, y, right, _ in boxes:
+        assert left >= 0
+        assert right <= svg.WIDTH
+        assert 0 <= y <= 250
+    for a, b in itertools.combinations(boxes, 2):
+        apart = a[2] <= b[0] or b[2] <= a[0] or abs(a[1] - b[1]) >= 14.9
+        assert apart, (a, b)
+    assert all(f"<title>candidate {i}</title>" in made for i in range(24))
 
 
 def test_losses_come_first_and_wins_are_folded() -> None:

@@ -13,6 +13,7 @@ from promptops.views import theme
 from promptops.views.folds import PAGE
 from promptops.views.theme import (
     BAD,
+    BY_SYSTEM,
     GOOD,
     NEUTRAL,
     ON_DARK,
@@ -99,3 +100,12 @@ def test_a_version_has_one_colour_everywhere() -> None:
 def test_labels_are_text() -> None:
     """A label that looks like markup is shown, not obeyed."""
     assert "<img" not in page(chip("<img src=x onerror=1>", GOOD))
+
+
+def test_the_arrow_of_a_drop_down_reads_on_a_dark_page() -> None:
+    """ipywidgets draws it in black wherever nobody says otherwise."""
+    ground = re.search(r"--jp-widgets-input-background-color:(#\w+)", BY_SYSTEM)
+    arrow = re.search(r"--jp-widgets-dropdown-arrow:url\(\"[^\"]*stroke='%23(\w{6})'", BY_SYSTEM)
+    assert ground is not None
+    assert arrow is not None
+    assert contrast(f"#{arrow[1]}", ground[1]) >= 4.5
