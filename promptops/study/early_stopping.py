@@ -8,7 +8,7 @@ from its beginning count, so that what happens to finish first decides nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ..analysis.compare import ComparisonContext, ComparisonFacts
     from ..store import Store
     from .design import StudyDesign
-    from .recorded_study import RecordedStudy
 
 __all__ = ["LOOKED", "EarlyStop", "early", "looked_at"]
 
@@ -38,15 +37,20 @@ _LEAST, _LOOKS = 16, 20  # examples of a batch, looks at most
 
 
 class EarlyStop:
-    """Looks at a study in batches. study: as it is recorded; baseline: the version that the others
-    must beat; policy: what settles it.
+    """Looks at a study in batches. baseline: the version that the others must beat; policy: what
+    settles it; grounds: those of a pair whose earlier answers are pooled, as `pooled_grounds`.
     """
 
     def __init__(
-        self, design: StudyDesign, study: RecordedStudy, policy: Policy, baseline: str
+        self,
+        design: StudyDesign,
+        store: Store,
+        policy: Policy,
+        baseline: str,
+        grounds: Callable[..., ComparisonContext],
     ) -> None:
-        self._design, self._study, self._policy, self._baseline = design, study, policy, baseline
-        self._store = study.project.store
+        self._design, self._store, self._policy, self._baseline = design, store, policy, baseline
+        self._pooled_grounds = grounds
         size = max(_LEAST, -(-len(design.dataset) // _LOOKS))
         places = {example.id: index for index, example in enumerate(design.dataset)}
         self._ids = order(design.id, list(places))
@@ -104,7 +108,6 @@ class EarlyStop:
         """
         from ..analysis.compare import compare
         from ..analysis.finalists import decide_many
-        from .grounds import pooled_grounds
 
         def settled(found: Sequence[ComparisonFacts]) -> bool:
             decisions = [each.decision for each in decide_many(found, self._policy, peeking=True)]
@@ -123,7 +126,7 @@ class EarlyStop:
             both = (arm, baseline)
             if at.tried.times > 1:
                 both = pooled(self._store, record, self._design.dataset, both, name, at.tried)
-                at = pooled_grounds(self._study, at, both, name)
+                at = self._pooled_grounds(at, both, name)
             every.append(compare(*both, grounds=at, primary=primary))
         return settled(every)
 

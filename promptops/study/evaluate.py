@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..engine.loop import refuse_at_exit
@@ -241,6 +242,8 @@ def _settling(
             "to settle."
         )
     from .early_stopping import EarlyStop
-    from .grounds import baseline_of, policy_for
+    from .grounds import baseline_of, policy_for, pooled_grounds
 
-    return EarlyStop(drawn, study, policy_for(study), baseline_of(study).version)
+    policy, baseline = policy_for(study), baseline_of(study).version
+    grounds = partial(pooled_grounds, study)
+    return EarlyStop(drawn, study.project.store, policy, baseline, grounds)
