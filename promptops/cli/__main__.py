@@ -185,6 +185,12 @@ def _folder_is_there() -> None:
         sys.exit(2)
 
 
+def _load_first(command: str) -> None:
+    """Load what a verdict needs. Raises StoreError where memory is limited to less."""
+    if command in VERDICTS and (short := rehearse()):
+        raise StoreError(short)
+
+
 def group() -> click.Group:
     """The commands; each module is imported when its command is asked for."""
     import click
@@ -203,8 +209,7 @@ def group() -> click.Group:
                 return None
             if "--help" not in sys.argv and not completing():
                 require_extra(cmd_name)
-                if cmd_name in VERDICTS and (short := rehearse()):
-                    raise StoreError(short)
+                _load_first(cmd_name)
             module = importlib.import_module(f"promptops.cli.{COMMANDS[cmd_name]}")
             found: Any = getattr(module, HIDDEN_NAMES.get(cmd_name, cmd_name))
             return found if isinstance(found, click.Command) else None
