@@ -4,6 +4,10 @@ on one loopback server.
 Answers take 0.2 s; refusals carry Retry-After 1. Scattered, bursts, a token bucket: at most 1.1
 times the client's time on each, and at most 1.3 times the calls that the bucket allows, counted
 at the server. Under a minute in all.
+
+The bucket's rate decides how long either side takes, but for the end: whether the last questions
+are refused, and so wait another second of some nine, is chance. Several pairs run there at the same
+time, each with servers of its own, and their medians are compared.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from statistics import median
 from typing import Any
 
 import pytest
@@ -26,12 +31,24 @@ from tests.faults.virtual import Rule, bucket, bursts, scattered
 pytestmark = pytest.mark.benchmark
 
 LATENCY_S, WIDTH = 0.2, 16
-SHAPES = {
-    "0.5 % scattered": (lambda: scattered(0.005), 480),
-    "3.4 % scattered": (lambda: scattered(0.034), 480),
-    "shut for 0.5 s in 3": (lambda: bursts(3.0, 0.5, first=1.0), 480),
-    "60 a second": (lambda: bucket(60, 10), 480),
+COUNT = 480
+SHAPES = {  # the rule, and how many pairs run
+    "0.5 % scattered": (lambda: scattered(0.005), 1),
+    "3.4 % scattered": (lambda: scattered(0.034), 1),
+    "shut for 0.5 s in 3": (lambda: bursts(3.0, 0.5, first=1.0), 1),
+    "60 a second": (lambda: bucket(60, 10), 5),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported() -> None:
+    """Both sides have what they import: it would keep the interpreter from the other one, whose
+    clock runs.
+    """
+    import aiohttp
+    import openai
+
+    assert aiohttp, openai
 
 
 class Script:
@@ -90,24 +107,24 @@ async def ours(url: str, count: int) -> float:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_at_most_a_tenth_slower(shape: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The same questions of the same kind of server, at the same time: both only wait."""
-    make, count = SHAPES[shape]
+    make, pairs = SHAPES[shape]
 
     def asked(side: Callable[[str, int], Coroutine[Any, Any, float]]) -> tuple[float, int]:
         with FaultServer(Script(make())) as server:
-            seconds = asyncio.run(side(server.url, count))
+            seconds = asyncio.run(side(server.url, COUNT))
             assert server.broken == []
             return seconds, len(server.seen)
 
-    with ThreadPoolExecutor(2) as pool:
-        found = dict(zip(("openai", "ours"), pool.map(asked, (openai_client, ours)), strict=True))
-    took = {name: seconds for name, (seconds, _) in found.items()}
-    requests = {name: count for name, (_, count) in found.items()}
-    ratio = took["ours"] / took["openai"]
+    with ThreadPoolExecutor(2 * pairs) as pool:
+        found = list(pool.map(asked, (openai_client, ours) * pairs))
+    theirs, mine = found[::2], found[1::2]
+    took, beside = (median(seconds for seconds, _ in side) for side in (mine, theirs))
+    requests, retried = (max(count for _, count in side) for side in (mine, theirs))
     with capsys.disabled():
         print(
-            f"\n{shape}, {count} questions: {took['ours']:.1f} s with {requests['ours']} requests, "
-            f"openai's client {took['openai']:.1f} s with {requests['openai']}: {ratio:.2f}x"
+            f"\n{shape}, {COUNT} questions, {pairs} at once: {took:.1f} s with {requests} requests,"
+            f" openai's client {beside:.1f} s with {retried}: {took / beside:.2f}x"
         )
-    assert ratio <= 1.1
+    assert took / beside <= 1.1
     if shape == "60 a second":
-        assert requests["ours"] <= 1.3 * count
+        assert requests <= 1.3 * COUNT
