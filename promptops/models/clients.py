@@ -24,7 +24,7 @@ from weakref import WeakKeyDictionary
 from ..errors import CallError, MissingExtra, SetupError
 from ..redact import SHORTEST, address_secrets
 from .credentials import QuietAddresses, header_secrets
-from .plain_sender import PlainAddress, PlainSender
+from .plain_sender import PlainAddress, PlainSender, import_transport
 from .senders import AsyncSender, DirectSender, Sender, ThreadSender, response_type
 
 if TYPE_CHECKING:
@@ -82,6 +82,13 @@ class Clients:
                 )
             if self._plain_address() is None:
                 self._library()
+
+    def prepare(self) -> None:
+        """Begin to import, in another thread, what plain calls need; the library that sends all
+        others is imported by the first of them.
+        """
+        if self._plain_address() is not None:
+            import_transport()
 
     async def here(self) -> Sender:
         """The sender of the running event loop; it closes with the loop, or before by `aclose`."""

@@ -53,8 +53,8 @@ class EndpointModel:
     api_key, or OPENAI_API_KEY; base_url, or OPENAI_BASE_URL, or OpenAI's own. A loopback address
     needs no key. label: what names it in reuse keys and tables; default is host and path, never a
     secret. stream: read answers as they are written, so that the time to the first token is known.
-    Nothing is imported, read or opened before the first call; the environment is read when the
-    model is made. Raises SetupError if client and other arguments contradict each other.
+    Nothing is imported, read or opened before the first call, or `prepare`; the environment is read
+    when the model is made. Raises SetupError if client and other arguments contradict each other.
     """
 
     def __init__(
@@ -121,6 +121,10 @@ class EndpointModel:
             raise SetupError(
                 f"the request to {self._label} has no messages; a version needs at least one."
             )
+
+    def prepare(self) -> None:
+        """Begin to import what the first call needs, in another thread."""
+        self._clients.prepare()
 
     async def complete(self, call: Call) -> Reply:
         """One attempt.

@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
+import threading
 import zlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from importlib.util import find_spec
@@ -22,7 +24,7 @@ from .fast_transport import HttpReply, RawHeaders, RawResponse, Wire
 from .request_body import as_json
 from .senders import Sender
 
-__all__ = ["PlainAddress", "PlainSender"]
+__all__ = ["PlainAddress", "PlainSender", "import_transport"]
 
 # one that no two libraries read differently: lower case, no credentials, no query, no escapes
 _ADDRESS = re.compile(
@@ -103,6 +105,19 @@ class PlainSender:
         if self._library is None:
             self._library = self._make()
         return self._library
+
+
+def import_transport() -> None:
+    """Begin to import what sends, in a thread: a third of it reads the certificates of the system,
+    while which others can work.
+    """
+    if "aiohttp" not in sys.modules:
+        threading.Thread(target=_imported, name="promptops-import").start()
+
+
+def _imported() -> None:
+    with contextlib.suppress(ImportError):  # the first call says what is missing
+        import aiohttp  # noqa: F401 - it is kept in sys.modules
 
 
 class _Closable(Protocol):

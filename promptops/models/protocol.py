@@ -13,7 +13,16 @@ from typing import Any, Protocol, runtime_checkable
 
 from ..version import PromptVersion
 
-__all__ = ["Call", "HasNotes", "Model", "Reply", "SpeaksForms", "known_amount", "known_count"]
+__all__ = [
+    "Call",
+    "HasNotes",
+    "Model",
+    "Prepares",
+    "Reply",
+    "SpeaksForms",
+    "known_amount",
+    "known_count",
+]
 
 _MOST = 1e15  # a larger number is not a figure of a call
 _COUNTS = ("tokens_in", "tokens_out", "tokens_cached", "tokens_cache_write", "tokens_reasoning")
@@ -140,6 +149,14 @@ class HasNotes(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]: ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A model whose first call needs what takes a while to import."""
+
+    def prepare(self) -> None:
+        """Begin with it in another thread, where calls are about to be made; never raises."""
 
 
 @runtime_checkable

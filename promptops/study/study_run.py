@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 from ..engine.executor import Executor, HandsIn, InProcess, Order, Pass
 from ..engine.progress import HandedIn, Progress, together
 from ..engine.question import Limits, Provenance, Question
+from ..models.protocol import Prepares
 from ..run import Attempt, Run, utc
 from ..store.make_ready import make_ready_beside
 from .asking_claims import AskingClaims, Patience, claim_names
 from .design import StudyDesign
 from .made_questions import MadeQuestions
 from .other_model import Answerers
+from .place_rows import link
 from .queries.recorded_runs import answered_places
 from .questions import question
 from .records import find_runs, keep_runs
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from .ask import Asker
     from .early_stopping import EarlyStop
 
-__all__ = ["StudyRun", "link"]
+__all__ = ["StudyRun"]
 
 Answers = Mapping[Place, str]  # place -> its run
 
@@ -285,19 +287,26 @@ class StudyRun:
         """
         keys = {place: key for key, places in self._places.items() for place in places}
         self._places = {}
-        for place in self.design.places():
-            if place in linked:
-                continue
+        missing = [place for place in self.design.places() if place not in linked]
+        if missing and isinstance(self._executor, InProcess):
+            self._prepare()
+        for place in missing:
             key = keys.get(place)  # of an earlier look: a question's key does not change
             asked = question(self.design, place) if key is None else None
             places = self._places.setdefault(asked.key if asked is not None else str(key), [])
             if asked is not None and not places:
                 self._made.keep(asked)
             places.append(place)
-        if self.design.fresh or not self._places:
+        if self.design.fresh or not missing:
             return {}
         found = find_runs(self.store, self._places)
         return {place: run for key, run in found.items() for place in self._places[key]}
+
+    def _prepare(self) -> None:
+        """Calls are about to be made, most likely: questions take a while to make."""
+        for arm in self.design.arms:
+            if isinstance(arm.model, Prepares):
+                arm.model.prepare()
 
     def _lacking(self, places: Answers, by: Sequence[Scorer] | None = None) -> Answers:
         """Answered places that lack a score by one of the study's scorers, or of these."""
@@ -330,22 +339,3 @@ class StudyRun:
             "study_events",
             [{"study_id": self.design.id, "event_at": utc(), "event": event, "detail": detail}],
         )
-
-
-def link(store: Store, design: StudyDesign, places: Mapping[Place, str], *, reused: bool) -> None:
-    """Record which run is at which place of a study."""
-    if not places:
-        return
-    arms = [design.arms[arm] for arm, _, _ in places]
-    examples = [design.dataset.examples[example] for _, example, _ in places]
-    columns = {
-        "study_id": design.id,
-        "arm": [arm.label for arm in arms],
-        "version_id": [arm.id for arm in arms],
-        "example_id": [example.id for example in examples],
-        "example_fingerprint": [example.fingerprint for example in examples],
-        "repeat": [repeat for _, _, repeat in places],
-        "run_id": list(places.values()),
-        "reused": reused,
-    }
-    store.append_columns("study_runs", columns)

@@ -238,3 +238,23 @@ with FaultServer(lambda seen: Say(200, completion("here"))) as server:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "here []"
+
+
+def test_preparing_imports_what_sends_in_a_thread_and_nothing_for_a_provider() -> None:
+    """A study that makes its questions meanwhile waits for a part of the import only; whoever asks
+    a provider imports its client with the first call.
+    """
+    code = """
+import sys, threading
+from promptops.models.endpoint import EndpointModel
+for url in ("https://api.example.com/v1", "http://127.0.0.1:1/v1"):
+    EndpointModel(base_url=url, api_key="none").prepare()
+    others = [each for each in threading.enumerate() if each is not threading.main_thread()]
+    for each in others:
+        each.join()
+    print(len(others), "aiohttp" in sys.modules, "openai" in sys.modules)
+EndpointModel(base_url=url, api_key="none").prepare()
+print(threading.active_count())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["0 False False", "1 True False", "1"]
