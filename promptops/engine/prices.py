@@ -171,14 +171,14 @@ def bill(asked: str, spent: Spent, prices: Mapping[str, object] | None = None) -
     tokens_in, tokens_out = spent.tokens_in, spent.tokens_out
     if tokens_in is None or tokens_out is None:
         return None
-    names = [name for name in dict.fromkeys((asked, spent.model)) if name]
     share = BATCH_SHARE if spent.tier == "batch" else 1.0
-    for name in names:
-        if prices is not None and (name in prices or _DATE.sub("", name) in prices):
+    for name in (asked, spent.model) if prices is not None else ():
+        if name and prices is not None and (name in prices or _DATE.sub("", name) in prices):
             whole = cost_of(price_of(name, prices), tokens_in, tokens_out, spent.tokens_cached)
             return None if whole is None else whole * share
-    for name in reversed(names):  # a deployment's own name says nothing, what answered does
-        if price_catalogue.known(name) is not None:
+    # a deployment's own name says nothing, what answered does
+    for name in (spent.model, asked):
+        if name and price_catalogue.known(name) is not None:
             return price_catalogue.cost(
                 name,
                 tokens_in,

@@ -277,7 +277,8 @@ class Sweep:
         )
 
     def _start(self, lane: Lane, question: Question) -> None:
-        task = asyncio.create_task(self._ask(lane, question))
+        loop = self._loop or asyncio.get_running_loop()
+        task = loop.create_task(self._ask(lane, question))
         lane.tasks.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:

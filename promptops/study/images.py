@@ -42,6 +42,8 @@ def embedded(messages: _Messages, root: Path) -> tuple[_Messages, _Messages]:
     Both are the messages themselves where no image is a file. Raises SetupError, which names the
     file and what is wrong with it.
     """
+    if all(isinstance(message.get("content"), str) for message in messages):
+        return messages, messages  # nearly always
     found = _files(messages, root)
     if not found:
         return messages, messages
