@@ -286,3 +286,26 @@ def test_inserting_nothing_changes_nothing(con: Any, folder: Path) -> None:
     assert insert(con, "study_events", rows) == 1
     assert insert(con, "study_events", rows) == 0
     assert counted(con) == 1
+
+
+def test_only_a_large_store_takes_the_time_to_compress_its_texts(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FSST saves a share of the file, which is worth it where there is much."""
+    rows = [
+        {"id": f"r-{n}", "output": f"the answer to {n} and its reason" * 4} for n in range(9000)
+    ]
+    segment(folder, "a", meta_line() + encode("runs", rows, bytes))
+    found = {}
+    for step in (merge_segments._STEP, 1 << 20):
+        monkeypatch.setattr(merge_segments, "_STEP", step)
+        path = tmp_path / f"{step}.duckdb"
+        con = attach(path)
+        create(con)
+        assert merge(con, sources_of(folder)) == 9000
+        con.close()
+        con = attach(path, read_only=True)
+        methods = con.execute("SELECT DISTINCT compression FROM pragma_storage_info('runs')")
+        found[step] = {name for (name,) in methods.fetchall()}
+        con.close()
+    assert ["FSST" in methods for methods in found.values()] == [False, True]
