@@ -186,7 +186,7 @@ def _folder_is_there() -> None:
 
 
 def _load_first(command: str) -> None:
-    """Load what a verdict needs. Raises StoreError where memory is limited to less."""
+    """Load what a verdict needs. Raises StoreError if memory is limited to less."""
     if command in VERDICTS and (short := rehearse()):
         raise StoreError(short)
 

@@ -26,7 +26,7 @@ _DATA = frozenset((".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx"))
 
 @runtime_checkable
 class HasStop(Protocol):
-    """What can be told to ask nothing more."""
+    """Work that can be asked to send no further calls."""
 
     def stop(self, reason: str) -> None:
         """Keep what is done, and say why."""

@@ -107,7 +107,7 @@ class PlainPost:
         return PlainReply(message.code, message.headers, message.raw_headers, body)
 
     def _time(self, protocol: Any) -> None:
-        """Set the timer of a read that takes long; where the session limits none, it is none."""
+        """Set the timer of a read that takes long; no timer if the session has no limit."""
         protocol.read_timeout = self._times.sock_read
         protocol.start_timeout()
 

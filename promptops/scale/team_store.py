@@ -139,7 +139,7 @@ class TeamStore(TeamReader):
             except StoreError as error:  # the purge is made: it is carried out here all the same
                 self._say(
                     f"{error} The purge is left there for every member; its rows are taken out of"
-                    " the shared files by whoever looks after ten minutes."
+                    " the shared files by the next member that looks after ten minutes."
                 )
 
     # -- looking

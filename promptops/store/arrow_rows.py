@@ -91,7 +91,7 @@ class ArrowRows:
             yield table, pa.concat_tables(found) if len(found) > 1 else found[0]
 
     def built(self, part: Part) -> pa.Table:
-        """A part as a pyarrow table; what is no row of the table is counted as wrong."""
+        """A part as a pyarrow table; what is not a row of the table is counted as wrong."""
         documents = part.documents
         if part.packs:
             whole = part.packs[0] if len(part.packs) == 1 else joined(part.table, part.packs)

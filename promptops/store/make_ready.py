@@ -21,7 +21,7 @@ def make_ready_beside(path: Path) -> None:
 
 def make_ready(path: Path) -> None:
     """Make DuckDB itself, and in memory the tables of a file that is not there yet, so that the
-    next look at the file need not. What fails here fails again, and is said, at that look.
+    next look at the file need not. What fails here fails again, with its message, at that look.
     """
     with suppress(Exception), one_at_a_time():
         WRITERS[-1].prepare(path, None if path.exists() else create)

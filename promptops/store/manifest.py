@@ -139,7 +139,7 @@ def remade(folder: Path) -> Manifest:
 def hash_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, "missing" where they cannot be read.
 
-    Raises Shortage where the file is not at fault.
+    Raises Shortage if the file is not at fault.
     """
     digest = hashlib.sha256()
     try:

@@ -28,7 +28,7 @@ _READ_AS: Mapping[Kind, str] = {
     "int": "BIGINT",
     "float": "DOUBLE",
     "bool": "BOOLEAN",
-    "time": "VARCHAR",  # cast then: read as a time, one that is none would be null
+    "time": "VARCHAR",  # cast later: read as a time, an invalid one would be null
 }
 _TEXT = r'"(?:[^"\\]|\\.)*"'
 _MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}"
@@ -103,7 +103,7 @@ def _stage_packs(con: Connection, name: str, table: str, packs: Sequence[Pack]) 
 
 def _row_pattern(table: str) -> str:
     """The rows of a table as `encode` writes them: columns in their order, without those that are
-    null. Where commas stand, the JSON reader knows.
+    null. The JSON reader finds the commas.
     """
     key = TABLES[table].key
     fields = (
