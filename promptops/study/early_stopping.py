@@ -104,7 +104,7 @@ class EarlyStop:
     def _settled(self, baseline: Arm, arms: Sequence[Arm], grounds: ComparisonContext) -> bool:
         """Whether the verdict of every candidate is settled: by what is in, and where a pair was
         judged before by all its answers too, since the beginning of another order of the same rows
-        is no further evidence.
+        adds no evidence.
         """
         from ..analysis.compare import compare
         from ..analysis.finalists import decide_many

@@ -76,7 +76,7 @@ def made_since(
 
 
 def _guessed_since(store: Store, moment: str, prices: Mapping[str, object] | None) -> float:
-    """USD of the attempts that went to a provider and whose cost nobody told, by the tokens that
+    """USD of the attempts that went to a provider and whose cost is unknown, by the tokens that
     are known of them, else by the characters of the request and of the answer.
     """
     rows = store.rows(
