@@ -50,7 +50,8 @@ def in_force(
         if found and None not in found.values()
     }
     prints = [example.fingerprint for example in drawn.dataset]
-    asked = Ahead(prints, list(known.get(baseline, ())), field, runs)
+    keys = {version: list(found) for version, found in known.items()}
+    asked = Ahead(prints, keys, field, runs)
     out = [f"On {words.count(n, 'distinct example')}, {shared_alpha(policy, primary, len(field))}"]
     for version in field:
         tried = tried_ahead(project.store, record, (version, baseline), primary, asked)

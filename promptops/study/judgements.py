@@ -20,6 +20,7 @@ from .queries.judged_before import (
     digest_of,
     pooled_outcomes,
     studies_alone,
+    studies_alone_of_these,
     studies_asking_these,
     studies_beside,
     studies_holding,
@@ -32,16 +33,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Ahead", "pooled", "pooled_size", "tried_ahead", "tried_before"]
 
+Row = tuple[str, str, str, int, int]  # study, design, version, examples, digest of its runs
+
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """What a study will ask. prints: fingerprints of its examples; keys: reuse keys of the
-    questions to the baseline; field: ids of its candidates; runs: version -> its answers, of
-    versions that have all of them.
+    """What a study will ask. prints: fingerprints of its examples; keys: version -> reuse keys of
+    the questions to it; field: ids of its candidates; runs: version -> its answers, of versions
+    that have all of them.
     """
 
     prints: Sequence[str]
-    keys: Sequence[str] = ()
+    keys: Mapping[str, Sequence[str]] = dataclass_field(default_factory=dict)
     field: Sequence[str] = ()
     runs: Mapping[str, Sequence[str]] = dataclass_field(default_factory=dict)
 
@@ -78,27 +81,30 @@ def tried_before(
         chosen = _named(record, primary)
         if row.study == record.id and row.candidate == candidate and chosen != row.primary:
             found.append(replace(row, primary=chosen))
-    return Tried((*_looks_alone(store, record, pair, rows, found), *found), candidate)
+    looks = studies_alone(store, record.id, candidate, baseline)
+    alone = _looks_alone(candidate, looks, rows, found)
+    if record.find(baseline) is None:  # its answers are those of another study
+        order, named = len({row[0] for row in rows}), _named(record, primary)
+        found.append(
+            TriedCandidate(record.id, order, candidate, record.dataset.n, "at hand", named)
+        )
+    return Tried((*alone, *found), candidate)
 
 
 def _looks_alone(
-    store: Store,
-    record: StudyRecord,
-    pair: tuple[str, str],
-    rows: Sequence[tuple[str, str, str, int, int]],
+    candidate: str,
+    alone: Sequence[Row],
+    rows: Sequence[Row],
     found: Sequence[TriedCandidate],
 ) -> list[TriedCandidate]:
     """Judgements that were possible without a study of both: of the candidate alone, beside
     answers of the baseline that were there, by other answers than those that a study of both has.
-    rows, found: of the studies of both.
+    alone: of the studies of the candidate alone; rows, found: of the studies of both.
     """
-    candidate, baseline = pair
     own = [row.order for row in found if row.candidate == candidate]
     known = {int(row[4] or 0) for row in rows if row[2] == candidate}
     looks = [
-        row
-        for row in studies_alone(store, record.id, candidate, baseline)
-        if "primary" in json.loads(row[1]) and int(row[4] or 0) not in known
+        row for row in alone if "primary" in json.loads(row[1]) and int(row[4] or 0) not in known
     ]
     order = min(own, default=0)
     return [
@@ -131,9 +137,10 @@ def tried_ahead(
         asked: what the study asks.
     """
     candidate, baseline = pair
+    asks = asked.keys.get(baseline, ())
     rows = [
         row
-        for row in studies_asking_these(store, baseline, asked.keys, asked.prints)
+        for row in studies_asking_these(store, baseline, asks, asked.prints)
         if "primary" in json.loads(row[1])
     ]
     if any(row[0] == record.id for row in rows):
@@ -146,10 +153,12 @@ def tried_ahead(
             digest = f"{digest_of(store, both[0]) ^ digest_of(store, both[1]):016x}"
         named = _named(record, primary)
         found.append(TriedCandidate("ahead", order, version, len(asked.prints), digest, named))
-    return Tried(tuple(found), candidate)
+    asks, runs = asked.keys.get(candidate, ()), asked.runs.get(candidate, ())
+    looks = studies_alone_of_these(store, pair, asks, asked.prints, runs)
+    return Tried((*_looks_alone(candidate, looks, rows, found), *found), candidate)
 
 
-def _judged(rows: Sequence[tuple[str, str, str, int, int]], baseline: str) -> list[TriedCandidate]:
+def _judged(rows: Sequence[Row], baseline: str) -> list[TriedCandidate]:
     """A judgement of every version but the baseline, of rows that studies have."""
     order = {id_: place for place, id_ in enumerate(dict.fromkeys(row[0] for row in rows))}
     digests = {(row[0], row[2]): int(row[4] or 0) for row in rows}

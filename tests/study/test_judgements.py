@@ -307,12 +307,16 @@ def test_looks_at_the_candidate_alone_count(make_lab: MakeLab) -> None:
     """
     lab, (v1, v2) = lab_of(make_lab, "A", "B")
     lab.evaluate([v1], rows(), [equals()], name="before")
-    for n in (20, 30):
+    for n, needed in ((20, None), (30, pytest.approx(20))):
         lab.evaluate([v2], rows(n), [equals()], name=f"alone on {n}")
-    assert lab.compare(candidate=v2, baseline=v1).grounds.tried.needed(0.05) is None
+        across = lab.compare(candidate=v2, baseline=v1)
+        assert across.grounds.tried.needed(0.05) == needed
     lab.evaluate([v2], rows(40), [equals()], name="alone on 40")
     across = lab.compare(candidate=v2, baseline=v1)
     assert across.verdict.rule.needs_e == pytest.approx(20)
+    said = lab.estimate([v1, v2], rows(), [equals()]).in_force
+    assert len(said) == 2, "what the verdict will need is known before anything is paid"
+    assert "Judged 3 times on these 40 examples" in said[1]
     decision, tried = judged(lab.evaluate([v1, v2], rows(), [equals()], name="both"), v2, v1)
     assert (decision, tried.times, tried.place) == ("inconclusive", 3, 1)
 
@@ -325,6 +329,7 @@ def test_the_same_answers_alone_and_beside_are_one_judgement(make_lab: MakeLab) 
     for version in (v1, v2):
         lab.evaluate([version], rows(), [equals()])
     v2.noise(rows(), [equals()])
+    assert len(lab.estimate([v1, v2], rows(), [equals()]).in_force) == 1
     decision, tried = judged(lab.evaluate([v1, v2], rows(), [equals()], name="both"), v2, v1)
     assert (decision, tried.times) == ("promote", 1)
 

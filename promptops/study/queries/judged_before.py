@@ -14,6 +14,7 @@ __all__ = [
     "digest_of",
     "pooled_outcomes",
     "studies_alone",
+    "studies_alone_of_these",
     "studies_asking_these",
     "studies_beside",
     "studies_holding",
@@ -51,13 +52,7 @@ group by s.id, s.design, s.created_at, m.version_id order by s.created_at, s.id,
 """
 # studies of the candidate without the baseline, on examples that the baseline had answered too
 _ALONE = f"""
-with mine as (
-  select distinct r.key, m.example_fingerprint, m.run_id
-  from study_runs m join runs r on r.id = m.run_id where m.study_id = ? and m.version_id = ?
-), earlier as (
-  select id, design, created_at from studies
-  where (created_at, id) < (select (created_at, id) from studies where id = ?)
-), known as (
+known as (
   select distinct b.example_fingerprint from study_runs b join earlier on earlier.id = b.study_id
   where b.version_id = ?
 )
@@ -68,14 +63,31 @@ where {ANSWERED} and m.version_id = ?
   and s.id not in (select study_id from study_runs where version_id = ?)
 group by s.id, s.design, s.created_at, m.version_id
 having bool_or(m.example_fingerprint in (select example_fingerprint from known)
-  and (r.key in (select key from mine)
-    or m.example_fingerprint in (select example_fingerprint from mine)))
+  and (r.key in (select key from mine where key is not null)
+    or m.example_fingerprint in (
+      select example_fingerprint from mine where example_fingerprint is not null)))
   and not ((select count(distinct run_id) from mine)
-    = count(distinct m.run_id) filter (where m.run_id in (select run_id from mine))
+    = count(distinct m.run_id) filter (
+      where m.run_id in (select run_id from mine where run_id is not null))
     and (select count(distinct example_fingerprint) from mine)
     = count(distinct m.example_fingerprint))
 order by s.created_at, s.id
 """
+_RECORDED_ALONE = f"""
+with mine as (
+  select distinct r.key, m.example_fingerprint, m.run_id
+  from study_runs m join runs r on r.id = m.run_id where m.study_id = ? and m.version_id = ?
+), earlier as (
+  select id, design, created_at from studies
+  where (created_at, id) < (select (created_at, id) from studies where id = ?)
+), {_ALONE}"""
+_AHEAD_ALONE = f"""
+with mine as (
+  select unnest(?::varchar[]) as key, unnest(?::varchar[]) as example_fingerprint,
+    unnest(?::varchar[]) as run_id
+), earlier as (
+  select id, design, created_at from studies
+), {_ALONE}"""
 _HOLDING = """
 select distinct study_id from study_runs where version_id = ? and study_id in (select unnest(?))
 """
@@ -113,7 +125,26 @@ def studies_alone(
     if not store.rows(_OTHERS, [candidate, study]):
         return []
     values = [study, candidate, study, baseline, OUTCOMES, candidate, baseline]
-    return list(store.rows(_ALONE, values))
+    return list(store.rows(_RECORDED_ALONE, values))
+
+
+def studies_alone_of_these(
+    store: Store,
+    pair: tuple[str, str],
+    keys: Sequence[str],
+    prints: Sequence[str],
+    runs: Sequence[str],
+) -> list[tuple[str, str, str, int, int]]:
+    """The same before a study is recorded.
+
+    pair: ids of the candidate and of the baseline; keys: reuse keys of the questions to the
+    candidate; prints: fingerprints of the examples; runs: the candidate's answers if all are there.
+    """
+    if not store.has("study_runs"):
+        return []
+    candidate, baseline = pair
+    values: list[object] = [list(keys), list(prints), list(runs)]
+    return list(store.rows(_AHEAD_ALONE, [*values, baseline, OUTCOMES, candidate, baseline]))
 
 
 def studies_holding(store: Store, version: str, studies: Sequence[str]) -> set[str]:
