@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 _FIELDS = {kind: (kind.__slots__, attrgetter(*kind.__slots__)) for kind in (Run, Attempt)}
+_document = json.JSONEncoder(ensure_ascii=False).encode  # made once for all examples
 _AT_ONCE = 2000  # examples written at once, so that a large dataset takes little memory
 
 
@@ -118,7 +119,7 @@ def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
                     "example_id": example.id,
                     "example_fingerprint": example.fingerprint,
                     "position": position,
-                    "document": json.dumps(example.document(), ensure_ascii=False),
+                    "document": _document(example.document()),
                 }
                 for position, example in enumerate(islice(dataset, start, start + _AT_ONCE), start)
             ],
