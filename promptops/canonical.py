@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_DEPTH",
     "MAX_INTEGER",
+    "Written",
     "canonical",
     "copied",
     "digest",
@@ -32,6 +33,7 @@ __all__ = [
     "json_copy",
     "number",
     "tagged",
+    "written",
 ]
 
 encode_basestring = _quoted
@@ -41,6 +43,19 @@ MAX_DEPTH = (
 )
 _ESCAPED = late_pattern(r'[\x00-\x1f"\\\ud800-\udfff]')
 _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
+
+
+class Written(str):
+    """The canonical text of a value, which `canonical` takes for the value itself: what several
+    values hold is so written once. Made by `written` alone.
+    """
+
+    __slots__ = ()
+
+
+def written(value: object) -> Written:
+    """The canonical text, to be put where the value would be. Raises VersionError."""
+    return Written(canonical(value))
 
 
 def canonical(value: object, where: str = "$") -> str:
@@ -66,6 +81,8 @@ def _plain(value: Any, depth: int) -> str:
     if kind is str:
         value.encode()  # a lone surrogate cannot be
         return quoted(value)
+    if kind is Written:
+        return str.__str__(value)
     if value is None:
         return "null"
     if kind is bool:
@@ -187,7 +204,9 @@ def _text(text: str, where: str) -> str:
 
 
 def _write(value: object, out: list[str], where: str, depth: int) -> None:
-    if isinstance(value, str):
+    if isinstance(value, Written):
+        out.append(str.__str__(value))
+    elif isinstance(value, str):
         out.append(_text(value, where))
     elif value is None or value is True or value is False:
         out.append({None: "null", True: "true", False: "false"}[value])

@@ -19,7 +19,16 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptops.canonical import MAX_DEPTH, MAX_INTEGER, canonical, digest, json_copy, number, tagged
+from promptops.canonical import (
+    MAX_DEPTH,
+    MAX_INTEGER,
+    canonical,
+    digest,
+    json_copy,
+    number,
+    tagged,
+    written,
+)
 from promptops.errors import VersionError
 
 law = settings(deadline=None, max_examples=100)
@@ -203,6 +212,20 @@ def test_digest_and_tag(value: object) -> None:
     expected = hashlib.sha256(rfc8785.dumps(value)).hexdigest()  # type: ignore[arg-type]
     assert digest(value) == expected
     assert tagged("x9", value) == f"x9-{expected[:32]}"
+
+
+@law
+@given(VALUES, TEXT)
+def test_what_is_written_stands_for_its_value(value: object, name: str) -> None:
+    """In a list, under a name of any characters, and in a mapping that is no dict; a text of the
+    same characters stays a text.
+    """
+    text = written(value)
+    for held, said in (([1, value], [1, text]), ({name: value}, {name: text})):
+        assert canonical(said) == canonical(held)
+        assert digest(said) == digest(held)
+    assert canonical(MappingProxyType({name: text})) == canonical({name: value})
+    assert canonical([str(text)]) == canonical([canonical(value)])
 
 
 def test_a_copy_shares_nothing() -> None:

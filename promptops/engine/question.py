@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..canonical import Written
 from ..errors import SetupError
 from ..models.protocol import Call, Model
 
@@ -14,7 +15,8 @@ __all__ = ["Limits", "Provenance", "Question"]
 @dataclass(frozen=True, slots=True)
 class Question:
     """A call with what its run is filed under. key: `run.reuse_key` of it; unrendered: why there is
-    nothing to send, "" if there is.
+    nothing to send, "" if there is; messages: those of its request as canonical text, where that
+    was made for the key.
     """
 
     call: Call
@@ -27,6 +29,7 @@ class Question:
     example_fingerprint: str | None = None
     role: str = "model"
     unrendered: str = ""
+    messages: Written | None = None
 
 
 @dataclass(frozen=True, slots=True)

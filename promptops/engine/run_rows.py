@@ -158,11 +158,22 @@ class RowBuilder:
             "example_id": question.example_id,
             "example_fingerprint": question.example_fingerprint,
             "repeat": call.repeat,
-            "request": redact(json_text(call.request), self.secrets),
+            "request": redact(_request_text(question), self.secrets),
             "cell_hash": where.cell_hash,
             "git_commit": where.git_commit,
             "git_dirty": where.git_dirty,
         }
+
+
+def _request_text(question: Question) -> str:
+    """What was sent, as canonical JSON."""
+    request, messages = question.call.request, question.messages
+    if messages is not None:
+        try:
+            return canonical({**request, "messages": messages})
+        except (VersionError, RecursionError):
+            pass
+    return json_text(request)
 
 
 def _known_cost(attempts: Sequence[Attempt]) -> float | None:

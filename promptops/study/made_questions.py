@@ -26,7 +26,7 @@ class MadeQuestions:
         messages: Any = question.call.chat.get("messages", ())
         texts = [message.get("content") for message in messages]
         if self._room > 0 and texts and all(isinstance(text, str) for text in texts):
-            self._room -= _OWN + sum(map(len, texts))
+            self._room -= _OWN + sum(map(len, texts)) + len(question.messages or "")
             self._kept[question.key] = question
 
     def take(self, key: str) -> Question | None:

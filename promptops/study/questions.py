@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..canonical import tagged
+from ..canonical import tagged, written
 from ..dataset import Example
 from ..dataset.values import values_for
 from ..engine.sweep import Question
@@ -103,19 +103,20 @@ def ask(
     root: images that are files are read below it; None: they stay paths. Raises RenderError, and
     SetupError for an image that cannot be read.
     """
-    target = isinstance(arm.model, TargetModel)
+    target, recorded = isinstance(arm.model, TargetModel), isinstance(arm.model, RecordedModel)
     if target and example is not None:
         values = dict(example.inputs)
         chat: dict[str, Any] = {}
     else:
         chat = arm.version.chat_request(arm.version.render(values))
     inputs: Any = values if target else chat["messages"]
-    if (
-        root is not None and not target and not isinstance(arm.model, RecordedModel)
-    ):  # a recording is sent nothing
+    if root is not None and not target and not recorded:  # a recording is sent nothing
         chat["messages"], inputs = embedded(inputs, root)
-    if isinstance(arm.model, RecordedModel):  # a recording answers for an example, not for a text
+    messages = None
+    if recorded:  # a recording answers for an example, not for a text
         inputs = [example.id if example else None, inputs]
+    elif not key and not target and arm.version.api == "chat" and inputs is chat["messages"]:
+        inputs = messages = written(inputs)  # the run's row says them, too
     return Question(
         call=Call(
             to_form(arm.version.api, chat) if chat else chat,
@@ -134,6 +135,7 @@ def ask(
         example_id=example.id if example else None,
         example_fingerprint=example.fingerprint if example else None,
         role=role or ("target" if target else "model"),
+        messages=messages,
     )
 
 

@@ -8,9 +8,19 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from promptops.canonical import canonical
+from promptops.dataset import Example
+from promptops.engine.run_rows import PendingCall, RowBuilder
 from promptops.lab import Lab
 from promptops.models.endpoint import EndpointModel
+from promptops.models.scripted import ScriptedModel
+from promptops.run import reuse_key
 from promptops.scorers import tool_called
+from promptops.study.design import ArmDesign
+from promptops.study.questions import question_of
+from promptops.version import PromptVersion
 from tests.faults.server import FaultServer, Say, error
 
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}
@@ -59,3 +69,23 @@ def test_tools_with_reasoning_are_answered_through_responses(tmp_path: Path) -> 
     assert values.eq(1).all()
     wanted = [version.request(q=row["q"]) for row in ROWS]
     assert sorted(map(str, sent)) == sorted(map(str, wanted))
+
+
+@pytest.mark.parametrize("api", ["chat", "responses", "anthropic", "gemini"])
+def test_the_key_and_the_recorded_request_are_those_of_the_messages(api: str) -> None:
+    """Messages are written as canonical JSON once for both; what is recorded is what is sent, and
+    the key is that of the messages, as in every release.
+    """
+    settings = {"temperature": 0.5, "max_tokens": 9}
+    version = PromptVersion("Say {{q}} \u00e9\n", model="m", settings=settings, api=api)
+    arm = ArmDesign("v1", version, ScriptedModel(lambda _: "yes"))
+    example = Example("e1", {"q": 'a "word"'})
+    asked = question_of(arm, example, 0)
+    messages = version.render({"q": 'a "word"'})
+    assert asked.key == reuse_key(version.id, messages, arm.model.label, 0)
+    run = RowBuilder().failed(PendingCall(asked, "r-1", 0.0, 0.0, 0.0), "auth", "no")
+    assert run.request == canonical(asked.call.request) == canonical(version.to_request(messages))
+    again = question_of(arm, example, 0, key=asked.key)  # made once more, its key known
+    assert RowBuilder().failed(PendingCall(again, "r-2", 0.0, 0.0, 0.0), "auth", "no").request == (
+        run.request
+    )
