@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 __all__ = ["RARELY", "collecting_rarely"]
 
-RARELY = 50_000  # new objects between two looks: cycles of at most some ten megabytes wait for it
+RARELY = 100_000  # new objects between two looks: cycles of some ten megabytes may wait for it
 
 
 class _Threshold:
@@ -38,8 +38,18 @@ class _Threshold:
             if self._users or self._before is None:
                 return
             if gc.get_threshold() == (RARELY, *self._before[1:]):  # else the user has set another
+                _take_for_old()
                 gc.set_threshold(*self._before)
             self._before = None
+
+
+def _take_for_old() -> None:
+    """Leave what is young now to the next look at everything: the look that would follow at once
+    takes ten milliseconds, and most of it stays.
+    """
+    if not gc.get_freeze_count():  # else the user has frozen something, which is to stay so
+        gc.freeze()
+        gc.unfreeze()
 
 
 _THRESHOLD = _Threshold()

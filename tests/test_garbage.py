@@ -88,6 +88,45 @@ def test_cycles_are_still_collected() -> None:
     assert held <= RARELY
 
 
+def test_no_look_at_what_was_made_follows_and_the_next_full_one_finds_it() -> None:
+    class Node:
+        def __init__(self) -> None:
+            self.me = self
+
+    looks: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        looks.append(info["generation"])
+
+    gc.collect()
+    with collecting_rarely():
+        kept = [[number] for number in range(20_000)]
+        Node()
+        gc.callbacks.append(note)
+    try:
+        more = [[number] for number in range(300)]
+    finally:
+        gc.callbacks.remove(note)
+    assert looks == []
+    assert (len(kept), len(more)) == (20_000, 300)
+    left = [found for found in gc.get_objects() if type(found) is Node]
+    assert len(left) == 1
+    left.clear()
+    gc.collect()
+    assert not [found for found in gc.get_objects() if type(found) is Node]
+
+
+def test_what_the_user_has_frozen_stays_frozen() -> None:
+    gc.freeze()
+    try:
+        before = gc.get_freeze_count()
+        with collecting_rarely():
+            pass
+        assert gc.get_freeze_count() == before > 0
+    finally:
+        gc.unfreeze()
+
+
 def test_a_study_and_its_merge_look_for_cycles_a_few_times(tmp_path: Path) -> None:
     """Of some ten thousand objects that stay: by Python's own threshold it is a hundred times."""
     lab = Lab(tmp_path, models={"m": ScriptedModel(lambda request: "yes")})

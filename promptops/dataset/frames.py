@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime
 import decimal
 import uuid
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -224,6 +223,8 @@ def open_xlsx(path: Path) -> Source:
         import openpyxl
     except ImportError:
         raise MissingExtra("reading XLSX") from None
+    import zipfile
+
     notes: list[str] = []
     try:
         with zipfile.ZipFile(path) as archive:

@@ -8,7 +8,6 @@ that blocks the loop stops all of them, and anyone who keeps time has to know wh
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import threading
 from collections.abc import Awaitable, Coroutine, Generator
 from concurrent.futures import Future
@@ -29,6 +28,8 @@ class CutOff(BaseException):
 
 def interrupt(thread: threading.Thread) -> None:
     """Raise CutOff in the thread, as soon as it runs Python code."""
+    import ctypes
+
     if thread.ident is not None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident), ctypes.py_object(CutOff)

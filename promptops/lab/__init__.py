@@ -6,6 +6,7 @@ import importlib.util
 from typing import TYPE_CHECKING
 
 from ..errors import MissingExtra
+from ..garbage import collecting_rarely
 
 if any(importlib.util.find_spec(name) is None for name in ("duckdb", "numpy", "pandas")):
     raise MissingExtra("promptops.lab")
@@ -67,7 +68,8 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = found = getattr(importlib.import_module(_HOMES[name]), name)
+    with collecting_rarely():  # what modules hold stays
+        globals()[name] = found = getattr(importlib.import_module(_HOMES[name]), name)
     return found
 
 

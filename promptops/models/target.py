@@ -18,7 +18,6 @@ from ..errors import CallError, PromptOpsError, SetupError
 from ..registry.candidate import use
 from .dialects import read_any
 from .foreign import Raised, awaited, told, tried
-from .function_identity import FunctionIdentity, identify
 from .protocol import Call, Reply
 
 __all__ = ["TargetModel", "target"]
@@ -55,6 +54,9 @@ class TargetModel:
         self._fn = fn
         self._parameters = _parameters(fn)
         self._named = identity is not None or label is not None
+        # only a function needs what reads code
+        from .function_identity import FunctionIdentity, identify
+
         self._identity = FunctionIdentity("") if self._named else identify(fn)
         self._label = label or _label(fn, identity or self._identity.digest[:8])
         bound = getattr(fn, "__call__", None)  # noqa: B004  (the bound method is inspected)

@@ -14,7 +14,6 @@ from typing import Any, TypedDict, Unpack, overload
 
 from ..errors import ScorerError
 from ..markup import count
-from ..models.function_identity import identify
 from ..score import Score
 from ..signatures import explained
 from .case import Case, Scorer
@@ -339,6 +338,9 @@ def identity_of(
     """8 hex digits over what it does: its code, defaults and captured values, and how its values
     are read.
     """
+    # the built-in scorers need nothing that reads code
+    from ..models.function_identity import identify
+
     found = identify(function, programs=False)
     parts = (found.digest, repr(at_least), repr(sorted((labels or {}).items())))
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:8]

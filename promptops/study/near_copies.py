@@ -10,7 +10,6 @@ a new question.
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 
@@ -48,13 +47,19 @@ _ALIKE = str.maketrans(
 )
 
 
+def _unescaped(text: str) -> str:
+    import html  # with 2,231 names of characters, for the few texts that have one
+
+    return html.unescape(text)
+
+
 def folded(text: str) -> str:
     """The same for two texts that differ only in how they are typed; "" if nothing is left. An
     image or a file as a data: address is nothing that anybody typed, and stays as it is.
     """
     if _DATA.match(text):
         return text
-    typed = _ESCAPED.sub(" ", html.unescape(text) if "&" in text else text)
+    typed = _ESCAPED.sub(" ", _unescaped(text) if "&" in text else text)
     shown = (typed if typed.isascii() else _plain_letters(typed)).casefold()
     words = _EMPHASIS.sub("", _BULLET.sub("", shown).translate(_QUOTES))
     bare = _SENTENCE.sub(" ", words)

@@ -10,10 +10,11 @@ from itertools import pairwise
 from typing import Any
 
 from ..errors import CallError
+from ..late_pattern import late_pattern
 
 __all__ = ["whole_calls"]
 
-_STEP = re.compile(
+_STEP = late_pattern(
     r"\.([^.\[\]]+)|\[([0-9]{1,6})\]|\['((?:[^'\\]|\\.)*+)'\]|\[\"((?:[^\"\\]|\\.)*+)\"\]"
 )
 _ESCAPED = re.compile(r"\\(.)", re.S)
