@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 __all__ = ["RARELY", "collecting_rarely"]
 
-RARELY = 100_000  # new objects between two looks: cycles of some ten megabytes may wait for it
+RARELY = 50_000  # new objects between two looks: cycles of at most some ten megabytes wait for it
 
 
 class _Threshold:

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 import promptops
 from promptops import git
 from promptops.cli.registry_command import registry
+from promptops.study import author as author_module
 from promptops.study import provenance
-from promptops.study.author import author
 
 pytestmark = pytest.mark.skipif(
     os.name == "nt", reason="the programs of these folders are shell scripts"
@@ -143,7 +143,8 @@ def looks(folder: Path) -> None:
     os.utime(folder / "code.py", (1, 1))
     provenance._git_state.cache_clear()
     provenance.provenance(folder)
-    author(folder)
+    author_module._of_git.cache_clear()
+    author_module.author(folder)
     path = str(folder / "promptops.json")
     CliRunner().invoke(registry, ["diff", "HEAD", "--registry", path])
     CliRunner().invoke(registry, ["diff", "no-such-revision", "--registry", path])
