@@ -641,8 +641,8 @@ def test_import_of_what_a_study_asks_with_is_light() -> None:
         "import sys; from promptops.lab import Dataset, Lab; from promptops.scorers import equals;"
         " print(sorted({'promptops.analysis.compare', 'promptops.scorers.ifeval',"
         " 'promptops.study.examples', 'promptops.engine.batch_pass', 'numpy', 'pandas', 'duckdb',"
-        " 'aiohttp', 'promptops.scorers.assertion', 'promptops.models.function_identity', 'zipfile'}"
-        " & set(sys.modules)))"
+        " 'aiohttp', 'promptops.scorers.assertion', 'promptops.models.function_identity',"
+        " 'zipfile'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['promptops.scorers.assertion']"
