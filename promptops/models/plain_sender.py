@@ -116,7 +116,7 @@ def import_transport() -> None:
 
 
 def _imported() -> None:
-    with contextlib.suppress(ImportError):  # the first call says what is missing
+    with contextlib.suppress(Exception):  # the first call meets the fault again, and says so
         import aiohttp  # noqa: F401 - it is kept in sys.modules
 
 
