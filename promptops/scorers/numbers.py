@@ -12,6 +12,7 @@ from ..errors import ScorerError
 from ..score import Score
 from ..signatures import explained
 from .case import Case
+from .decimal_comma import with_points
 from .declaration import declared
 from .golden import EXPECTED, golden
 from .rule import Rule, fail, rule, snippet
@@ -63,8 +64,10 @@ def number_close(
     last `=` if that sentence has a calculation), else the last one in the answer.
 
     Signs, thousands commas, decimals, exponents, fractions ("3/4"), currency signs and scales ("1.5
-    million") are read; a percent sign is ignored. 0 or 1, higher is better. An answer without a
-    number fails; a row whose golden value has no number is unscored.
+    million") are read; a percent sign is ignored. A comma that cannot stand between thousands is
+    before the decimals ("12,50", "1.234,50"); "1,234" is a thousand, "1.234" a decimal. 0 or 1,
+    higher is better. An answer without a number fails; a row whose golden value has no number is
+    unscored.
 
     Args:
         value: a fixed number; None means the row's value of `column`.
@@ -103,7 +106,9 @@ def number_close(
         relative=relative if relative != 1e-9 else None,
         after=after,
     )
-    return rule(spec, "assertion", score, needs=source.needs, texts=source.texts)
+    # version 2: decimal commas are read
+    more = {"needs": source.needs, "texts": source.texts, "version": "2"}
+    return rule(spec, "assertion", score, **more)
 
 
 def _compared(found: float, wanted: float, within: float) -> Score:
@@ -157,7 +162,8 @@ def _golden(value: object) -> float | None:
 
 
 def _numbers(text: str) -> list[float]:
-    return [value for match in _NUMBER.finditer(text) if (value := _value(match)) is not None]
+    found = _NUMBER.finditer(with_points(text))
+    return [value for match in found if (value := _value(match)) is not None]
 
 
 def _value(match: re.Match[str]) -> float | None:

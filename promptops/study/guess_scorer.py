@@ -12,11 +12,16 @@ from typing import Any
 from ..analysis import words
 from ..dataset import Dataset
 from ..errors import StudyError
+from ..markup import shorten
 from ..scorers.case import Scorer
+from ..scorers.regression import normalised
 
 __all__ = ["as_scores", "guessed"]
 
 _MOST = 0.9  # share of the golden answers that must look alike
+_MOST_LABELS = 200  # golden answers among which labels within labels are looked for
+_MOST_DIGITS = 9
+_FEW = 50  # one answer in so many may hold its golden one as part of another word
 _WORDS = {"true": 1.0, "false": 0.0}
 
 
@@ -57,16 +62,20 @@ def guessed(dataset: Dataset, answered: Sequence[tuple[object, object]]) -> tupl
         raise StudyError(_nothing(answers))
     if _admissible(dataset, answers):
         if _wrapped(answered):
+            members = [one for example in dataset for one in _members(example.expected)]
+            within = _told_apart([_text(one) for one in members if one is not None], answered)
             return (
                 scorers.contains(column="expected"),
                 "the golden answers are lists of which any is right, and some answers contain one"
-                " within a sentence",
+                f" within a sentence{within}",
             )
         return scorers.exact(), "the golden answers are lists of which any is right"
     if _share(texts, _is_letter):
         letters = "".join(sorted({text.strip(" ().").upper() for text in texts} | set("ABCD")))
         return scorers.choice(letters), "the golden answers are letters of a choice"
-    if _share(texts, _is_number):
+    if _share(texts, _is_number) and not any(map(_is_identifier, texts)):
+        if any(map(_is_long, texts)):
+            return scorers.number_close(relative=0), "the golden answers are long numbers"
         return scorers.number_close(), "the golden answers are numbers"
     if _share(texts, lambda text: text.lstrip()[:1] in ("{", "[")):
         if any(_within(text) for text in answers):
@@ -77,15 +86,31 @@ def guessed(dataset: Dataset, answered: Sequence[tuple[object, object]]) -> tupl
         return scorers.json_equals(), "the golden answers are JSON"
     if sorted(len(text.split()) for text in texts)[len(texts) // 2] > 4:
         return scorers.similar_to(at_least=0.8), "the golden answers are texts"
+    return _for_short(texts, answers, answered)
+
+
+def _for_short(
+    texts: Sequence[str], answers: Sequence[str], answered: Sequence[tuple[object, object]]
+) -> tuple[Scorer, str]:
+    """The scorer that fits short golden answers, and why."""
+    from .. import scorers
+
+    alike = labels_alike(texts)
+    if alike is not None:
+        one, other = map(repr, alike)
+        return (
+            scorers.equals(ignore_case=True),
+            f"the golden answers are short, and {one} and {other} differ in marks or articles only",
+        )
     if _wrapped(answered):
         return (
             scorers.contains(column="expected"),
-            "some answers contain the golden one within a sentence",
+            "some answers contain the golden one within a sentence" + _told_apart(texts, answered),
         )
     if sum(len(answer.split()) > 12 for answer in answers) > len(answers) / 4:  # most of one arm
         return (
             scorers.contains(column="expected"),
-            "the golden answers are short and the answers long",
+            "the golden answers are short and the answers long" + _told_apart(texts, answered),
         )
     return scorers.exact(), f"the golden answers are short{_called_wrong(answered)}"
 
@@ -171,6 +196,82 @@ def _share(texts: Sequence[str], holds: Any) -> bool:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def labels_alike(texts: Sequence[str]) -> tuple[str, str] | None:
+    """Two golden answers that `exact` takes for one, since only marks or articles tell them apart
+    ("AA+" and "AA-", "C" and "C#"), or one of which it leaves nothing, beside that; None if there
+    are none.
+    """
+    met: dict[str, str] = {"": ""}
+    for text in dict.fromkeys(text.casefold().strip() for text in texts):
+        known = met.setdefault(normalised(text), text)
+        if text and known != text and _core(known) != _core(text):
+            return known, text
+    return None
+
+
+def _core(text: str) -> str:
+    """A text without the marks that end a sentence or quote it."""
+    return text.strip(" .,;:!?\"'`*_")
+
+
+def _told_apart(texts: Sequence[str], answered: Sequence[tuple[object, object]]) -> str:
+    """How many answers hold their golden one only as part of another label or word, as the end of a
+    sentence; "" if none does. "incorrect" is not "correct", though it contains it.
+
+    Raises StudyError if more than one answer in fifty does: what contains them is no judgement.
+    """
+    labels = dict.fromkeys(text.casefold().strip() for text in texts)
+    longer = sorted(labels, key=len, reverse=True)[:_MOST_LABELS]
+    within = []
+    for answer, wanted in answered:
+        if answer is None or wanted is None:
+            continue
+        text = _text(answer).casefold()
+        held = [one for one in (_text(each).casefold().strip() for each in _members(wanted)) if one]
+        held = [one for one in held if one in text]
+        if held and not any(_stands_alone(text, one, longer) for one in held):
+            within.append((held[0], _text(answer)))
+    if not within:
+        return ""
+    one, answer = within[0]
+    first = f"{one!r} in {shorten(answer, 60)!r}"
+    if len(within) * _FEW > len(answered):
+        raise StudyError(
+            f"{words.count(len(within), 'answer')} of {len(answered):,} with the golden one only as"
+            f" part of another word or label (first: {first}), and answers are sentences: name what"
+            " tells them apart, as in scorer=exact() for answers that are the label alone, or pass"
+            " a function of your own."
+        )
+    one_alone = len(within) == 1
+    return (
+        f"; {words.count(len(within), 'answer')} of {len(answered):,}"
+        f" {'holds' if one_alone else 'hold'} it only as part of another word or label (first:"
+        f" {first}), and {'counts' if one_alone else 'count'} as right"
+    )
+
+
+def _stands_alone(text: str, one: str, longer: Sequence[str]) -> bool:
+    """Whether a golden answer is somewhere in a text outside a longer label and outside a word."""
+    for label in longer:
+        if len(label) > len(one) and one in label:
+            text = text.replace(label, "\0")
+    edges = (r"(?<!\w)" if one[0].isalnum() else "", r"(?!\w)" if one[-1].isalnum() else "")
+    if not one.isascii():  # scripts that write no spaces between words
+        edges = ("", "")
+    return re.search(f"{edges[0]}{re.escape(one)}{edges[1]}", text) is not None
+
+
+def _is_identifier(text: str) -> bool:
+    """Digits that begin with 0 (a postcode, an account): a text, though it reads as a number."""
+    digits = text.strip()
+    return len(digits) > 1 and digits.isdigit() and digits[0] == "0"
+
+
+def _is_long(text: str) -> bool:
+    """A whole number of so many digits that the last ones are within a relative tolerance."""
+    return len(re.sub(r"[\s,.']", "", text)) > _MOST_DIGITS and "e" not in text.casefold()
 
 
 def _is_letter(text: str) -> bool:

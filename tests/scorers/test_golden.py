@@ -56,6 +56,8 @@ TAKES_A_TEXT = [
     scorers.similar_meaning,
     scorers.number_close,
 ]
+# the number that each begins its version with, where it judges otherwise than when it was first made
+RAISED = {"number_close": "2"}  # reads decimal commas
 by_name = pytest.mark.parametrize("make", TAKES_A_TEXT, ids=lambda make: make.__name__)
 
 
@@ -69,7 +71,7 @@ def value(scorer: Rule, output: str) -> float:
 def test_recorded_names_stay(make: Callable[[], Rule], name: str) -> None:
     """Old scores are found by them, and what is declared from a recorded scorer is that scorer."""
     scorer = make()
-    assert (scorer.name, scorer.version) == (name, "1")
+    assert (scorer.name, scorer.version) == (name, RAISED.get(name.partition("(")[0], "1"))
     text = text_of(scorer)
     assert text is not None or "lexical" in name  # `by` is for the name alone
     again = scorer_of(text) if text is not None else scorer

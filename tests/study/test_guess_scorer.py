@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from promptops.errors import StudyError
 from promptops.lab import compare
 from promptops.scorers import contains, ends_with, scorer, starts_with, try_out
 
@@ -103,3 +104,61 @@ def test_a_map_with_a_score_is_one_score() -> None:
         return {"clarity": 1.0, "score": 0.5}
 
     assert isinstance(try_out(two, "x"), list)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [("+", "-"), ("AA+", "AA-", "B"), ("C", "C++", "C#"), ("\U0001f44d", "\U0001f44e"), ("<", ">")],
+)
+def test_labels_that_only_marks_tell_apart_are_told_apart(labels: tuple[str, ...]) -> None:
+    """An arm that always gives one label is not right where another one is golden."""
+    golds = [labels[i % len(labels)] for i in range(60)]
+    rows = [{"id": f"e{i}", "gold": one, "a": one, "b": labels[0]} for i, one in enumerate(golds)]
+    found = compare(rows, baseline="a", candidate="b", expected="gold")
+    right = golds.count(labels[0]) / 60
+    assert (found.primary.baseline, found.primary.candidate) == (1.0, right)
+    assert "differ in marks or articles only" in found.table_notes[0]
+
+
+@pytest.mark.parametrize(
+    "labels", [("correct", "incorrect"), ("spam", "not spam"), ("1 day", "11 day")]
+)
+def test_a_label_within_another_is_not_guessed_at(labels: tuple[str, str]) -> None:
+    """An arm that says "incorrect" everywhere contains "correct" everywhere: no verdict of that."""
+    rows = [
+        {
+            "id": f"e{i}",
+            "gold": labels[i % 2],
+            "a": f"I think it is {labels[i % 2]} here",
+            "b": f"I think it is {labels[1]} here",
+        }
+        for i in range(60)
+    ]
+    with pytest.raises(StudyError, match="only as part of another word or label"):
+        compare(rows, baseline="a", candidate="b", expected="gold")
+
+
+def test_a_golden_answer_within_a_word_of_few_answers_is_said() -> None:
+    """One answer of a hundred holds it within a word: the comparison stands and says so."""
+    rows = [
+        {
+            "id": f"e{i}",
+            "gold": "ann",
+            "a": "the name of the person is ann",
+            "b": "an annual report" if i == 7 else "the name of the person is ann",
+        }
+        for i in range(60)
+    ]
+    notes = compare(rows, baseline="a", candidate="b", expected="gold").table_notes
+    assert "1 answer of 120 holds it only as part of another word" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("gold", "wrong"),
+    [("01000", "1000"), ("4915100000123", "4915100000124"), ("10,50", "90,50"), ("0,5", "0,05")],
+)
+def test_digits_are_not_taken_for_others(gold: str, wrong: str) -> None:
+    """Postcodes, long numbers and decimal commas."""
+    rows = [{"id": f"e{i}", "gold": gold, "a": gold, "b": wrong} for i in range(60)]
+    found = compare(rows, baseline="a", candidate="b", expected="gold")
+    assert (found.primary.baseline, found.primary.candidate) == (1.0, 0.0)
