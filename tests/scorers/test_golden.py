@@ -56,7 +56,7 @@ TAKES_A_TEXT = [
     scorers.similar_meaning,
     scorers.number_close,
 ]
-# the number that each begins its version with, where it judges otherwise than when it was first made
+# rule -> its version, where it judges otherwise than when it was first made
 RAISED = {"number_close": "2"}  # reads decimal commas
 by_name = pytest.mark.parametrize("make", TAKES_A_TEXT, ids=lambda make: make.__name__)
 
