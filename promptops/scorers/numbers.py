@@ -106,9 +106,8 @@ def number_close(
         relative=relative if relative != 1e-9 else None,
         after=after,
     )
-    # version 2: decimal commas are read
-    more = {"needs": source.needs, "texts": source.texts, "version": "2"}
-    return rule(spec, "assertion", score, **more)
+    needs, texts = source.needs, source.texts  # version 2: decimal commas are read
+    return rule(spec, "assertion", score, needs=needs, texts=texts, version="2")
 
 
 def _compared(found: float, wanted: float, within: float) -> Score:
