@@ -15,13 +15,14 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any
 
 from .answers import read_answer
-from .live_call import INSIDE, LiveCall, Observer
+from .live_call import INSIDE, LiveCall, Observer, leave
 from .stream_managers import AsyncManagerProxy, ManagerProxy
 from .stream_proxies import AsyncStreamProxy, StreamProxy
 
 __all__ = ["observe_client"]
 
-_DOORS = ("create", "parse", "generate_content", "generate_content_stream")
+_ALONE = ("generate_content", "generate_content_stream")  # call no other door, but tools of the app
+_DOORS = ("create", "parse", *_ALONE)
 _RESOURCES = (
     ("chat", "completions"),
     ("beta", "chat", "completions"),
@@ -57,7 +58,8 @@ def observe_client(client: object, observer: Observer) -> int:
             found += 1
             if not getattr(original, _MARK, False):
                 wrap = _managed if name == "stream" else _method
-                setattr(resource, name, _marked(wrap(original, observer), original))
+                whose = None if name in _ALONE else client
+                setattr(resource, name, _marked(wrap(original, observer, whose), original))
                 _forget_raw_views(owners)
     if found:
         for name in _COPIES:
@@ -105,23 +107,26 @@ def _copying(original: Method, observer: Observer) -> Method:
     return copy
 
 
-def _method(original: Method, observer: Observer) -> Method:
+def _method(original: Method, observer: Observer, client: object) -> Method:
     """A door that answers, streams, or gives a raw response."""
 
-    inside, enter, leave = INSIDE.get, INSIDE.set, INSIDE.reset
+    current, enter, reset = INSIDE.get, INSIDE.set, INSIDE.reset
 
     def ask(*args: object, **kwargs: object) -> Any:
-        call = None if inside() else _begun(observer, kwargs)
+        outer = current()
+        covered = outer is not None and outer.covers(client)
+        call = None if covered else _begun(observer, kwargs)
         if call is None:
             return original(*args, **kwargs)
-        token = enter(True)
+        call.client = client
+        token = enter(call)
         try:
             answer = original(*args, **kwargs)
         except BaseException as error:
             call.failed(error)
             raise
         finally:
-            leave(token)
+            reset(token)
         kind = _kind(type(answer))  # type: ignore[arg-type]  # a class is hashable
         if kind == "awaitable":
             return _awaited(answer, call, kwargs, observer)
@@ -155,14 +160,14 @@ def _begun(observer: Observer, request: Mapping[str, object]) -> LiveCall | None
 async def _awaited(
     waiting: Awaitable[object], call: LiveCall, request: Mapping[str, object], observer: Observer
 ) -> object:
-    token = INSIDE.set(True)
+    token = INSIDE.set(call)
     try:
         answer = await waiting
     except BaseException as error:
         call.failed(error)
         raise
     finally:
-        INSIDE.reset(token)
+        leave(token)
     return observer.quietly(lambda: _seen(answer, call, request), answer)
 
 
@@ -253,18 +258,21 @@ def _raw(response: Any, call: LiveCall, *, unread: bool) -> object:
     return response
 
 
-def _managed(original: Method, observer: Observer) -> Method:
+def _managed(original: Method, observer: Observer, client: object) -> Method:
     """A door whose answer is a context manager of a stream."""
 
     def stream(*args: object, **kwargs: object) -> object:
-        call = None if INSIDE.get() else _begun(observer, kwargs)
+        outer = INSIDE.get()
+        covered = outer is not None and outer.covers(client)
+        call = None if covered else _begun(observer, kwargs)
         if call is None:
             return original(*args, **kwargs)
-        token = INSIDE.set(True)
+        call.client = client
+        token = INSIDE.set(call)
         try:
             manager = original(*args, **kwargs)
         finally:
-            INSIDE.reset(token)
+            leave(token)
         kind = type(manager)
         if hasattr(kind, "__aenter__"):
             return AsyncManagerProxy(manager, call)

@@ -11,8 +11,8 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -23,15 +23,23 @@ from .error_class import error_class, error_words
 from .live_queue import LiveQueue
 from .stream_reading import StreamReading
 
-__all__ = ["INSIDE", "SESSION", "LiveCall", "Observer", "session"]
+__all__ = ["EVERY_CLIENT", "INSIDE", "SESSION", "LiveCall", "Observer", "leave", "session"]
 
 CAP = 32_000  # characters of a kept text
 _SHARES = 1 << 32
 _MODULES = sys.modules
 _WHOSE_COLUMNS = ("prompt", "version_id", "version", "env", "arm", "served_from", "key_hash")
-INSIDE: ContextVar[bool] = ContextVar("promptops_observed", default=False)
+# The call that is being made here: doors that it covers make no row of their own.
+INSIDE: ContextVar[LiveCall | None] = ContextVar("promptops_observed", default=None)
+EVERY_CLIENT = object()  # the client of a call whose block covers whatever is called in it
 SESSION: ContextVar[str | None] = ContextVar("promptops_session", default=None)
 T = TypeVar("T")
+
+
+def leave(token: Token[LiveCall | None]) -> None:
+    """The call that was entered with this token is not being made here any more."""
+    with suppress(ValueError):  # its loop ended first: a coroutine is closed from another context
+        INSIDE.reset(token)
 
 
 @contextmanager
@@ -87,6 +95,7 @@ class LiveCall:
     _whose: tuple[object, ...] | None = None
     stream: StreamReading | None = None
     streamed = False
+    client: object = None  # whose doors may call one another to make it; None: none of them does
 
     def __init__(
         self, observer: Observer, request: Mapping[str, object], identity: Identity | None = None
@@ -107,6 +116,15 @@ class LiveCall:
         if self._id is None:
             self._id = new_id("l")
         return self._id
+
+    def covers(self, client: object) -> bool:
+        """Whether a door of `client` that is used now makes this very call: it is no other call.
+
+        What an application does while its client works is its own: a tool that asks a model, a
+        task that goes on after the call has ended.
+        """
+        mine = self.client
+        return not self._done and (mine is EVERY_CLIENT or (mine is not None and mine is client))
 
     def streams(self) -> StreamReading:
         """The call answers in pieces; each goes to the reading that is returned."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..version.identity import Identity
 from .answers import ReplyFields, read_answer
 from .door import observer_of
-from .live_call import INSIDE, LiveCall
+from .live_call import EVERY_CLIENT, INSIDE, LiveCall, leave
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -53,7 +53,7 @@ class call:  # noqa: N801 - a verb, as contextlib's own
         self.answer: object = None
         self.request: dict[str, Any] = {}
         self._call: LiveCall | None = None
-        self._token: Token[bool] | None = None
+        self._token: Token[LiveCall | None] | None = None
 
     @property
     def id(self) -> str | None:
@@ -73,7 +73,8 @@ class call:  # noqa: N801 - a verb, as contextlib's own
         if observer is not None:
             self._call = observer.quietly(lambda: observer.begin(self.request), None)
         if self._call is not None:
-            self._token = INSIDE.set(True)  # a client that is observed too makes no second row
+            self._call.client = EVERY_CLIENT  # one that is observed too makes no second row
+            self._token = INSIDE.set(self._call)
         return self
 
     def __exit__(
@@ -84,7 +85,7 @@ class call:  # noqa: N801 - a verb, as contextlib's own
     ) -> None:
         if self._call is None or self._token is None:
             return
-        INSIDE.reset(self._token)
+        leave(self._token)
         if error is not None:
             self._call.failed(error)
             return

@@ -49,6 +49,7 @@ class FolderSink:
         self._segment: SegmentFile | None = None
         self._since = 0.0
         self._size = 0
+        self._unnamed = False  # whether a power cut would still take the segment's name
         self._secret: bytes | None = None
 
     def write(self, lines: list[tuple[str, dict[str, object]]]) -> tuple[int, int]:
@@ -69,6 +70,9 @@ class FolderSink:
                 raise
             return stored, 0
         self._size += done
+        if self._unnamed:  # after the rows: a busy disk takes seconds, and the process may end
+            self._unnamed = False
+            segment.sync_names()
         return len(lines), 0
 
     def secret(self) -> bytes | None:
@@ -102,7 +106,7 @@ class FolderSink:
                 return segment
             self.close()
         try:
-            segment = SegmentFile(self.folder, segment_name())
+            segment = SegmentFile(self.folder, segment_name(), lasting=False)
             first = segment.first_line()
             if os.write(segment.fd, first) != len(first):
                 raise OSError("the disk is full")
@@ -113,6 +117,7 @@ class FolderSink:
                 self._discard(segment)
             raise
         self._segment, self._since, self._size = segment, time.monotonic(), len(first)
+        self._unnamed = True
         return segment
 
     def _discard(self, segment: SegmentFile) -> None:

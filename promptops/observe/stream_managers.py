@@ -9,7 +9,7 @@ import contextlib
 from typing import Any
 
 from .answers import read_answer
-from .live_call import INSIDE, LiveCall
+from .live_call import INSIDE, LiveCall, leave
 from .stream_proxies import AsyncStreamProxy, StreamProxy
 
 __all__ = ["AsyncManagerProxy", "ManagerProxy"]
@@ -50,14 +50,14 @@ class ManagerProxy(_Manager):
     """The synchronous one."""
 
     def __enter__(self) -> object:
-        token = INSIDE.set(True)
+        token = INSIDE.set(self._promptops_call)
         try:
             stream = self._promptops_manager.__enter__()
         except BaseException as error:
             self._promptops_call.failed(error)
             raise
         finally:
-            INSIDE.reset(token)
+            leave(token)
         return self._opened(stream, StreamProxy)
 
     def __exit__(self, *error: Any) -> object:
@@ -71,14 +71,14 @@ class AsyncManagerProxy(_Manager):
     """The asynchronous one."""
 
     async def __aenter__(self) -> object:
-        token = INSIDE.set(True)
+        token = INSIDE.set(self._promptops_call)
         try:
             stream = await self._promptops_manager.__aenter__()
         except BaseException as error:
             self._promptops_call.failed(error)
             raise
         finally:
-            INSIDE.reset(token)
+            leave(token)
         return self._opened(stream, AsyncStreamProxy)
 
     async def __aexit__(self, *error: Any) -> object:

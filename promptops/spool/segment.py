@@ -133,21 +133,21 @@ def segment_name() -> str:
 
 
 class SegmentFile:
-    """This process's own segment, open for appending."""
+    """This process's own segment, open for appending.
 
-    def __init__(self, folder: Path, name: str) -> None:
+    lasting: its name is made to outlive a power cut before anything is written; else by
+    `sync_names`.
+    """
+
+    def __init__(self, folder: Path, name: str, *, lasting: bool = True) -> None:
         self.name = name
         self.path = make_folder(folder) / f"{name}{SUFFIX}"
         self.fd = self._locked()
         while self.state()[1]:  # removed as a dead writer's before it was locked
             os.close(self.fd)
             self.fd = self._locked()
-        for place in (
-            self.path.parent,
-            folder,
-            folder.parent,
-        ):  # once per segment, not once per row
-            _sync_names(place)
+        if lasting:
+            self.sync_names()
 
     def _locked(self) -> int:
         flags = (
@@ -161,6 +161,13 @@ class SegmentFile:
         fd = os.open(self.path, flags, 0o600)
         keep(fd)  # says that its writer lives
         return fd
+
+    def sync_names(self) -> None:
+        """Make its name, and those of its folders, outlive a power cut; once per segment, not once
+        per row.
+        """
+        for place in self.path.parents[:3]:
+            _sync_names(place)
 
     def state(self) -> tuple[int, bool]:
         """Its size, and whether it was removed under us: bytes written to it would be lost in

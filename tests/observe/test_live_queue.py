@@ -444,3 +444,28 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     assert not queue.room_for_content
     sink.released.set()
     queue.close()
+
+
+def test_a_row_is_in_the_file_while_a_busy_disk_syncs_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child of celery's that ends a second after its only call has written the row: what takes
+    seconds on a busy disk comes after it.
+    """
+    syncing, goes_on = threading.Event(), threading.Event()
+
+    def busy(descriptor: int) -> None:
+        syncing.set()
+        assert goes_on.wait(60)
+
+    monkeypatch.setattr(os, "fsync", busy)
+    queue = queue_of(FolderSink(tmp_path / "live"))
+    put(queue, 1)
+    try:
+        assert syncing.wait(60)
+        assert [row["id"] for row in rows_of(tmp_path / "live")] == ["l-0"]
+    finally:
+        goes_on.set()
+    assert queue.flush(60)
+    assert whole(queue)["stored"] == 1
+    queue.close()
