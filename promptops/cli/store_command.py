@@ -37,9 +37,13 @@ def share(address: str, keep_days: float | None) -> None:
     The project remembers the address, and its labs and commands use it from now on. Credentials for
     a bucket come from the environment.
     """
+    if not address.strip():
+        raise click.UsageError(
+            "ADDRESS is empty; name a folder, or a bucket as in s3://team/promptops"
+        )
     where = address if "://" in address else str(Path(address).expanduser().resolve())
     team = _team(where)
-    team.sync()
+    team.begin()
     if keep_days is not None:
         team.keep_days(keep_days)
     _tell(team)
@@ -59,7 +63,9 @@ def status(as_json: bool) -> None:
     """Show who wrote what to the team's store, and how fresh each reader is."""
     from ..scale.team_status import team_status
 
-    found = team_status(_team(None).files)
+    team = _team(None)
+    team.present()
+    found = team_status(team.files)
     show(
         [asdict(member) for member in found.members],
         as_json=as_json,

@@ -45,7 +45,7 @@ class SharedFiles:
             self._fs, root = url_to_fs(address)
         except ImportError:
             raise MissingExtra(f"a store at {kind}://", _EXTRAS.get(kind, "team")) from None
-        except ValueError as error:
+        except Exception as error:  # each kind of address has errors of its own
             raise StoreError(
                 f"{address!r} is not an address of a team's store ({error}); expected a folder, or"
                 " a bucket as in s3://team/promptops."

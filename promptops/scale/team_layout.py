@@ -12,7 +12,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["FORM", "Contents", "Parcel", "batch_of", "contents_of", "is_name", "segment_file"]
+__all__ = [
+    "FORM",
+    "Contents",
+    "Parcel",
+    "batch_of",
+    "contents_of",
+    "is_name",
+    "note_file",
+    "segment_file",
+]
 
 FORM = "share.json"
 # a segment's or batch's name, and a purge's: a moment in hex digits, and what makes it unique
@@ -82,6 +91,11 @@ def contents_of(listing: Mapping[str, int]) -> Contents:
 def segment_file(member: str, segment: str, size: int, digest: str) -> str:
     """The name of a segment's file."""
     return f"segments/{member}/{segment}.{size}.{digest[:32]}.jsonl"
+
+
+def note_file(member: str) -> str:
+    """The name of the file in which a member says who it is."""
+    return f"members/{member}.json"
 
 
 def batch_of(name: str, files: Mapping[str, int], marks: Mapping[str, int]) -> Parcel:

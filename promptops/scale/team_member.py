@@ -19,7 +19,7 @@ from ..store.team import Tombstone
 from .membership import Membership
 from .shared_files import SharedFiles
 from .team_documents import marks_in, searched_in, tombstone_in
-from .team_layout import Contents, Parcel, batch_of
+from .team_layout import FORM, Contents, Parcel, batch_of, contents_of, note_file
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -99,6 +99,34 @@ class TeamMember:
         if found is None or found.address != self.files.address:
             found = Membership(self.files.address)
         return found
+
+    def present(self) -> None:
+        """Raises StoreError if this store looked there before, and what it saw there is gone: a
+        share that is not mounted is an empty folder. It is not made a team's store again, as a
+        purge that is left in it would reach nobody.
+        """
+        self._contents(self._membership())
+
+    def _contents(self, mine: Membership) -> Contents:
+        """What is there now. Raises as `present` does."""
+        there = contents_of(self.files.listing())
+        if there.form or mine.member in there.members or not mine.looked_ns:
+            return there
+        if not any(map(self._is_there, (FORM, note_file(mine.member)))):  # a listing may be stale
+            raise StoreError(
+                f"the team's store {self.files.address} is not there: this store shared it before,"
+                " and finds neither its share.json nor its own note in it; mount the folder, or"
+                " check the address. If the team's store was removed on purpose, run `promptops"
+                " store share` with the address, which begins it anew."
+            )
+        return there
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            self.files.read(name)
+        except FileNotFoundError:
+            return False
+        return True
 
     @property
     def _holding(self) -> bool:

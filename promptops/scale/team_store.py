@@ -27,7 +27,7 @@ from .membership import Membership
 from .parcels import Fetched, lacks_some_of, put_batch, put_segment, rewritten
 from .shared_files import SharedFiles
 from .team_documents import kept_days
-from .team_layout import FORM, Contents, Parcel, contents_of
+from .team_layout import FORM, Contents, Parcel, contents_of, note_file
 from .team_reader import TeamReader, moment_of
 
 if TYPE_CHECKING:
@@ -108,6 +108,15 @@ class TeamStore(TeamReader):
             self._store.seal()
             self._share()
 
+    def begin(self) -> None:
+        """Exchange with what is there now, also where this store saw another content before."""
+        with self._alone() as free:
+            mine = self._membership()
+            if free and mine.looked_ns:
+                mine.looked_ns = 0
+                mine.keep(self._folder)
+        self.sync()
+
     def keep_days(self, days: float | None) -> None:
         """Have runs that are older than so many days purged at every member; None: keep them."""
         form = {"format": 1} if days is None else {"format": 1, "keep_days": days}
@@ -122,6 +131,7 @@ class TeamStore(TeamReader):
                     " was removed."
                 )
             mine = self._membership()
+            self._contents(mine)  # where it is not the team's store, nobody would see the purge
             body = json.dumps(stone.document()).encode()
             name = f"tombstones/{stone.id}.json"
             try:
@@ -164,7 +174,7 @@ class TeamStore(TeamReader):
 
     def _look(self) -> None:
         mine = self._membership()
-        there = contents_of(self.files.listing())
+        there = self._contents(mine)
         if not there.form:
             self._form()
         readable = self._readable(there.tombstones)
@@ -234,7 +244,7 @@ class TeamStore(TeamReader):
             "looked_at": utc(),
             "holds": holds,
         }
-        name = f"members/{mine.member}.json"
+        name = note_file(mine.member)
         self.files.write(name, json.dumps(note).encode())
         return name
 
@@ -242,7 +252,7 @@ class TeamStore(TeamReader):
 
     def _share(self) -> None:
         mine = self._membership()
-        there = contents_of(self.files.listing())
+        there = self._contents(mine)
         here = batches(self._folder)
         shared: dict[str, int] = {}
         for parcel in self._parcels(there, mine):
