@@ -7,6 +7,7 @@ through all that a study keeps: a tenth of the time of 4,000 calls, to free next
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,10 @@ class _Threshold:
                 gc.set_threshold(*self._before)
             self._before = None
 
+    def begin_in_child(self) -> None:
+        """After a fork: a lock that another thread held is never given back."""
+        self._lock = threading.Lock()
+
 
 def _take_for_old() -> None:
     """Leave what is young now to the next look at everything: the look that would follow at once
@@ -53,6 +58,8 @@ def _take_for_old() -> None:
 
 
 _THRESHOLD = _Threshold()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_THRESHOLD.begin_in_child)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,3 +148,35 @@ def test_a_study_and_its_merge_look_for_cycles_a_few_times(tmp_path: Path) -> No
     lab.store.close()
     assert len(looks) <= 10, len(looks)
     assert gc.get_threshold() == (700, 10, 10)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_that_forks_while_a_thread_begins_does_not_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The thread that holds the lock is not in the child, which would wait for it for ever."""
+    begun, over, asked = threading.Event(), threading.Event(), gc.get_threshold
+
+    def slow() -> tuple[int, int, int]:
+        if threading.current_thread() is not threading.main_thread():
+            begun.set()
+            over.wait(10)
+        return asked()
+
+    def work() -> None:
+        with collecting_rarely():
+            pass
+
+    monkeypatch.setattr(gc, "get_threshold", slow)
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert begun.wait(10)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(5)  # ends a child that waits
+        work()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    over.set()
+    thread.join()
+    assert status == 0

@@ -81,7 +81,10 @@ def tried_before(
         chosen = _named(record, primary)
         if row.study == record.id and row.candidate == candidate and chosen != row.primary:
             found.append(replace(row, primary=chosen))
-    looks = studies_alone(store, record.id, candidate, baseline)
+    looks = [
+        *studies_alone(store, record.id, candidate, baseline),
+        *studies_alone(store, record.id, baseline, candidate, after=True),
+    ]
     alone = _looks_alone(candidate, looks, rows, found)
     if record.find(baseline) is None:  # its answers are those of another study
         order, named = len({row[0] for row in rows}), _named(record, primary)
@@ -97,26 +100,29 @@ def _looks_alone(
     rows: Sequence[Row],
     found: Sequence[TriedCandidate],
 ) -> list[TriedCandidate]:
-    """Judgements that were possible without a study of both: of the candidate alone, beside
-    answers of the baseline that were there, by other answers than those that a study of both has.
-    alone: of the studies of the candidate alone; rows, found: of the studies of both.
+    """Judgements of the candidate that were possible without a study of both: of one of the two
+    alone, beside answers of the other that were there, by other answers than those that a study of
+    both has. alone: of the studies of one alone; rows, found: of the studies of both.
     """
     own = [row.order for row in found if row.candidate == candidate]
-    known = {int(row[4] or 0) for row in rows if row[2] == candidate}
+    both = {row[0] for row in rows if row[2] == candidate}
+    known = {(row[2], int(row[4] or 0)) for row in rows if row[0] in both}
     looks = [
-        row for row in alone if "primary" in json.loads(row[1]) and int(row[4] or 0) not in known
+        row
+        for row in alone
+        if "primary" in json.loads(row[1]) and (row[2], int(row[4] or 0)) not in known
     ]
     order = min(own, default=0)
     return [
         TriedCandidate(
             id_,
             order,
-            version,
+            candidate,
             n,
             f"{int(digest or 0):016x}",
             _recorded_primary(json.loads(design)),
         )
-        for id_, design, version, n, digest in looks
+        for id_, design, _, n, digest in looks
     ]
 
 
@@ -153,8 +159,10 @@ def tried_ahead(
             digest = f"{digest_of(store, both[0]) ^ digest_of(store, both[1]):016x}"
         named = _named(record, primary)
         found.append(TriedCandidate("ahead", order, version, len(asked.prints), digest, named))
-    asks, runs = asked.keys.get(candidate, ()), asked.runs.get(candidate, ())
-    looks = studies_alone_of_these(store, pair, asks, asked.prints, runs)
+    looks = list[Row]()
+    for one, other in ((candidate, baseline), (baseline, candidate)):
+        asks, runs, after = asked.keys.get(one, ()), asked.runs.get(one, ()), one == baseline
+        looks += studies_alone_of_these(store, (one, other), asks, asked.prints, runs, after=after)
     return Tried((*_looks_alone(candidate, looks, rows, found), *found), candidate)
 
 
@@ -202,6 +210,7 @@ def pooled(
     candidate, baseline = pair
     judged = [j.study for j in tried.judgements if j.candidate == candidate.version]
     both = studies_holding(store, baseline.version, judged)
+    both &= studies_holding(store, candidate.version, judged)
     studies = [study for study in judged if study in both]
     ref = next((ref for ref in record.scorers if ref.name == primary), None)
     if ref is None or primary not in candidate.scores:

@@ -340,3 +340,27 @@ def test_a_look_before_the_baseline_answered_is_none(make_lab: MakeLab) -> None:
     lab.evaluate([v2], rows(20), [equals()], name="trial")
     decision, tried = judged(lab.evaluate([v1, v2], rows(), [equals()], name="both"), v2, v1)
     assert (decision, tried.times) == ("promote", 1)
+
+
+def test_looks_at_the_baseline_alone_count(make_lab: MakeLab) -> None:
+    """The candidate is answered once, the baseline afresh until it is behind: whoever asks again
+    and again has looked that often, also where only the last answers are in the study of both.
+    """
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+    lab.evaluate([v2], rows(), [equals()], name="before")
+    for turn in range(3):
+        lab.evaluate([v1], rows(), [equals()], name=f"turn {turn}", fresh=True)
+    said = lab.estimate([v1, v2], rows(), [equals()]).in_force
+    assert "Judged 3 times on these 40 examples" in said[1]
+    decision, tried = judged(lab.evaluate([v1, v2], rows(), [equals()], name="both"), v2, v1)
+    assert (decision, tried.times, tried.place) == ("inconclusive", 3, 1)
+
+
+def test_what_the_baseline_answered_before_the_candidate_is_no_look(make_lab: MakeLab) -> None:
+    """A trial of the baseline on a part of the rows, then each alone on all of them, then both."""
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+    lab.evaluate([v1], rows(20), [equals()], name="trial")
+    for version in (v1, v2):
+        lab.evaluate([version], rows(), [equals()])
+    decision, tried = judged(lab.evaluate([v1, v2], rows(), [equals()], name="both"), v2, v1)
+    assert (decision, tried.times) == ("promote", 1)

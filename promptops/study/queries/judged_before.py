@@ -50,19 +50,21 @@ from near join studies s on s.id = near.study_id join study_runs m on m.study_id
 where {ANSWERED}
 group by s.id, s.design, s.created_at, m.version_id order by s.created_at, s.id, m.version_id
 """
-# studies of the candidate without the baseline, on examples that the baseline had answered too
+# studies of one version of a pair without the other, on examples that the other had answered too
 _ALONE = f"""
 known as (
-  select distinct b.example_fingerprint from study_runs b join earlier on earlier.id = b.study_id
-  where b.version_id = ?
+  select b.example_fingerprint, min(earlier.created_at) as since
+  from study_runs b join earlier on earlier.id = b.study_id
+  where b.version_id = ? group by b.example_fingerprint
 )
 select s.id, s.design, m.version_id, count(distinct m.example_fingerprint),
   bit_xor(distinct md5_number_lower(m.run_id))
 from earlier s join study_runs m on m.study_id = s.id join runs r on r.id = m.run_id
+  left join known on known.example_fingerprint = m.example_fingerprint
 where {ANSWERED} and m.version_id = ?
   and s.id not in (select study_id from study_runs where version_id = ?)
 group by s.id, s.design, s.created_at, m.version_id
-having bool_or(m.example_fingerprint in (select example_fingerprint from known)
+having bool_or(known.since is not null and (not ? or known.since < s.created_at)
   and (r.key in (select key from mine where key is not null)
     or m.example_fingerprint in (
       select example_fingerprint from mine where example_fingerprint is not null)))
@@ -116,15 +118,17 @@ def studies_beside(
 
 
 def studies_alone(
-    store: Store, study: str, candidate: str, baseline: str
+    store: Store, study: str, version: str, other: str, *, after: bool = False
 ) -> list[tuple[str, str, str, int, int]]:
-    """The same of every earlier study that asked the candidate what this one asks it, and not the
-    baseline, whose answers were there to be compared with; but for one that asked the same examples
-    and holds all its answers, as a measure of the noise does.
+    """The same of every earlier study that asked a version what this one asks it, and not the other
+    of the pair, whose answers were there to be compared with; but for one that asked the same
+    examples and holds all its answers, as a measure of the noise does.
+
+    after: only of studies that began after those of the other version.
     """
-    if not store.rows(_OTHERS, [candidate, study]):
+    if not store.rows(_OTHERS, [version, study]) or not store.rows(_OTHERS, [other, study]):
         return []
-    values = [study, candidate, study, baseline, OUTCOMES, candidate, baseline]
+    values = [study, version, study, other, OUTCOMES, version, other, after]
     return list(store.rows(_RECORDED_ALONE, values))
 
 
@@ -134,17 +138,19 @@ def studies_alone_of_these(
     keys: Sequence[str],
     prints: Sequence[str],
     runs: Sequence[str],
+    *,
+    after: bool = False,
 ) -> list[tuple[str, str, str, int, int]]:
     """The same before a study is recorded.
 
-    pair: ids of the candidate and of the baseline; keys: reuse keys of the questions to the
-    candidate; prints: fingerprints of the examples; runs: the candidate's answers if all are there.
+    pair: ids of the version and of the other; keys: reuse keys of the questions to the version;
+    prints: fingerprints of the examples; runs: the version's answers if all are there.
     """
     if not store.has("study_runs"):
         return []
-    candidate, baseline = pair
+    version, other = pair
     values: list[object] = [list(keys), list(prints), list(runs)]
-    return list(store.rows(_AHEAD_ALONE, [*values, baseline, OUTCOMES, candidate, baseline]))
+    return list(store.rows(_AHEAD_ALONE, [*values, other, OUTCOMES, version, other, after]))
 
 
 def studies_holding(store: Store, version: str, studies: Sequence[str]) -> set[str]:
