@@ -16,6 +16,7 @@ from ..dataset import Dataset, Example
 from ..dataset.example import RESERVED
 from ..dataset.opening import open_source
 from ..errors import StudyError
+from ..markup import shorten
 from .answer_columns import varying
 
 __all__ = ["Cells", "AnswerTable", "read_table"]
@@ -163,17 +164,24 @@ def _long(
     heads: dict[str, dict[str, object]] = {}
     taken = (version, output, example, expected, *columns.values())
     own = _own([row for row in rows if str(row.get(version)) in cells], example, taken)
-    for row in rows:
+    for place, row in enumerate(rows, 1):
         label = str(row.get(version))
         if label in cells:
+            if row.get(example) in (None, ""):
+                raise StudyError(
+                    f"row {place} of the table has no {example!r}; give each row the id of its"
+                    " example, which pairs the answers of the two."
+                )
             name = str(row.get(example))
             cells[label].setdefault(name, []).append(row.get(output))
             beside[label].setdefault(name, []).append(
                 {key: row[key] for key in own if row.get(key) is not None}
             )
             gone = (version, output, *own)
-            head = {key: value for key, value in row.items() if key not in gone}
-            heads.setdefault(name, head | {example: name})
+            head = heads.setdefault(name, {example: name})
+            for key, value in row.items():
+                if key not in gone and (key not in head or head[key] is None):
+                    head[key] = value
     for label, found in cells.items():
         if not found:
             seen = sorted({str(row.get(version)) for row in rows})
@@ -182,7 +190,31 @@ def _long(
                 f" {', '.join(map(repr, seen[:8]))}."
             )
     rest = {role: column for role, column in columns.items() if role != "output"} | {"id": example}
-    return AnswerTable(_dataset(list(heads.values()), expected, rest), cells, beside if own else {})
+    data = _dataset(list(heads.values()), expected, rest)
+    _check_one_golden(rows, wanted, example, data)
+    return AnswerTable(data, cells, beside if own else {})
+
+
+def _check_one_golden(
+    rows: list[dict[str, object]], wanted: _Wanted, example: str, data: Dataset
+) -> None:
+    """Raises StudyError if an id has two golden answers: it is of two examples, and the answers to
+    one would be judged by the golden answer of the other.
+    """
+    column = next((name for name, role in data.roles.items() if role == "expected"), None)
+    met: dict[str, object] = {}
+    for row in rows:
+        golden = row.get(column) if column is not None else None
+        if golden is None or str(row.get(wanted.version or "")) not in wanted.arms:
+            continue
+        name = str(row.get(example))
+        if met.setdefault(name, golden) != golden:
+            raise StudyError(
+                f"the example {name!r} has two golden answers in the column {column!r}:"
+                f" {shorten(repr(met[name]), 40)} and {shorten(repr(golden), 40)}; give each"
+                f" example an id of its own in {example!r}, or write its admissible answers as one"
+                " list."
+            )
 
 
 def _own(

@@ -455,3 +455,38 @@ def test_answers_that_wrap_the_golden_one_are_not_called_wrong(share: int) -> No
     found = compare(rows, baseline="a", candidate="b", expected="gold")
     assert found.primary_name.startswith("contains" if share >= 2 else "exact")
     assert share < 2 or found.statement().count("0 won, 0 lost")
+
+
+def long_rows(**odd: Any) -> list[dict[str, Any]]:
+    """A long table of 20 examples, b being right on more of them; odd: changes by row number."""
+    rows = [
+        {"id": i, "version": v, "output": "x" if v == "b" or i % 3 else "z", "expected": "x"}
+        for i in range(20)
+        for v in ("a", "b")
+    ]
+    return [{**row, **odd.get(f"row{place}", {})} for place, row in enumerate(rows)]
+
+
+def test_an_id_of_two_examples_is_refused() -> None:
+    """Ids that begin again with each task would judge one task's answers by another's golden
+    ones: no verdict is made of that.
+    """
+    rows = [*long_rows(), *({**row, "expected": "z"} for row in long_rows())]
+    with pytest.raises(StudyError, match="the example '0' has two golden answers in the column"):
+        compare(rows, baseline="a", candidate="b")
+    with pytest.raises(StudyError, match="has two golden answers"):
+        compare(rows, baseline="a", candidate="b", expected="expected")
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_row_without_an_id_is_refused(missing: Any) -> None:
+    """Rows without an id are not repeats of one example."""
+    with pytest.raises(StudyError, match="row 6 of the table has no 'id'"):
+        compare(long_rows(row5={"id": missing}), baseline="a", candidate="b")
+
+
+def test_a_golden_answer_that_one_row_leaves_out_is_that_of_the_other() -> None:
+    """Only the candidate's row has it: it holds for both."""
+    odd = {f"row{2 * i}": {"expected": None} for i in range(20)}
+    found = compare(long_rows(**odd), baseline="a", candidate="b")
+    assert (found.primary.n, found.primary.wins) == (20, 7)
