@@ -208,7 +208,10 @@ def _tell(found: TableComparison | BinaryComparison, everything: bool) -> None:
     else:
         tell("No example got worse.")
     verdict = found.verdict
-    tell(f"\n{plain(found.candidate.label)} {_DECIDED[verdict.decision]}.")
+    decided = _DECIDED[verdict.decision]
+    if verdict.decision == "reject" and found.primary.p_worse > verdict.policy.alpha:
+        decided = "is rejected"  # by another requirement than its lead
+    tell(f"\n{plain(found.candidate.label)} {decided}.")
     for sentence in [reason for reason in verdict.reasons if reason != found.statement()] + [
         f"Next: {step}" for step in verdict.next
     ]:

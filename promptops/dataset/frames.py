@@ -21,11 +21,13 @@ from ..markup import shorten
 from .csv_file import header_of
 from .expansion import most_of, refused, within, within_cells
 from .parquet_file import own_rows
-from .rows import Row, Source, in_file
+from .rows import Row, Source, in_file, say_count
 
 __all__ = ["Plain", "open_frame", "open_parquet", "open_xlsx"]
 
 
+# what a spreadsheet shows where a formula has no value
+_FAULTS = frozenset(("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!"))
 _BATCH = 256  # rows of a Parquet file that are expanded at a time
 
 
@@ -278,8 +280,11 @@ def _sheet(
     rows: Iterator[tuple[Any, ...]], at: Callable[[int], str], notes: list[str]
 ) -> Iterator[tuple[int, dict[str, object]]]:
     header: list[str] = []
-    unnamed = False
-    for number, cells in enumerate(rows, 1):
+    unnamed, faulty = False, list[str]()
+    for number, found in enumerate(rows, 1):
+        cells = tuple(None if cell in _FAULTS else cell for cell in found)
+        if cells != found:
+            faulty.append(f"row {number}")
         if all(cell is None for cell in cells):
             continue
         if not header:
@@ -291,6 +296,12 @@ def _sheet(
             cell is not None for cell, name in zip(full, wide, strict=True) if not name
         )
         yield number, {name: cell for name, cell in zip(wide, full, strict=True) if name}
+    say_count(
+        notes,
+        faulty,
+        "rows where a cell holds an error of the spreadsheet, such as #N/A, and is read as empty:"
+        " {n} (first: {first}).",
+    )
     if unnamed:
         notes.append(
             "cells without a column name above them were left out; name their columns in the first"

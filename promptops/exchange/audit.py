@@ -18,7 +18,9 @@ from ..analysis.arms import Arm
 from ..analysis.facts import Difference, difference
 from ..analysis.multiplicity import holm
 from ..analysis.paper import latex_table, latex_text
+from ..analysis.pooled_copies import collapse
 from ..errors import DatasetError
+from ..study.copies import Copies, copies_of, golden_reads, reads_of
 from .detect import read_export
 from .imported import Imported, Left, merged
 from .imported_arms import arms_of, with_scores
@@ -199,7 +201,11 @@ def audit(parts: Sequence[Imported], *, alpha: float = 0.05, scorer: str | None 
             notes += [note] if note else []
     if not scored:
         raise DatasetError("no run was found in these files; an audit needs recorded answers.")
-    arms = list(arms_of(merged(scored), [scorer] if scorer else ()).values())
+    whole = merged(scored)
+    if len(scored) > 1:
+        notes += [note for note in whole.notes if not any(note in part.notes for part in scored)]
+    same = copies_of(whole.examples, [reads_of(None)], golden_reads(()))
+    arms = list(arms_of(whole, [scorer] if scorer else ()).values())
     pairs = list(itertools.combinations(arms, 2))
     if len(pairs) > _MOST_PAIRS:
         raise DatasetError(
@@ -208,7 +214,7 @@ def audit(parts: Sequence[Imported], *, alpha: float = 0.05, scorer: str | None 
         )
     claims, equal, apart = [], 0, 0
     for a, b in pairs:
-        found_claim = _claim(a, b)
+        found_claim = _claim(a, b, same)
         if isinstance(found_claim, Claim):
             claims.append(found_claim)
         else:
@@ -219,8 +225,10 @@ def audit(parts: Sequence[Imported], *, alpha: float = 0.05, scorer: str | None 
     return Audit(judged, labels, equal, apart, alpha, tuple(notes), left)
 
 
-def _claim(a: Arm, b: Arm) -> Claim | bool:
-    """What a pair claims; True if its means are equal, False if nothing is shared."""
+def _claim(a: Arm, b: Arm, same: Copies) -> Claim | bool:
+    """What a pair claims; True if its means are equal, False if nothing is shared. same: the
+    examples that are one example, however often they were asked.
+    """
     name = next((name for name in a.scores if name in b.scores), None)
     if name is None or not set(a.scores[name].examples) & set(b.scores[name].examples):
         return False
@@ -228,7 +236,8 @@ def _claim(a: Arm, b: Arm) -> Claim | bool:
     if means[a.label] == means[b.label]:
         return True
     better, worse = (a, b) if means[a.label] > means[b.label] else (b, a)
-    figures, _ = difference(name, better.scores[name], worse.scores[name])
+    won, lost = (collapse(arm, same.copies).scores[name] for arm in (better, worse))
+    figures, _ = difference(name, won, lost, clusters=same.clusters)
     if figures.n < _FEWEST:
         return False
     p = min(1.0, 2 * min(figures.p_better, figures.p_worse))

@@ -13,6 +13,7 @@ from ..dataset import Dataset
 from ..errors import StudyError
 from ..policy import Policy
 from ..study.compared import Compared
+from ..study.copies import copies_of, golden_reads, reads_of
 from ..study.tabular import AnswerTable
 from .detect import read_export
 from .imported import Imported, merged
@@ -55,9 +56,17 @@ def compared_runs(
     if alone:
         what = words.count(alone, "example")
         notes.append(f"{what} of only one of the two files took no part.")
+    notes += [note for note in both.notes if not any(note in part.notes for part in parts)]
     data = Dataset.of(both.examples, name=both.name)
+    same = copies_of(shared, [reads_of(None)], golden_reads(()))
     context = ComparisonContext(
-        dataset=data.name, fingerprint=data.fingerprint, planned=len(shared), tags=data.tags
+        dataset=data.name,
+        fingerprint=data.fingerprint,
+        planned=same.distinct,
+        clusters=same.clusters,
+        tags=data.tags,
+        copies=same.copies,
+        contradictory=same.contradictory,
     )
     facts = facts_of(arms[new], arms[old], grounds=context)
     return Compared(facts, Policy()), AnswerTable(data, cells), tuple(notes)

@@ -184,18 +184,30 @@ def merged(parts: Sequence[Imported]) -> Imported:
     taken: set[str] = set()
     runs: list[ImportedRun] = []
     known: set[str] = set()
+    notes: list[str] = []
     for part in parts:
         counts: dict[str, int] = {}
         here: dict[str, str] = {}
+        changed = 0
         for example in part.examples:
             key = example_key(example)
             nth = counts[key] = counts.get(key, -1) + 1
             kept = ids.get((key, nth))
+            if kept is not None and _other_golden(kept, example):
+                changed += 1
+                key = f"{key}\0{canonical(example.expected)}"
+                kept = ids.get((key, nth))
             if kept is None:
                 kept = replace(example, id=_free(example.id, taken))
                 taken.add(kept.id)
                 ids[key, nth] = kept
             here[example.id] = kept.id
+        if changed:
+            notes.append(
+                f"{part.name} has another golden answer than a file before it for"
+                f" {_count(changed, 'example')}: what was judged by different answers is not"
+                " paired."
+            )
         labels = {label: _free(label, known, part.name) for label in part.labels}
         known.update(labels.values())
         runs += [
@@ -210,8 +222,17 @@ def merged(parts: Sequence[Imported]) -> Imported:
         tuple(ids.values()),
         tuple(runs),
         tuple(left for part in parts for left in part.left),
-        tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        tuple(dict.fromkeys([*(note for part in parts for note in part.notes), *notes])),
     )
+
+
+def _other_golden(one: Example, other: Example) -> bool:
+    """Whether two files know different golden answers to one question, however they are typed."""
+    known = (one.expected, other.expected)
+    if None in known:
+        return False
+    texts = [each if isinstance(each, str) else canonical(each) for each in known]
+    return texts[0].strip().casefold() != texts[1].strip().casefold()
 
 
 def _free(name: str, taken: set[str], hint: str = "") -> str:

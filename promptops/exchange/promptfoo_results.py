@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,10 @@ def read_results(value: Mapping[str, Any], path: Path) -> Imported:
     for index, row in enumerate(rows):
         if not isinstance(row, dict):
             raise DatasetError(f"{path.name}: results[{index}] is not an object.")
+    labels = _named_apart((_place(row.get("promptIdx")), _label(row)) for row in rows)
+    for row in rows:
         example = _example(row, path, examples, left)
-        label = _label(row)
+        label = labels[_place(row.get("promptIdx")), _label(row)]
         if label not in versions:
             _version(row, label, name, path, versions, left, value)
         repeat = repeats[example, label] = repeats.get((example, label), -1) + 1
@@ -101,6 +103,23 @@ def _label(row: Mapping[str, Any]) -> str:
     text = str(prompt.get("label") or prompt.get("raw") or row.get("promptIdx", 0))
     who = str(provider.get("label") or provider.get("id") or "")
     return f"{' '.join(text.split())[:80]} [{who}]" if who else text
+
+
+def _named_apart(columns: Iterable[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """(column, its label) -> a label of its own: columns of the results (a prompt with a provider)
+    have one label where two prompts have one beginning, and are no repeats of one prompt.
+    """
+    found: dict[tuple[int, str], str] = {}
+    taken: set[str] = set()
+    for column, label in sorted(set(columns)):
+        own = label if label not in taken else f"{label} #{column + 1}"
+        found[column, label] = own
+        taken.add(own)
+    return found
+
+
+def _place(column: object) -> int:
+    return column if isinstance(column, int) else -1
 
 
 def _version(
@@ -198,6 +217,8 @@ def read_results_csv(text: str, path: Path) -> Imported:
     header = rows[0]
     places = [index - 1 for index, name in enumerate(header) if name == "Status"]
     inputs = header[: places[0]]
+    own = _named_apart((at, header[place]) for at, place in enumerate(places))
+    labels = {place: own[at, header[place]] for at, place in enumerate(places)}
     examples, runs = [], []
     for number_, cells in enumerate(rows[1:]):
         if not any(cells):
@@ -213,6 +234,6 @@ def read_results_csv(text: str, path: Path) -> Imported:
             scores = {"pass": passed, "score": value}
             failure = "internal" if failed else None
             output = None if failed else cells[place]
-            runs.append(ImportedRun(name, header[place], output, scores, failure=failure))
+            runs.append(ImportedRun(name, labels[place], output, scores, failure=failure))
     name = slug(path.stem, "promptfoo")
     return Imported("promptfoo results", name, (), tuple(examples), tuple(runs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,13 @@ from .imported import Left
 
 __all__ = ["FileImport"]
 
+# measures of which less is better, whoever writes them: names without case and marks
+_LESS = frozenset(
+    (
+        *("perplexity", "wordperplexity", "byteperplexity", "bitsperbyte", "brier", "brierscore"),
+        *("wer", "cer", "ter", "loss", "nll", "mae", "mse", "rmse", "errorrate"),
+    )
+)
 _LETTERS: Mapping[str, float] = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 
 
@@ -31,6 +39,9 @@ class FileImport:
         """
         if letters and isinstance(value, str) and value in _LETTERS:
             return _LETTERS[value]
+        if re.sub(r"[\W_]+", "", name.casefold()) in _LESS:
+            self.leave(f"the score {name!r}", "less of it is better", "1 minus it, as a score")
+            return None
         found = number(value)
         if found is None and value is not None and value == value:
             shown = type(value).__name__ if isinstance(value, (dict, list)) else repr(value)[:40]

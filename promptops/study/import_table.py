@@ -110,10 +110,14 @@ def _repeated_rows(cells: Mapping[str, Sequence[object]]) -> str:
 
 
 def checked_amounts(cells: Mapping[str, Sequence[object]]) -> None:
-    """Raises StudyError for a negative cost, latency or number of tokens, naming its row."""
+    """Raises StudyError for a cost, latency or number of tokens that is negative or no number,
+    naming its row, before anything is kept.
+    """
     for name in _AMOUNTS:
         for row, value in enumerate(cells.get(name) or ()):
-            if isinstance(value, (int, float)) and value < 0:
+            digits = isinstance(value, str) and value.isdecimal() and name.startswith("tokens")
+            number = isinstance(value, (int, float)) and not value < 0
+            if value is not None and not (digits or number):
                 raise StudyError(
                     f"row {row} has {name} {value!r}; expected a number from 0, or an empty cell"
                     " where it is unknown."

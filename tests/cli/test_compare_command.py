@@ -222,3 +222,16 @@ def test_several_tables_are_tasks(tmp_path: Path, capsys: pytest.CaptureFixture[
     for wrong in ([one, "--tasks"], [*tables, "--tasks"], [*tables, "--markdown"]):
         assert run("compare", *wrong, *asked) == 2
     assert "leave it out for tasks" in capsys.readouterr().err
+
+
+def test_a_rejected_candidate_that_is_not_worse_is_not_called_worse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One answer to everything is rejected for that, whatever the lead is."""
+    path = tmp_path / "t.csv"
+    rows = [f"q{i},{'ab'[i % 2]},{'ab'[i // 20]},b" for i in range(40)]
+    path.write_text("q,expected,v1,v2\n" + "\n".join(rows))
+    assert run("compare", str(path), "--baseline", "v1", "--candidate", "v2") == 0
+    out = capsys.readouterr().out
+    assert "v2 is rejected." in out
+    assert "shown to be worse" not in out

@@ -424,3 +424,13 @@ def test_braces_in_a_name_are_a_name(tmp_path):
     path.write_text("oops")
     with pytest.raises(DatasetError, match=r"a\{0\}\{name\}\.jsonl:1: it is not JSON"):
         Dataset.read(path)
+
+
+def test_errors_of_a_spreadsheet_are_empty_cells(tmp_path):
+    """A golden answer of #N/A is none: no answer is right or wrong by it, and it is said."""
+    path = tmp_path / "t.xlsx"
+    rows = [{"q": f"q{n}", "expected": "#N/A" if n == 1 else "a"} for n in range(3)]
+    pandas.DataFrame(rows).to_excel(path, index=False)
+    data = Dataset.read(path)
+    assert [example.expected for example in data] == ["a", None, "a"]
+    assert any("an error of the spreadsheet" in note and "row 3" in note for note in data.notes)

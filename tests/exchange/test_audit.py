@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,58 @@ def test_compare_takes_two_files_in_place_of_a_table(tmp_path: Path) -> None:
     done = CliRunner().invoke(group(), words)
     assert done.exit_code == 0, done.output
     assert "lm_eval_samples_b" in done.output
+
+
+def files_of(
+    tmp_path: Path, asked_of: Callable[[int], str] | None = None, **changes: dict[str, object]
+) -> list[Path]:
+    """Two runs of 30 documents, all right in the second; changes: file -> fields of its rows."""
+    row = json.loads((FILES / "lm_eval_samples_a.jsonl").read_text().splitlines()[0])
+    out = []
+    for name, right in (("one", 0.0), ("two", 1.0)):
+        asked = asked_of or (lambda n: f"question {n * 7}")
+        lines = [
+            {
+                **row,
+                "doc_id": n,
+                "arguments": {"gen_args_0": {"arg_0": asked(n), "arg_1": {}}},
+                "exact_match": right,
+                **{key: of[name] for key, of in changes.items() if name in of},
+            }
+            for n in range(30)
+        ]
+        out.append(tmp_path / f"samples_{name}.jsonl")
+        out[-1].write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return out
+
+
+def test_copies_in_other_tools_files_count_once(tmp_path: Path) -> None:
+    """30 documents that ask 3 questions are 3 examples, in an audit and in a comparison."""
+    paths = files_of(tmp_path, lambda n: f"question {'abc'[n % 3]}")
+    found = compare(baseline=str(paths[0]), candidate=str(paths[1]))
+    assert (found.primary.n, found.verdict.decision) == (3, "inconclusive")
+    (claim,) = audit_files(paths).claims
+    assert (claim.figures.n, claim.judgement) == (3, "undecided")
+    (claim,) = audit_files(files_of(tmp_path)).claims
+    assert (claim.figures.n, claim.judgement) == (30, "holds")
+
+
+def test_runs_judged_by_other_golden_answers_are_not_paired(tmp_path: Path) -> None:
+    """What changed between them is the golden answers: no claim, and a note that says why."""
+    paths = files_of(tmp_path, target={"one": "4", "two": "5"})
+    found = audit_files(paths)
+    assert (found.claims, found.apart) == ((), 1)
+    assert "two has another golden answer than a file before it for 30 examples" in found.notes[0]
+    with pytest.raises(StudyError, match="share no example"):
+        compared_runs(*paths)
+    typed = files_of(tmp_path, target={"one": "4", "two": " 4"})
+    assert audit_files(typed).count("holds") == 1
+
+
+def test_a_measure_of_which_less_is_better_makes_no_claim(tmp_path: Path) -> None:
+    """A larger Brier score is no improvement."""
+    metric = {name: ["brier_score"] for name in ("one", "two")}
+    paths = files_of(tmp_path, metrics=metric, brier_score={"one": 0.1, "two": 0.3})
+    found = audit_files(paths)
+    assert found.claims == ()
+    assert "less of it is better" in str(found.left[0])

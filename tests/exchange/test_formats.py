@@ -228,3 +228,27 @@ def test_nothing_secret_comes_over() -> None:
     found: Any = [got(name) for name in ("triage.prompty", "triage_v1.prompty")]
     assert all("OPENAI_API_KEY" not in str(item.versions) for item in found)
     assert any("connection" in left.what for left in found[0].left)
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_two_prompts_of_promptfoo_with_one_beginning_are_two(form: str, tmp_path: Path) -> None:
+    """What tells two long prompts apart often comes at their end; they are no repeats of one."""
+    path = tmp_path / f"results.{form}"
+    if form == "csv":
+        columns = "Status,Score,Named Scores,Grader Reason,Comment"
+        path.write_text(f"ticket,say it,{columns},say it,{columns}\nt,a,PASS,1,,,,b,FAIL,0,,,\n")
+    else:
+        value = json.loads((FILES / "promptfoo_results.json").read_text())
+        begin = (
+            "You read the ticket and say in one word which of these it is about, then stop. " * 2
+        )
+        for place, listed in enumerate(value["results"]["prompts"]):
+            listed["label"] = listed["raw"] = f"{begin}{{{{ticket}}}} {place}"
+        for row in value["results"]["results"]:
+            row["prompt"]["label"] = f"{begin}{{{{ticket}}}} {row['promptIdx']}"
+        path.write_text(json.dumps(value))
+    found = read_export(path)
+    one, other = sorted(found.labels)
+    assert other == f"{one} #2"
+    assert {run.repeat for run in found.runs} == {0}
+    assert len({version.version.id for version in found.versions}) in (0, 2)

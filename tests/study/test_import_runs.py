@@ -286,3 +286,18 @@ def test_a_long_table_is_compared_by_columns_of_its_rows(lab: Lab) -> None:
     kept = found.keep(lab)
     assert values(kept) == {"v2": 1.0, "v1": 0.0}
     assert values(kept.rescore([by_grade])) == {"v2": 0.75, "v1": 0.75}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"cost_usd": "$0.01"}, {"cost_usd": "0,01"}, {"tokens_in": "1,200"}, {"latency_ms": "2 s"}],
+)
+def test_amounts_that_are_no_numbers_are_refused_before_anything_is_kept(
+    lab: Lab, odd: dict[str, Any]
+) -> None:
+    """One sentence that names the row; the corrected table is then imported whole."""
+    data = Dataset.read([{"id": "e1", "q": "x", "expected": "y"}])
+    row = {"example_id": "e1", "version": "a", "output": "y"}
+    with pytest.raises(StudyError, match=f"row 0 has {next(iter(odd))} .*expected a number from 0"):
+        lab.import_runs([{**row, **odd}], data, [equals()], prompt="p")
+    assert len(lab.studies) == 0
