@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ..errors import StoreError
-from ..spool.lines import plain_json
+from ..spool.lines import plain_json, scan
 from ..spool.segment import Piece
 from .packs import NO_PACK, Pack, Part, Row, alike, joined, opened, spread, together
 from .schema import FORMER, TABLES, renamed
@@ -168,9 +168,28 @@ def arrow_of(table: str, documents: Sequence[Row]) -> tuple[object, int]:
         or len(rows) != len(documents)
         or any(rows.column(name).null_count for name in TABLES[table].key)
     ):
-        sound = [document for document in documents if _sound(table, document)]
-        return _parsed(table, sound), len(documents) - len(sound)
-    return rows, 0
+        sound = [document for document in documents if _as_written(table, document) is not None]
+        rows = _readable(table, sound)
+    return rows, len(documents) - len(rows)
+
+
+def _readable(table: str, documents: Sequence[Row]) -> pa.Table:
+    """The sound rows. One in a form that Arrow does not read, such as a key that is there twice, is
+    read as `encode` writes it, or left out.
+    """
+    import pyarrow as pa
+
+    try:
+        return _parsed(table, documents)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        pass
+    if len(documents) > 1:
+        half = len(documents) // 2
+        parts = documents[:half], documents[half:]
+        return pa.concat_tables([_readable(table, part) for part in parts])
+    [document] = documents
+    written = _as_written(table, document)
+    return _readable(table, [written] if written not in (None, document) else [])
 
 
 def _parsed(table: str, documents: Sequence[Row]) -> pa.Table:
@@ -233,11 +252,11 @@ def _read(lines: bytes, schema: object, longest: int = 0) -> pa.Table:
     )
 
 
-def _sound(table: str, document: Row) -> bool:
-    """Whether the row is one that this release would have written."""
+def _as_written(table: str, document: Row) -> bytes | None:
+    """The row as this release writes it; None if it would not have written one like it."""
     try:
         row = renamed(table, json.loads(bytes(document)))
-        encode(table, [{name: row.get(name) for name in TABLES[table].names}], bytes)
+        data = encode(table, [{name: row.get(name) for name in TABLES[table].names}], bytes)
     except (ValueError, StoreError, RecursionError, AttributeError):
-        return False
-    return True
+        return None
+    return next(written for *_, written in documents_of(Piece("", 0, data, scan(data, last=True))))

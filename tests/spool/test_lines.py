@@ -109,6 +109,26 @@ def test_a_row_of_another_shape_is_left_out_and_counted() -> None:
         assert (table.column("event").to_pylist(), dropped) == (["good", "good"], 1), bad[:40]
 
 
+@pytest.mark.parametrize(
+    ("odd", "back"),
+    [
+        (b'{"id":"odd","id":"odd"}', {}),
+        (b'{"id":"odd","tokens_in":1.0}', {"tokens_in": 1}),
+        (b'{"id":"odd","tokens_in":1e5}', {"tokens_in": 100_000}),
+        (b'{"id":"odd","output":"\\ud800"}', {"output": "\ufffd"}),
+    ],
+)
+def test_a_sound_row_in_a_form_that_arrow_does_not_read(odd: bytes, back: dict[str, Any]) -> None:
+    """Another program on the team's store wrote it: it is read as we write it, and what is beside
+    it as it is.
+    """
+    good = json.dumps({"id": "good", "output": "yes"}).encode()
+    table, dropped = arrow_of("runs", [good, odd, good, good])
+    assert table.column("id").to_pylist() == ["good", "odd", "good", "good"]
+    row = table.to_pylist()[1]
+    assert ({name: row[name] for name in back}, dropped) == (back, 0)
+
+
 # -- values
 
 

@@ -220,3 +220,10 @@ def test_recording_and_asking_import_neither_arrow_nor_numpy(tmp_path: Path) -> 
         )
         assert done.stdout.split() == []
         (tmp_path / "store.duckdb").unlink()
+
+
+def test_a_time_that_no_row_of_ours_has_is_left_to_arrow(con: Any) -> None:
+    """DuckDB reads 24:00 as the next day; Arrow leaves the row out."""
+    odd = {"id": "r", "started_at": "2026-01-01T24:00:00.000000"}
+    _, by_arrow, whole = both(con, record("runs", plain_json(odd)), ours=False)
+    assert (by_arrow, whole) == ([], False)
