@@ -109,6 +109,11 @@ class LiveCall:
         self.identity = identity
         self._model = request.get("model")
         self._chars_in = _chars(request)
+        # now: a stream is read, or let go of, wherever the application does so
+        self._session = SESSION.get()
+        trace = _MODULES.get("opentelemetry.trace")
+        if trace is not None:
+            self._span = trace.get_current_span().get_span_context()
 
     @property
     def id(self) -> str:
@@ -160,7 +165,7 @@ class LiveCall:
             return
         self._done = True
         self._latency_ms = (time.perf_counter() - self.began) * 1e3
-        self._reading, self._session = reading, SESSION.get()
+        self._reading = reading
         said, whose, observer = reading.text, self.identity, self._observer
         self._chars_out = None if said is None else len(said)
         if whose is not None:
@@ -177,9 +182,6 @@ class LiveCall:
             reading.failure, self._detail = error_class(error), error_words(error)
         elif early and reading.finish_reason is None:
             reading.failure, self._detail = "cancelled", "the application closed the stream"
-        trace = _MODULES.get("opentelemetry.trace")
-        if trace is not None:
-            self._span = trace.get_current_span().get_span_context()
         chars = self._keep(reading, error) if observer.content else 0
         if self._kept is None:  # what waits for the writer is small
             reading.text = reading.tool_calls = None

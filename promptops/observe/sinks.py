@@ -39,7 +39,7 @@ def project_key(folder: Path) -> bytes | None:
 
 class FolderSink:
     """Rows in this process's own segment under `folder`, which is made when the first is
-    written.
+    written. No row waits for the disk: a process that ends in a second has written its rows.
     """
 
     linger_s = 0.0
@@ -49,7 +49,6 @@ class FolderSink:
         self._segment: SegmentFile | None = None
         self._since = 0.0
         self._size = 0
-        self._unnamed = False  # whether a power cut would still take the segment's name
         self._secret: bytes | None = None
 
     def write(self, lines: list[tuple[str, dict[str, object]]]) -> tuple[int, int]:
@@ -70,9 +69,6 @@ class FolderSink:
                 raise
             return stored, 0
         self._size += done
-        if self._unnamed:  # after the rows: a busy disk takes seconds, and the process may end
-            self._unnamed = False
-            segment.sync_names()
         return len(lines), 0
 
     def secret(self) -> bytes | None:
@@ -117,7 +113,6 @@ class FolderSink:
                 self._discard(segment)
             raise
         self._segment, self._since, self._size = segment, time.monotonic(), len(first)
-        self._unnamed = True
         return segment
 
     def _discard(self, segment: SegmentFile) -> None:

@@ -135,8 +135,9 @@ def segment_name() -> str:
 class SegmentFile:
     """This process's own segment, open for appending.
 
-    lasting: its name is made to outlive a power cut before anything is written; else by
-    `sync_names`.
+    lasting: its name is made to outlive a power cut before anything is written, which takes seconds
+    on a busy disk. Otherwise the system writes it back in its own time, as it does bytes that are
+    not synced.
     """
 
     def __init__(self, folder: Path, name: str, *, lasting: bool = True) -> None:
@@ -146,8 +147,8 @@ class SegmentFile:
         while self.state()[1]:  # removed as a dead writer's before it was locked
             os.close(self.fd)
             self.fd = self._locked()
-        if lasting:
-            self.sync_names()
+        for place in self.path.parents[:3] if lasting else ():  # once per segment, not once per row
+            _sync_names(place)
 
     def _locked(self) -> int:
         flags = (
@@ -161,13 +162,6 @@ class SegmentFile:
         fd = os.open(self.path, flags, 0o600)
         keep(fd)  # says that its writer lives
         return fd
-
-    def sync_names(self) -> None:
-        """Make its name, and those of its folders, outlive a power cut; once per segment, not once
-        per row.
-        """
-        for place in self.path.parents[:3]:
-            _sync_names(place)
 
     def state(self) -> tuple[int, bool]:
         """Its size, and whether it was removed under us: bytes written to it would be lost in

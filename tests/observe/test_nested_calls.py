@@ -1,5 +1,6 @@
 """Law: what an application calls while a client works for it, in a tool, a hook or a task that goes
-on, is a call of its own and has its own row.
+on, is a call of its own and has its own row; a call belongs to the session and the span in which it
+began, wherever its stream is read.
 """
 
 from __future__ import annotations
@@ -150,6 +151,47 @@ def test_a_loop_that_ends_before_its_call(folder: Path, monkeypatch: pytest.Monk
     gc.collect()
     assert [each.exc_value for each in unraised if isinstance(each.exc_value, ValueError)] == []
     assert count(folder) == 1
+
+
+def test_a_stream_belongs_to_the_session_in_which_it_began(folder: Path) -> None:
+    """A web framework reads a stream after the handler returned; one that is let go of is
+    collected while another user is served.
+    """
+    client = _client(provider, folder)
+    session = promptops.observe.session
+    with session("alice"):
+        client.chat.completions.create(**{**ASKED, "model": "plain"})
+        after, beside, dropped = (
+            client.chat.completions.create(**{**ASKED, "model": model}, stream=True)
+            for model in ("after", "beside", "dropped")
+        )
+    list(after)
+    with session("bob"):
+        list(beside)
+        del dropped
+        gc.collect()
+        client.chat.completions.create(**{**ASKED, "model": "bob"})
+    assert count(folder) == 5
+    sessions = {row["model"]: row["session"] for row in rows_of(folder)}
+    assert {sessions[name] for name in ("after", "beside", "dropped")} == {sessions["plain"]}
+    assert sessions["bob"] != sessions["plain"]
+
+
+def test_a_stream_belongs_to_the_span_in_which_it_began(folder: Path) -> None:
+    """Its trace is that of the request that asked."""
+    trace = pytest.importorskip("opentelemetry.trace")
+
+    def span(number: int) -> Any:
+        context = trace.SpanContext(number, number, False, trace.TraceFlags(1))
+        return trace.use_span(trace.NonRecordingSpan(context))
+
+    client = _client(provider, folder)
+    with span(1):
+        stream = client.chat.completions.create(**ASKED, stream=True)
+    with span(2):
+        list(stream)
+    assert count(folder) == 1
+    assert rows_of(folder)[0]["trace_id"] == f"{1:032x}"
 
 
 def _client(handler: Any, folder: Path) -> openai.OpenAI:
