@@ -140,6 +140,8 @@ def ask(request: pytest.FixtureRequest, lab: Lab, _kept_cases: None) -> Callable
 
     declared = PromptUnderTest.of(request.node, lab, alone=True)
     version, offline = declared.candidate(), request.config.getoption("--promptops-offline")
+    if offline:
+        lab.project.models.ask_nothing()
     budget: float | None = request.config.getoption("--promptops-budget")
     case = TestedExample.of(request.node)
     answers = request.config.stash[_ANSWERS]

@@ -101,6 +101,7 @@ class PromptUnderTest:
         scorers = self.options.get("scorers") or [equals()]
         repeats = config.getoption("--promptops-repeats")
         if config.getoption("--promptops-offline"):
+            self.lab.project.models.ask_nothing()
             calls = self.lab.estimate(versions, data, scorers, repeats=repeats).calls
             if calls:
                 are = "is" if calls == 1 else "are"

@@ -13,6 +13,7 @@ from ..engine.response_format import unchecked
 from ..engine.scorer_needs import check_needs
 from ..errors import SetupError, StudyError
 from ..models.target import TargetModel
+from ..models.unasked import UnaskedModel
 from ..scorers import Scorer, as_scorer
 from ..scorers.rule import Rule
 from .copies import ask_differently, reads_of
@@ -62,7 +63,8 @@ def check_design(
             for place in range(len(drawn.dataset))
             if not (asked := question(drawn, (index, place, 0))).unrendered
         )
-        arm.model.check(request)
+        if not isinstance(arm.model, UnaskedModel):
+            arm.model.check(request)
         wording += [
             f"answers of {arm.label} are not compared with {schema}."
             for schema in unchecked(request)

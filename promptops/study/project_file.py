@@ -49,10 +49,15 @@ class DeclaredModel:
     api_key_env: str | None = None
     api: str = "chat"
 
-    def made(self) -> Model:
-        """The model itself. Raises SetupError if the variable of its key is empty."""
+    def made(self, *, keyless: bool = False) -> Model:
+        """The model itself. keyless: it is only to be named, and never asked.
+
+        Raises SetupError if the variable of its key is empty.
+        """
         key = os.environ.get(self.api_key_env) if self.api_key_env else None
-        if self.api_key_env and not key:
+        if keyless:
+            key = "never sent"  # nor is the key of another address, which a client would look for
+        elif self.api_key_env and not key:
             raise SetupError(
                 f"the model {self.name!r} takes its key from {self.api_key_env} ({FILE}), which is"
                 f" not set; set it, or pass models={{{self.name!r}: client}}."

@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import SetupError
 from ..models.protocol import Model, SpeaksForms
 from ..models.target import TargetModel
+from ..models.unasked import UnaskedModel
 from ..redact import HoldsSecrets
 from .project_file import DeclaredModel
 
@@ -43,6 +44,14 @@ class ModelResolver:
         self._made: dict[tuple[str, str], Model] = {}
         self._default: Model | None = None
         self._environment: tuple[str | None, ...] = ()  # what it was made from
+        self._asks = True
+
+    def ask_nothing(self) -> None:
+        """From now on models are known by their labels alone: recorded answers are found, no key
+        is needed, and a call is a SetupError.
+        """
+        self._asks = False
+        self._made.clear()
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -86,6 +95,8 @@ class ModelResolver:
         found = self._made.get(key)
         if found is None:
             found = self._make(name, api)
+            if not self._asks and found.remote and not isinstance(found, TargetModel):
+                found = UnaskedModel(found)
             if (
                 found is not self._default
             ):  # the environment's endpoint is made again until it has its key
@@ -98,7 +109,7 @@ class ModelResolver:
         if name in self._given:
             return as_model(self._given[name], name)
         if name in self._declared:
-            return self._declared[name].made()
+            return self._declared[name].made(keyless=not self._asks)
         if name == "embedded":
             from ..embedded import EmbeddedModel
 

@@ -86,6 +86,8 @@ class StudyFolder:
                 home = declared.home(start, named=root is not None)
                 if home not in opened:
                     opened[home] = declared.lab(start, named=root is not None)
+                    if self.offline:
+                        opened[home].project.models.ask_nothing()
                 found.append((path, declared, opened[home]))
             except PromptOpsError as error:
                 found.append((path, str(error), None))
