@@ -13,13 +13,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import sys
-import threading
 import zlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import NamedTuple, Protocol
 
+from ..background_import import import_beside
 from .fast_transport import HttpReply, RawHeaders, RawResponse, Wire
 from .request_body import as_json
 from .senders import Sender
@@ -108,16 +107,10 @@ class PlainSender:
 
 
 def import_transport() -> None:
-    """Begin to import what sends, in a thread: a third of it reads the certificates of the system,
-    while which others can work.
+    """Begin to import what sends, in a thread: a third of that time goes into reading the system's
+    certificates, during which others can work.
     """
-    if "aiohttp" not in sys.modules:
-        threading.Thread(target=_imported, name="promptops-import").start()
-
-
-def _imported() -> None:
-    with contextlib.suppress(Exception):  # the first call meets the fault again, and says so
-        import aiohttp  # noqa: F401 - it is kept in sys.modules
+    import_beside("aiohttp")
 
 
 class _Closable(Protocol):

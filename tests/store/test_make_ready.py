@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,39 +115,3 @@ def test_a_study_prepares_it_beside_its_calls(
         lab.project.close()
     assert prepared == [lab.store.access.main.path]
     assert lab.store.rows("select count(*) from runs") == [(1,)]
-
-
-FORKS = """
-import os, sys, threading, time
-from pathlib import Path
-from promptops.store.make_ready import make_ready
-class Slow:
-    def find_spec(self, name, path=None, target=None):
-        if name == "duckdb":
-            begun.set()
-            time.sleep(0.5)
-begun = threading.Event()
-sys.meta_path.insert(0, Slow())
-thread = threading.Thread(target=make_ready, args=(Path(sys.argv[1]),))
-thread.start()
-begun.wait(10)
-child = os.fork()
-if not child:
-    import duckdb
-    os._exit(0)
-for _ in range(100):
-    if os.waitpid(child, os.WNOHANG)[0]:
-        break
-    time.sleep(0.1)
-else:
-    os.kill(child, 9)
-    sys.exit("the child waits for an import that nobody ends")
-thread.join()
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-def test_a_child_forked_meanwhile_can_import_duckdb(tmp_path: Path) -> None:
-    words = [sys.executable, "-c", FORKS, str(tmp_path / "store.duckdb")]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
