@@ -40,7 +40,7 @@ def load(
     """
     candidates = CANDIDATES.get()
     if candidates is not None and name in candidates:
-        return candidates[name]
+        return candidates[name] if key is None else candidates[name].for_key(key)
     named = registry if registry is not None else os.environ.get("PROMPTOPS_REGISTRY")
     loader = _LOADERS.get(named)
     if loader is None:

@@ -805,6 +805,8 @@ def test_use_serves_the_candidate_inside_the_block(path: Path) -> None:
         assert (served.source, served.id) == ("use", V[2].id)
         assert promptops.load("not-in-any-file").id == V[0].id
         assert Loader(path).get(NAME, "dev").id == V[2].id
+        assert promptops.load(NAME, key="ann").key == "ann"  # as `get` does
+        assert Loader(path).get(NAME, key="ann").key == "ann"
         with promptops.use({NAME: Editor(path).versions(NAME)[1]}):  # a saved version will do
             assert promptops.load(NAME).id == V[1].id
             assert promptops.load("not-in-any-file").id == V[0].id
