@@ -108,14 +108,17 @@ def cost_of_study(store: Store, study: str) -> tuple[int, float | None, int]:
 
 
 def failures_of(store: Store, study: str) -> list[tuple[str, int, str | None]]:
-    """(failure, calls, the message of one of them) of a study's calls that failed, the most
-    frequent first.
+    """(failure, calls, the message of one of them) of a study's calls that failed and that no later
+    run of the study answered, the most frequent first.
     """
     return list(
         store.rows(
             "select r.failure, count(*), any_value(r.failure_detail) from study_runs m join runs r"
-            " on r.id = m.run_id where m.study_id = ? and r.failure is not null group by r.failure"
-            " order by 2 desc, 1",
+            " on r.id = m.run_id where m.study_id = ? and r.failure is not null and not exists"
+            " (select 1 from study_runs n join runs a on a.id = n.run_id where a.failure is null"
+            " and (n.study_id, n.arm, n.example_id, n.repeat)"
+            " = (m.study_id, m.arm, m.example_id, m.repeat))"
+            " group by r.failure order by 2 desc, 1",
             [study],
         )
     )
