@@ -17,9 +17,9 @@ def test_a_failure_that_the_next_run_mended_is_not_told(tmp_path: Path) -> None:
 
     def answer(request: object) -> Reply:
         if "number 3" in str(request):
-            raise CallError("context_length", "too long")
+            raise CallError("too long", failure="context_length")
         if refused:
-            raise CallError("auth", "401 invalid_api_key")
+            raise CallError("401 invalid_api_key", failure="auth")
         return Reply("a")
 
     lab = Lab(tmp_path, models={"m": ScriptedModel(answer, "m", remote=True)})
