@@ -109,13 +109,21 @@ class ComparisonFacts:
             self[name]
         return self._measured.pairs[name]
 
-    def bound(self, name: str, alpha: float = 0.05, *, anytime: bool = False) -> float | None:
+    def bound(
+        self, name: str, alpha: float = 0.05, *, anytime: bool = False, share: float = 0.0
+    ) -> float | None:
         """One-sided (1 - alpha) lower bound of a measure's gain; None if no bound exists.
 
         anytime: the confidence sequence, which may be read at every look (None for measures off the
-            0-1 scale).
+            0-1 scale); share: of the baseline's mean, as a margin that the bound is held against.
+            That mean is as uncertain as the gain, so that the bound is of both together.
         """
         figures, pairs = self[name], self._measured.pairs[name]
+        if share and not anytime and pairs.n and self.grounds.rules >= 2:
+            moved = replace(pairs, d=pairs.d + share * pairs.baseline)
+            labels = labels_of(pairs, self.grounds.clusters)
+            low = gain_interval(moved, labels, level=1 - 2 * alpha, rules=self.grounds.rules)[2]
+            return None if low is None else low - share * float(pairs.baseline.mean())
         if not anytime and abs(alpha - (1 - LEVEL) / 2) < 1e-12:
             return figures.bound
         labels = labels_of(pairs, self.grounds.clusters)

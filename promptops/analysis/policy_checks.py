@@ -208,7 +208,9 @@ def _held(
     shown_margin: str,
     peeking: bool,
 ) -> Check:
-    bound = comparison.bound(figures.name, alpha, anytime=peeking)
+    relative = figures.lower_is_better and figures.baseline > 0
+    share = margin / figures.baseline if relative else 0.0
+    bound = comparison.bound(figures.name, alpha, anytime=peeking, share=share)
     worse = (
         ((comparison.e_worse(figures.name) or 0.0) >= 1 / alpha)
         if peeking

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from promptops.analysis import policy_checks, power
+from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.check import JUST, Check, DecisionRule
-from promptops.analysis.compare import ComparisonFacts
+from promptops.analysis.compare import ComparisonFacts, compare
 from promptops.analysis.facts import Difference
 from promptops.analysis.next_n import could_see, next_margin, next_n
 from promptops.errors import StudyError
@@ -69,6 +72,7 @@ class Facts:
     e: float | None = 0.0
     asked: list[tuple[float, bool]] = field(default_factory=list)
     looked: int = 0
+    shares: list[float] = field(default_factory=list)
 
     @property
     def differences(self) -> list[Difference]:
@@ -92,8 +96,9 @@ class Facts:
     def statement(self, name: str) -> str:
         return f"{name} said."
 
-    def bound(self, name: str, alpha: float, *, anytime: bool) -> float | None:
+    def bound(self, name: str, alpha: float, *, anytime: bool, share: float = 0.0) -> float | None:
         self.asked.append((alpha, anytime))
+        self.shares.append(share)
         return self.at_worst
 
     def e_worse(self, name: str) -> float | None:
@@ -419,3 +424,42 @@ def test_examples_that_a_margin_needs_come_in_clusters_and_off_the_scale() -> No
     assert next_margin(figures(sd=0.0, n=0), 1.0, 0.05).startswith("2 more examples would")
     below = power.n_guard(0.99, alpha=0.05)
     assert next_margin(figures(sd=0.0, n=0), 0.99, 0.05).startswith(f"{below:,} more example")
+
+
+def test_the_bound_of_a_relative_margin_is_asked_for_with_its_share() -> None:
+    """A fifth more of what the baseline costs: its mean is as uncertain as the gain."""
+    found = Facts([figures(name="cost", baseline=2.0)], at_worst=-0.3)
+    rail = Guardrail("cost", margin=0.2)
+    policy_checks.guard(cast(ComparisonFacts, found), rail, 0.05)
+    assert found.shares == [pytest.approx(0.2)]
+    found = Facts([figures()])
+    policy_checks.guard(cast(ComparisonFacts, found), Guardrail("exact", margin=0.2), 0.05)
+    assert found.shares == [0.0]
+
+
+def test_a_guardrail_at_its_relative_margin_is_met_once_in_twenty() -> None:
+    """A candidate of twice the latency, allowed to have twice: by a bound of the gain alone, with
+    the baseline's mean as if it were known, it passed one time in eight.
+    """
+    rng = np.random.default_rng(20261130)
+    held = 0
+    for _ in range(300):
+        base = rng.lognormal(0, 1, 2_500)
+        new = 2 * rng.lognormal(0, 1, 2_500)
+        arms = [
+            Arm(
+                label,
+                label,
+                {"exact": Outcomes.of({f"e{i}": [1.0] for i in range(len(values))})},
+                {"latency": Outcomes.of({f"e{i}": [x] for i, x in enumerate(values.tolist())})},
+            )
+            for label, values in (("new", new), ("old", base))
+        ]
+        found = compare(arms[0], arms[1])
+        bound = found.bound("latency", share=1.0)
+        moved = 2 * base - new
+        wanted = stats.ttest_1samp(moved, 0).confidence_interval(0.90).low - base.mean()
+        assert bound == pytest.approx(wanted, rel=1e-9)
+        check = policy_checks.guard(found, Guardrail("latency", margin=1.0), 0.05)
+        held += check.status == "pass"
+    assert 3 <= held <= 25  # of 300: 15 are expected, 36 without the margin's own luck
