@@ -123,7 +123,8 @@ class LiveCall:
         return self._id
 
     def covers(self, client: object) -> bool:
-        """Whether a door of `client` that is used now belongs to this very call, and makes no row of its own.
+        """Whether a door of `client` that is used now belongs to this very call, and makes no row
+        of its own.
 
         What an application does while its client works is its own: a tool that asks a model, a
         task that goes on after the call has ended.
