@@ -91,7 +91,9 @@ class TeamStore(TeamReader):
         """
         try:
             self._sync(bring)
-        except OSError as error:  # what the shared folder raised is a StoreError already
+        except StoreError:  # it names the shared folder, and is an OSError too
+            raise
+        except OSError as error:
             raise StoreError(
                 f"the store {self._folder} cannot be written ({error.strerror or error}), so that"
                 " nothing was exchanged; make room there or use a folder that you may write."

@@ -52,7 +52,7 @@ def test_a_share_that_was_removed_on_purpose_is_begun_anew_on_request(members: M
     a.look(now=True)
     shutil.rmtree(members.address)
     again = members.store("a")
-    with pytest.raises(StoreError, match="run `promptops store share`"):
+    with pytest.raises(StoreError, match="^the team's store .* run `promptops store share`"):
         members.teams["a"].sync()
     members.teams["a"].begin()
     assert len(members.table(again)) == 2
