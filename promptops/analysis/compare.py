@@ -115,7 +115,7 @@ class ComparisonFacts:
         """One-sided (1 - alpha) lower bound of a measure's gain; None if no bound exists.
 
         anytime: the confidence sequence, which may be read at every look (None for measures off the
-            0-1 scale); share: of the baseline's mean, as a margin that the bound is held against.
+            0-1 scale); share: of the baseline's mean, as a margin that the bound is compared with.
             That mean is as uncertain as the gain, so that the bound is of both together.
         """
         figures, pairs = self[name], self._measured.pairs[name]

@@ -18,7 +18,7 @@ __all__ = ["loading_was_stopped", "rehearse", "shortage"]
 
 _MEMORY = re.compile(
     "out of memory|bad.alloc|cannot allocate memory|failed to map segment|allocation failure"
-    "|cannot create .*mapping|static TLS block|error return without exception set",
+    "|cannot create .{0,60}mapping|static TLS block|error return without exception set",
     re.IGNORECASE,
 )
 _THREADS = re.compile(

@@ -107,7 +107,7 @@ def _label(row: Mapping[str, Any]) -> str:
 
 def _named_apart(columns: Iterable[tuple[int, str]]) -> dict[tuple[int, str], str]:
     """(column, its label) -> a label of its own: columns of the results (a prompt with a provider)
-    have one label where two prompts have one beginning, and are no repeats of one prompt.
+    have one label where two prompts begin alike, and are not repeats of one prompt.
     """
     found: dict[tuple[int, str], str] = {}
     taken: set[str] = set()

@@ -11,7 +11,7 @@ from .imported import Left
 
 __all__ = ["FileImport"]
 
-# measures of which less is better, whoever writes them: names without case and marks
+# measures of which less is better, in any tool: names without case and marks
 _LESS = frozenset(
     (
         *("perplexity", "wordperplexity", "byteperplexity", "bitsperbyte", "brier", "brierscore"),

@@ -16,7 +16,7 @@ _ANY_FORM = frozenset({"chat", "responses", "anthropic", "gemini"})
 
 
 class UnaskedModel:
-    """Stands in the place of another model, under its label, without its key."""
+    """Replaces another model, under its label, without its key."""
 
     def __init__(self, model: Model) -> None:
         self._label, self._remote = model.label, model.remote

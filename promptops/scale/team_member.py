@@ -117,7 +117,7 @@ class TeamMember:
                 f"the team's store {self.files.address} is not there: this store shared it before,"
                 " and finds neither its share.json nor its own note in it; mount the folder, or"
                 " check the address. If the team's store was removed on purpose, run `promptops"
-                " store share` with the address, which begins it anew."
+                " store share` with the address, which begins it again."
             )
         return there
 

@@ -64,7 +64,7 @@ def number_close(
     last `=` if that sentence has a calculation), else the last one in the answer.
 
     Signs, thousands commas, decimals, exponents, fractions ("3/4"), currency signs and scales ("1.5
-    million") are read; a percent sign is ignored. A comma that cannot stand between thousands is
+    million") are read; a percent sign is ignored. A comma that cannot separate thousands is
     before the decimals ("12,50", "1.234,50"); "1,234" is a thousand, "1.234" a decimal. 0 or 1,
     higher is better. An answer without a number fails; a row whose golden value has no number is
     unscored.

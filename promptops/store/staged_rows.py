@@ -31,7 +31,7 @@ _READ_AS: Mapping[Kind, str] = {
     "time": "VARCHAR",  # cast later: read as a time, an invalid one would be null
 }
 _TEXT = r'"(?:[^"\\]|\\.)*"'
-_MOMENT = r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{6}"  # 24:00 is no row of ours
+_MOMENT = r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{6}"  # never 24:00
 _WRITTEN: Mapping[Kind, str] = {
     "text": _TEXT,
     "json": _TEXT,

@@ -220,7 +220,7 @@ def _told_apart(texts: Sequence[str], answered: Sequence[tuple[object, object]])
     """How many answers hold their golden one only as part of another label or word, as the end of a
     sentence; "" if none does. "incorrect" is not "correct", though it contains it.
 
-    Raises StudyError if more than one answer in fifty does: what contains them is no judgement.
+    Raises StudyError if more than one answer in fifty does: what contains them does not judge.
     """
     labels = dict.fromkeys(text.casefold().strip() for text in texts)
     longer = sorted(labels, key=len, reverse=True)[:_MOST_LABELS]
