@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 __all__ = ["RARELY", "collecting_rarely"]
 
+_MANY = 5_000  # young objects: a look at fewer takes less than a millisecond
 RARELY = 50_000  # new objects between two looks: cycles of at most some ten megabytes wait for it
 
 
@@ -52,7 +53,8 @@ def _take_for_old() -> None:
     """Leave what is young now to the next look at everything: the look that would follow at once
     takes ten milliseconds, and most of it stays.
     """
-    if not gc.get_freeze_count():  # else the user has frozen something, which is to stay so
+    # what the user has frozen is to stay so; to count it takes long if it is much
+    if gc.get_count()[0] > _MANY and not gc.get_freeze_count():
         gc.freeze()
         gc.unfreeze()
 

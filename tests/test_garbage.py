@@ -128,6 +128,19 @@ def test_what_the_user_has_frozen_stays_frozen() -> None:
     assert gc.get_freeze_count() > before // 2 > 0  # some of it may have ended
 
 
+def test_what_is_frozen_is_not_counted_for_a_few_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To count a million takes fifty milliseconds, at the end of each of many small studies."""
+    counted: list[int] = []
+    monkeypatch.setattr(gc, "get_freeze_count", lambda: counted.append(1) or 0)
+    gc.collect()
+    with collecting_rarely():
+        pass
+    assert counted == []
+    with collecting_rarely():
+        kept = [[number] for number in range(20_000)]
+    assert (len(counted), len(kept)) == (1, 20_000)
+
+
 def test_a_study_and_its_merge_look_for_cycles_a_few_times(tmp_path: Path) -> None:
     """Of some ten thousand objects that stay: by Python's own threshold it is a hundred times."""
     lab = Lab(tmp_path, models={"m": ScriptedModel(lambda request: "yes")})

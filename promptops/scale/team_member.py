@@ -116,8 +116,8 @@ class TeamMember:
             raise StoreError(
                 f"the team's store {self.files.address} is not there: this store shared it before,"
                 " and finds neither its share.json nor its own note in it; mount the folder, or"
-                " check the address. If the team's store was removed on purpose, run `promptops"
-                " store share` with the address, which begins it again."
+                " check the address; or, if the team's store was removed on purpose, run `promptops"
+                " store share` with the address to begin it again."
             )
         return there
 

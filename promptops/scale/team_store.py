@@ -208,7 +208,7 @@ class TeamStore(TeamReader):
             raise StoreError(
                 f"{self.files.address} gives a file that it does not list, with other content than"
                 " a team's store has; it is not a bucket, or a proxy or a login page answers for"
-                " it. Check the address and the endpoint."
+                " it; check the address and the endpoint."
             )
 
     def _retire(self, there: Contents, readable: Mapping[str, Tombstone], note: str) -> None:

@@ -206,10 +206,11 @@ def _compared(
         grounds = replace(grounds, looked=1 + len(others))
     if name is not None and study.record.rules >= 2:
         pair = (candidate.version, baseline.version)
-        tried = tried_before(study.project.store, study.record, pair, name, field)
+        store, beside = study.project.store, sources[1][0]
+        tried = tried_before(store, study.record, pair, name, field, baseline_study=beside)
         grounds = replace(grounds, tried=tried)
         if tried.times > 1 and study.record.find(baseline.version) is not None:
-            store, both = study.project.store, (candidate, baseline)
+            both = (candidate, baseline)
             candidate, baseline = pooled(store, study.record, study.dataset, both, name, tried)
             grounds = pooled_grounds(study, grounds, (candidate, baseline), name, weights)
             grounds = replace(grounds, planned=pooled_size(candidate, name, grounds))

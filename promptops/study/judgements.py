@@ -55,6 +55,8 @@ def tried_before(
     pair: tuple[str, str],
     primary: str,
     field: Sequence[str] = (),
+    *,
+    baseline_study: str | None = None,
 ) -> Tried:
     """What was judged on examples that overlap a study's, up to this study.
 
@@ -65,6 +67,7 @@ def tried_before(
         primary: the scorer that decides.
         field: the finalists of a plan that names the candidate; empty if all arms of the study
             are candidates.
+        baseline_study: id of the study that holds the baseline's answers; None for this one.
     """
     candidate, baseline = pair
     other = (record.named or primary) != primary
@@ -83,7 +86,7 @@ def tried_before(
             found.append(replace(row, primary=chosen))
     looks = [
         *studies_alone(store, record.id, candidate, baseline),
-        *studies_alone(store, record.id, baseline, candidate, after=True),
+        *studies_alone(store, baseline_study or record.id, baseline, candidate, after=True),
     ]
     alone = _looks_alone(candidate, looks, rows, found)
     if record.find(baseline) is None:  # its answers are those of another study

@@ -352,6 +352,8 @@ def test_looks_at_the_baseline_alone_count(make_lab: MakeLab) -> None:
         lab.evaluate([v1], rows(), [equals()], name=f"turn {turn}", fresh=True)
     said = lab.estimate([v1, v2], rows(), [equals()]).in_force
     assert "Judged 3 times on these 40 examples" in said[1]
+    across = lab.compare(candidate=v2, baseline=v1)
+    assert (across.verdict.decision, across.grounds.tried.times) == ("inconclusive", 3)
     decision, tried = judged(lab.evaluate([v1, v2], rows(), [equals()], name="both"), v2, v1)
     assert (decision, tried.times, tried.place) == ("inconclusive", 3, 1)
 
@@ -362,5 +364,6 @@ def test_what_the_baseline_answered_before_the_candidate_is_no_look(make_lab: Ma
     lab.evaluate([v1], rows(20), [equals()], name="trial")
     for version in (v1, v2):
         lab.evaluate([version], rows(), [equals()])
+    assert lab.compare(candidate=v2, baseline=v1).grounds.tried.times == 1
     decision, tried = judged(lab.evaluate([v1, v2], rows(), [equals()], name="both"), v2, v1)
     assert (decision, tried.times) == ("promote", 1)
