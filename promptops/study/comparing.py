@@ -39,6 +39,7 @@ from .stored_arms import Source, arms_of, latest_sources
 if TYPE_CHECKING:
     from ..analysis.comparison_context import ComparisonContext
     from ..analysis.standings import Ranking
+    from ..analysis.tried import Tried
     from .project import Project
     from .study_record import ArmRecord, ScorerRef
 
@@ -205,9 +206,7 @@ def _compared(
     if looked_at(study.project.store, study.id):
         grounds = replace(grounds, looked=1 + len(others))
     if name is not None and study.record.rules >= 2:
-        pair = (candidate.version, baseline.version)
-        store, beside = study.project.store, sources[1][0]
-        tried = tried_before(store, study.record, pair, name, field, baseline_study=beside)
+        tried, store = _tried(study, sources, name, field), study.project.store
         grounds = replace(grounds, tried=tried)
         if tried.times > 1 and study.record.find(baseline.version) is not None:
             both = (candidate, baseline)
@@ -233,6 +232,15 @@ def _compared(
     if others:
         out.rivals = lambda: _rivals(study, others, baseline, found, chosen)
     return out
+
+
+def _tried(
+    study: RecordedStudy, sources: Sequence[Source], primary: str, field: Sequence[str]
+) -> Tried:
+    """What was judged before of the candidate and the baseline, in the studies of their answers."""
+    (_, candidate, _), (beside, baseline, _) = sources
+    store, pair = study.project.store, (candidate, baseline)
+    return tried_before(store, study.record, pair, primary, field, baseline_study=beside)
 
 
 def _mixed(
