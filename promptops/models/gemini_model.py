@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from ..errors import CallError, MissingExtra, SetupError
@@ -106,8 +107,9 @@ class GeminiModel:
         """
         models = self._made().aio.models
         body = rest_body(call.request) if self._wire is not None else None
+        limited = nullcontext() if call.timeout_s is None else asyncio.timeout(call.timeout_s)
         try:
-            async with asyncio.timeout(call.timeout_s):
+            async with limited:
                 if self._stream or call.on_token is not None:
                     return await self._streamed(models, call)
                 if self._wire is not None and body is not None:

@@ -15,6 +15,9 @@ from .reply_parts import Answered, apart, chosen, clean, count, ending, name, wi
 __all__ = ["GeminiAssembly", "reply_of_content"]
 
 
+_DETAILS = ("promptTokensDetails", "candidatesTokensDetails", "cacheTokensDetails")
+
+
 def reply_of_content(
     body: Any,
     headers: Mapping[str, str],
@@ -33,7 +36,8 @@ def reply_of_content(
     content = candidate.get("content")
     parts = content.get("parts") if isinstance(content, dict) else None
     parts = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
-    parts = whole_calls(parts)
+    called = any("functionCall" in part for part in parts)
+    parts = whole_calls(parts) if called else parts
     finish = candidate.get("finishReason")
     finish = clean(finish) if isinstance(finish, str) else None
     if not parts and (finish or "STOP").upper() == "STOP":
@@ -42,9 +46,11 @@ def reply_of_content(
     answer = [part["text"] for part in wording if not part.get("thought")]
     text = clean("".join(answer)) if answer else None
     reasoning = "".join(part["text"] for part in wording if part.get("thought"))
-    calls = tuple(_call(part["functionCall"]) for part in parts if _is_call(part))
+    calls = tuple(_call(part["functionCall"]) for part in parts if _is_call(part)) if called else ()
     counted = _counts(body.get("usageMetadata"))
-    counted["billed_apart"] |= apart(web_searches=_searches(candidate, body.get("modelVersion")))
+    if "groundingMetadata" in candidate:
+        searches = _searches(candidate, body.get("modelVersion"))
+        counted["billed_apart"] |= apart(web_searches=searches)
     answered = Answered(text, calls, finish, counted, reasoning)
     return answered.reply(
         limit,
@@ -105,6 +111,8 @@ def _of(details: object, modality: str) -> int:
 
 def _apart(usage: Mapping[str, object]) -> dict[str, int]:
     """Sounds and images, which have rates of their own."""
+    if usage.keys().isdisjoint(_DETAILS):
+        return {}
     told, cached = usage.get("candidatesTokensDetails"), usage.get("cacheTokensDetails")
     heard = _of(usage.get("promptTokensDetails"), "AUDIO")
     found = apart(

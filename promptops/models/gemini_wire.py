@@ -51,6 +51,8 @@ def rest_body(request: Mapping[str, object]) -> dict[str, object] | None:
         return None
     if config.keys() - _BESIDE - _WITHIN or not _plain(contents):
         return None
+    if not config:
+        return {"contents": contents}
     if any(value is None for value in config.values()):
         return None
     tools = config.get("tools") or []
@@ -61,7 +63,7 @@ def rest_body(request: Mapping[str, object]) -> dict[str, object] | None:
     instruction = beside.get("systemInstruction")
     if instruction is not None and not _plain([{"role": "user", **instruction}]):
         return None
-    return {"contents": contents, **beside, **({"generationConfig": within} if config else {})}
+    return {"contents": contents, **beside, "generationConfig": within}
 
 
 def _plain(contents: object) -> bool:
