@@ -6,6 +6,7 @@ and the schema. A test compares them with what is committed.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -22,9 +23,9 @@ def command_line() -> str:
     """Every command with its help, as the terminal prints it; nested ones below their group."""
     main = group()
     parts = [
-        "# Command line\n\nEvery command has `--help`; tables on a terminal are tab-separated in a "
-        "pipe, `--json` gives figures to programs, and `--dry-run` makes the same checks and "
-        "writes nothing.\n\n"
+        "# Command line\n\nEvery command has `--help` and, unless it names others, these exit"
+        " codes; tables on a terminal are tab-separated in a pipe, `--json` gives figures to programs, and"
+        " `--dry-run` makes the same checks and writes nothing.\n\n"
         "| exit code | means |\n| --- | --- |\n"
         "| 0 | done, or nothing to do |\n"
         "| 1 | refused by policy, with every unmet point; or a check does not hold |\n"
@@ -49,8 +50,16 @@ def command_line() -> str:
 def _help(command: click.Command, name: str, parent: click.Context) -> str:
     context = click.Context(command, info_name=name, parent=parent, max_content_width=88)
     context.terminal_width = 88
-    lines = (line.rstrip() for line in command.get_help(context).splitlines())
-    return "\n".join(["```text", *lines, "```"])
+    lines = [line.rstrip() for line in command.get_help(context).splitlines()]
+    return "\n".join(["```text", *_without_what_all_have(lines), "```"])
+
+
+def _without_what_all_have(lines: list[str]) -> list[str]:
+    """The help without what the head of the page says: `--help`, the usual exit codes."""
+    text = "\n".join(line for line in lines if not re.match(r"  --help  +Show this message", line))
+    usual = r"\n\n  Exit codes: 0 done, or nothing to do; 1 refused by policy,[^.]*could not run\."
+    text = re.sub(usual, "", text)
+    return re.sub(r"\nOptions:\s*(\n\n|$)", r"\1", text).strip("\n").split("\n")
 
 
 def scorer_table() -> str:
