@@ -24,8 +24,11 @@ def command_line() -> str:
     main = group()
     parts = [
         "# Command line\n\nEvery command has `--help` and, unless it names others, these exit"
-        " codes; tables on a terminal are tab-separated in a pipe, `--json` gives figures to programs, and"
-        " `--dry-run` makes the same checks and writes nothing.\n\n"
+        " codes; tables on a terminal are tab-separated in a pipe, `--json` gives figures to"
+        " programs, and `--dry-run` makes the same checks and writes nothing. Where a command"
+        " reads or writes a registry or a project, `--registry FILE` (default:"
+        " $PROMPTOPS_REGISTRY, or promptops.json in this or a parent folder) and `--root DIRECTORY`"
+        " (default: found upwards from here) name another one.\n\n"
         "| exit code | means |\n| --- | --- |\n"
         "| 0 | done, or nothing to do |\n"
         "| 1 | refused by policy, with every unmet point; or a check does not hold |\n"
@@ -54,11 +57,21 @@ def _help(command: click.Command, name: str, parent: click.Context) -> str:
     return "\n".join(["```text", *_without_what_all_have(lines), "```"])
 
 
+# what many commands have in common, which the head of the page says
+_COMMON = (
+    r"\n  --help  +Show this message and exit\.",
+    r"\n  --registry FILE  +Registry file \[default: \$PROMPTOPS_REGISTRY, or\s+promptops\.json in"
+    r" this\s+or\s+a\s+parent\s+folder\]\.",
+    r"\n  --root DIRECTORY  +Project folder \[default: found upwards from here\]\.",
+    r"\n\n  Exit codes: 0 done, or nothing to do; 1 refused by policy,[^.]*could not run\.",
+)
+
+
 def _without_what_all_have(lines: list[str]) -> list[str]:
-    """The help without what the head of the page says: `--help`, the usual exit codes."""
-    text = "\n".join(line for line in lines if not re.match(r"  --help  +Show this message", line))
-    usual = r"\n\n  Exit codes: 0 done, or nothing to do; 1 refused by policy,[^.]*could not run\."
-    text = re.sub(usual, "", text)
+    """The help without what the head of the page says."""
+    text = "\n".join(lines)
+    for common in _COMMON:
+        text = re.sub(common, "", text)
     return re.sub(r"\nOptions:\s*(\n\n|$)", r"\1", text).strip("\n").split("\n")
 
 
