@@ -59,11 +59,12 @@ def _help(command: click.Command, name: str, parent: click.Context) -> str:
 
 # what many commands have in common, which the head of the page says
 _COMMON = (
-    r"\n  --help  +Show this message and exit\.",
-    r"\n  --registry FILE  +Registry file \[default: \$PROMPTOPS_REGISTRY, or\s+promptops\.json in"
-    r" this\s+or\s+a\s+parent\s+folder\]\.",
-    r"\n  --root DIRECTORY  +Project folder \[default: found upwards from here\]\.",
-    r"\n\n  Exit codes: 0 done, or nothing to do; 1 refused by policy,[^.]*could not run\.",
+    "--help Show this message and exit.",
+    "--registry FILE Registry file [default: $PROMPTOPS_REGISTRY, or promptops.json in this or a"
+    " parent folder].",
+    "--root DIRECTORY Project folder [default: found upwards from here].",
+    "Exit codes: 0 done, or nothing to do; 1 refused by policy, or a check does not hold; 2 misuse,"
+    " or the command could not run.",
 )
 
 
@@ -71,7 +72,8 @@ def _without_what_all_have(lines: list[str]) -> list[str]:
     """The help without what the head of the page says."""
     text = "\n".join(lines)
     for common in _COMMON:
-        text = re.sub(common, "", text)
+        words = r"\s+".join(map(re.escape, common.split()))
+        text = re.sub(rf"\n+  {words}(?=\n|$)", "", text)
     return re.sub(r"\nOptions:\s*(\n\n|$)", r"\1", text).strip("\n").split("\n")
 
 
