@@ -87,7 +87,7 @@ def _call(name: str, value: Any) -> Iterator[str]:
     if not taken:
         return
     if len(name + taken) > 76 and taken != "(...)":
-        inner = ",\n".join(f"    {each}" for each in _parts(taken[1:-1]))
+        inner = ",\n".join(f"  {each}" for each in _parts(taken[1:-1]))
         taken = f"(\n{inner},\n)"
     yield f"```text\n{name}{taken}\n```\n"
 
