@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
     from ..lab.live_view import LiveView
 
-__all__ = ["figure", "html", "parts"]
+__all__ = ["NO_CALLS", "figure", "html", "parts"]
 
+NO_CALLS = (
+    "<p>No live calls are recorded here yet: in the application, <code>client ="
+    " promptops.observe(client)</code> with PROMPTOPS_RECORD set to a folder.</p>"
+)
 _HEADS = (
     *("version", "calls", "failures", "p50", "p95", "cost", "votes", "good"),
     *("scored", "quality"),
@@ -38,11 +42,7 @@ def parts(live: LiveView) -> str:
     title = f"<b class='v'>{esc(live.asked['prompt'])}{esc(where)}</b>"
     since = f"<p class='dim'>since {esc(live.asked['since'][:16].replace('T', ' '))} UTC</p>"
     if not rows:
-        empty = (
-            "<p>No live calls are recorded here yet: in the application, <code>client ="
-            " promptops.observe(client)</code> with PROMPTOPS_RECORD set to a folder.</p>"
-        )
-        return f"<div class='card'>{title}{since}{empty}</div>"
+        return f"<div class='card'>{title}{since}{NO_CALLS}</div>"
     served = "".join(
         f"<li>{esc(str(each['at'])[:16])}: {esc(each['label'])} ({esc(each['kind'])})</li>"
         for each in live.deployments

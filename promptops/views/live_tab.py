@@ -18,6 +18,7 @@ from ..markup import count, esc, shorten
 from ..monitor.queries.live_listing import live_count
 from .display import View, fitting
 from .grid import GridColumn, grid
+from .live_calls import NO_CALLS
 from .live_calls import html as versions_html
 from .theme import GOOD, in_text, page
 
@@ -109,7 +110,8 @@ class LiveTab(View):
     def draw(self) -> None:
         """What the chosen prompt's versions do, and which calls went wrong."""
         if self.which.value is None:
-            self.summary.value = versions_html(self.lab.live("no prompt yet"))
+            self.summary.value = page(f"<div class='card'>{NO_CALLS}</div>")
+            self.live = None
             self._offer([])
             return
         name, env = self.which.value
@@ -136,9 +138,8 @@ class LiveTab(View):
         self.add.disabled, self.golden.disabled = not usable, not usable
         self.golden.value = "" if row is None else row.get("correction") or ""
         self.note.value = ""
-        self.detail.value = (
-            page("<p class='dim'>No call went wrong here.</p>") if row is None else call_html(row)
-        )
+        none = "" if self.live is None else page("<p class='dim'>No call went wrong here.</p>")
+        self.detail.value = none if row is None else call_html(row)
 
     def added(self) -> None:
         """The call that is looked at becomes an example, once per content; the next is shown."""
