@@ -1,4 +1,6 @@
-"""`promptops help [TOPIC]`: the manual, offline; its pages ship in the package."""
+"""`promptops help [TOPIC]`: the manual, offline; its pages ship in the package, but for the one of
+the public names, which is made from their docstrings.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from importlib.resources import files
 import click
 
 from ..markup import plain
+from . import api_page
 
 __all__ = ["help_"]
 
@@ -37,11 +40,12 @@ def help_(topic: str | None, wanted: str | None) -> None:
 
 def _pages() -> dict[str, str]:
     folder = files("promptops") / "guide"
-    return {
+    pages = {
         entry.name.removesuffix(".md"): entry.read_text(encoding="utf-8")
         for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
-        if entry.name.endswith(".md")
+        if entry.name.endswith(".md") and entry.name != "api.md"
     }
+    return {"api": api_page.page(), **pages}
 
 
 def _lead(text: str) -> str:

@@ -121,4 +121,6 @@ def _entry(name: str, function: Callable[..., object], found: Declaration) -> En
     )
 
 
-CATALOGUE = tuple(sorted(_entries(), key=lambda entry: _FAMILIES.index(entry.family)))
+CATALOGUE: tuple[Entry, ...] = tuple(
+    sorted(_entries(), key=lambda entry: _FAMILIES.index(entry.family))
+)

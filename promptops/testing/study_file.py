@@ -32,7 +32,6 @@ __all__ = [
     "document_of",
     "junit_document",
     "junit_suite",
-    "junit_xml",
     "xml_text",
     "version_named",
 ]
@@ -213,11 +212,6 @@ def version_named(lab: Lab, prompt: str, named: str) -> Any:
             )
         return lab.prompt(prompt)[serving.id]
     return lab.prompt(prompt)[named]
-
-
-def junit_xml(comparison: Comparison, name: str) -> str:
-    """One suite as a whole document; see `junit_suite`."""
-    return junit_document([junit_suite(comparison, name)])
 
 
 def junit_suite(comparison: Comparison, name: str) -> Xml.Element:

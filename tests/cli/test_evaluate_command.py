@@ -224,10 +224,11 @@ def test_a_dry_run_asks_nothing(project: Path, capsys: pytest.CaptureFixture[str
 def test_junit_survives_what_xml_cannot_hold() -> None:
     """Control characters in an example's id do not break the file."""
     from promptops.lab import compare
-    from promptops.testing.study_file import junit_xml
+    from promptops.testing.study_file import junit_document, junit_suite
 
     rows = [{"id": f"a\x01\ufffe{i}<&", "a": 1.0, "b": 0.0} for i in range(9)]
-    root = Xml.fromstring(junit_xml(compare(rows, baseline="a", candidate="b"), "x\x1b").encode())
+    suite = junit_suite(compare(rows, baseline="a", candidate="b"), "x\x1b")
+    root = Xml.fromstring(junit_document([suite]).encode())
     assert root[0].get("skipped") == "9"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +17,19 @@ from tests.structure import api_page
 def test_the_page_is_that_of_the_docstrings() -> None:
     """`python -m tests.structure.api_page` writes it again where this fails."""
     assert api_page.PAGE.read_text(encoding="utf-8") == api_page.page()
+
+
+def test_help_makes_the_page_whatever_extra_is_installed() -> None:
+    """The wheel does not hold it; no door is imported, and so nothing that a door needs."""
+    code = (
+        "import sys; from promptops.cli.__main__ import main; sys.argv[1:] = ['help', 'api']\n"
+        "try: main()\n"
+        "finally: assert not {'promptops.lab', 'promptops.scorers', 'numpy'} & set(sys.modules)"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert shown.stdout.strip() == api_page.PAGE.read_text(encoding="utf-8").strip()
 
 
 @pytest.mark.parametrize("door", api_page.DOORS)
