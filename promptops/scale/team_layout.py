@@ -9,17 +9,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 __all__ = [
     "FORM",
     "Contents",
     "Parcel",
+    "apart",
     "batch_of",
     "contents_of",
     "is_name",
     "note_file",
+    "other_name",
     "segment_file",
 ]
 
@@ -101,6 +103,35 @@ def note_file(member: str) -> str:
 def batch_of(name: str, files: Mapping[str, int], marks: Mapping[str, int]) -> Parcel:
     """A batch whose manifest was read."""
     return Parcel(name, name.split("/")[1], marks, sum(files.values()), files=tuple(files))
+
+
+def other_name(segment: str, digest: str) -> str:
+    """The name of a segment's bytes where its own name is that of others. A machine that went back
+    to a snapshot, or was resumed twice from one, continues one segment in two ways.
+    """
+    return f"{segment.rpartition('-')[0]}-{digest[:8]}"
+
+
+def apart(parcels: Iterable[Parcel]) -> list[Parcel]:
+    """The parcels, each segment under a name of its own: of several with one name, the longest
+    keeps it. The others may be its beginning, as of a project that was copied while it was used.
+    """
+    every = list(parcels)
+    longest: dict[str, int] = {}
+    for parcel in every:
+        for name, size in parcel.marks.items():
+            longest[name] = max(size, longest.get(name, 0))
+    taken: dict[str, str] = {}
+    return [parcel if parcel.is_batch else _apart(parcel, longest, taken) for parcel in every]
+
+
+def _apart(parcel: Parcel, longest: Mapping[str, int], taken: dict[str, str]) -> Parcel:
+    ((name, size),) = parcel.marks.items()
+    other = other_name(name, parcel.hash)
+    keeps = size == longest[name] and taken.setdefault(name, parcel.hash) == parcel.hash
+    if keeps or not is_name(other):
+        return parcel
+    return replace(parcel, marks={other: size})
 
 
 def is_name(text: object) -> bool:

@@ -19,7 +19,7 @@ from ..store.team import Tombstone
 from .membership import Membership
 from .shared_files import SharedFiles
 from .team_documents import marks_in, searched_in, tombstone_in
-from .team_layout import FORM, Contents, Parcel, batch_of, contents_of, note_file
+from .team_layout import FORM, Contents, Parcel, apart, batch_of, contents_of, note_file
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -58,7 +58,7 @@ class TeamMember:
         for name, sizes in there.batches.items():
             if name in mine.batches:
                 parcels.append(batch_of(name, sizes, mine.batches[name]))
-        return parcels
+        return apart(parcels)
 
     def _stone(self, identity: str) -> Tombstone:
         """A purge. Raises StoreError if it cannot be read, or was removed since it was listed."""

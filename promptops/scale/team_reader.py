@@ -10,11 +10,12 @@ from pathlib import Path
 
 from ..errors import StoreError
 from ..spool.ends import leave_end
-from ..spool.segment import SEGMENTS, Segment, make_folder, segments
+from ..spool.locks import stopped
+from ..spool.segment import Segment, make_folder, segment_path, segments
 from ..store.archive import ARCHIVE, Batch, alone, batches, marks_of
 from .membership import Membership
-from .parcels import Fetched, fetched, put_batch, rewritten
-from .team_layout import Contents, Parcel
+from .parcels import Fetched, digest_of, fetched, put_batch, rewritten
+from .team_layout import Contents, Parcel, other_name
 from .team_member import WAIT_S, TeamMember
 
 __all__ = ["TeamReader", "moment_of"]
@@ -33,7 +34,10 @@ class TeamReader(TeamMember):
             known[segment.name] = max(segment.size, known.get(segment.name, 0))
         new = []
         for parcel in parcels:
-            if any(size > known.get(name, 0) for name, size in parcel.marks.items()):
+            if any(
+                size > max(known.get(name, 0), known.get(other_name(name, parcel.hash), 0))
+                for name, size in parcel.marks.items()
+            ):
                 new.append(parcel)
                 known.update(parcel.marks)  # who shares a segment again shares the same bytes
         return new
@@ -116,7 +120,9 @@ class TeamReader(TeamMember):
         return name
 
     def _install(self, group: Sequence[Fetched], clean: Mapping[str, Batch]) -> None:
-        """Put what was fetched where the store finds it, each by one rename."""
+        """Put what was fetched where the store finds it, each by one rename. What this store wrote
+        under the same name stays.
+        """
         make_folder(self._folder)
         with alone(self._folder, WAIT_S) as free:
             if not free:
@@ -124,11 +130,41 @@ class TeamReader(TeamMember):
             for each in group:
                 content = clean.get(each.parcel.name, each.content)
                 if isinstance(content, Segment):
-                    leave_end(self._folder, content.name, content.size)
-                    os.replace(content.path, self._folder / SEGMENTS / content.path.name)
-                else:
+                    self._install_segment(content, each.parcel.hash)
+                elif all(self._set_aside(*mark) for mark in content.segments.items()):
                     (self._folder / ARCHIVE).mkdir(mode=0o700, exist_ok=True)
                     os.rename(content.folder, self._folder / ARCHIVE / content.folder.name)
+
+    def _install_segment(self, segment: Segment, digest: str) -> None:
+        name, own = segment.name, segment_path(self._folder, segment.name)
+        with stopped(own) as facts:
+            if own.exists() and (facts is None or not _begins(segment.path, own, facts.st_size)):
+                name = other_name(name, digest)
+            leave_end(self._folder, name, segment.size)
+            os.replace(segment.path, segment_path(self._folder, name))
+
+    def _set_aside(self, name: str, size: int) -> bool:
+        """Whether a batch may have so many bytes of a segment: what this store has of it may be
+        other rows, which get a name of their own. False while a process writes to it.
+        """
+        own = segment_path(self._folder, name)
+        with stopped(own) as facts:
+            if facts is None:
+                return not own.exists()
+            if facts.st_size < size:
+                other = other_name(name, digest_of(own))
+                leave_end(self._folder, other, facts.st_size)
+                os.replace(own, segment_path(self._folder, other))
+        return True
+
+
+def _begins(path: Path, own: Path, size: int) -> bool:
+    """Whether a file begins with the bytes of another, which has so many."""
+    with path.open("rb") as file, own.open("rb") as beginning:
+        while piece := beginning.read(1 << 20):
+            if file.read(len(piece)) != piece:
+                return False
+    return size <= path.stat().st_size
 
 
 def moment_of(stone: str) -> int:

@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING
 from ..errors import StoreError
 from ..monitor.record_folder import cut_folder
 from ..run import utc
-from ..spool.segment import Segment, finished
+from ..spool.locks import held
+from ..spool.segment import Segment, finished, segment_path
 from ..store.archive import Batch, batches
 from ..store.team import Tombstone
 from ..study.queries.recorded_runs import older_than
 from .membership import Membership
-from .parcels import Fetched, lacks_some_of, put_batch, put_segment, rewritten
+from .parcels import Fetched, digest_of, lacks_some_of, put_batch, put_segment, rewritten
 from .shared_files import SharedFiles
 from .team_documents import kept_days
-from .team_layout import FORM, Contents, Parcel, contents_of, note_file
+from .team_layout import FORM, Contents, Parcel, contents_of, note_file, other_name
 from .team_reader import TeamReader, moment_of
 
 if TYPE_CHECKING:
@@ -186,7 +187,10 @@ class TeamStore(TeamReader):
             mine.applied.append(identity)
             mine.keep(self._folder)
         parcels = self._parcels(there, mine)
-        self._bring(self._news(parcels), there, mine)
+        new = self._news(parcels)
+        if any(held(segment_path(self._folder, name)) for parcel in new for name in parcel.marks):
+            self._store.seal()  # a machine that went back: what comes is more than it knows
+        self._bring(new, there, mine)
         for identity, stone in readable.items():
             late = abs(time.time_ns() - moment_of(identity)) > 600 * 10**9
             if identity not in there.swept and late:
@@ -255,15 +259,24 @@ class TeamStore(TeamReader):
     def _share(self) -> None:
         mine = self._membership()
         there = self._contents(mine)
-        here = batches(self._folder)
+        here, written = batches(self._folder), finished(self._folder)
+        kept = {segment.name for segment in written}
         shared: dict[str, int] = {}
+        apart: set[str] = set()  # segments that others continued in another way
         for parcel in self._parcels(there, mine):
             if any(lacks_some_of(batch, there.batches, parcel) for batch in here):
                 continue  # acknowledged and lost: it is handed over again
             for name, size in parcel.marks.items():
                 shared[name] = max(size, shared.get(name, 0))
-        for segment in finished(self._folder):
-            if segment.size > shared.get(segment.name, 0):
+                other = other_name(name, parcel.hash)
+                if other != name and other in kept:
+                    apart.add(name)
+                    shared[other] = size
+        for segment in written:
+            if segment.size > shared.get(segment.name, 0) or (
+                segment.name in apart
+                and other_name(segment.name, digest_of(segment.path)) not in shared
+            ):
                 self._hand_over(segment, there, mine)
         for batch in here:
             if any(size > shared.get(name, 0) for name, size in batch.segments.items()):

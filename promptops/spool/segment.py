@@ -30,6 +30,7 @@ __all__ = [
     "read_pieces",
     "remove_finished",
     "segment_name",
+    "segment_path",
     "segments",
 ]
 
@@ -125,6 +126,11 @@ def _sync_names(folder: Path) -> None:
         pass  # some network file systems refuse it for folders: their names are the server's
     finally:
         os.close(handle)
+
+
+def segment_path(folder: Path, name: str) -> Path:
+    """Where the segment of this name is, or would be."""
+    return folder / SEGMENTS / f"{name}{SUFFIX}"
 
 
 def segment_name() -> str:
