@@ -49,6 +49,9 @@ class Dataset:
     origin: Origin | None = None
     _memo: dict[str, Any] = field(default_factory=dict, init=False)
 
+    def __post_init__(self) -> None:
+        parts.check_examples(self.examples)
+
     # -- where it comes from
 
     @classmethod
@@ -144,8 +147,6 @@ class Dataset:
         not text becomes JSON text, null and blank are the same, and no cell can be a formula.
         """
         return writing.write(self.examples, self.columns, Path(path))
-
-    # -- what it holds
 
     def __len__(self) -> int:
         return len(self.examples)

@@ -19,6 +19,7 @@ from .split import SPLITS, key_of, split_of
 __all__ = [
     "cell_of",
     "changed",
+    "check_examples",
     "checked_column",
     "columns_of",
     "fingerprint_of",
@@ -30,6 +31,17 @@ __all__ = [
 ]
 
 _MOST_NAMED = 10_000  # ids that are searched for a near one
+
+
+def check_examples(examples: object) -> None:
+    """Raises DatasetError for anything but a tuple of examples; only the first one is looked at."""
+    first = examples[0] if isinstance(examples, tuple) and examples else None
+    if not isinstance(examples, tuple) or not (first is None or isinstance(first, Example)):
+        raise DatasetError(
+            f"Dataset(...) takes a tuple of Example objects, not a {type(examples).__name__}"
+            f"{f' of {type(first).__name__}' if first is not None else ''}; rows, tables and"
+            " files are read by Dataset.read(...)."
+        )
 
 
 def in_split(examples: Sequence[Example], name: str) -> Iterator[Example]:

@@ -8,6 +8,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -234,3 +235,9 @@ def test_the_table_is_small(data):
     assert "44 more columns" in wide._repr_html_()
     assert "No example is left here" in data.where(product="none")._repr_html_()
     assert "0 examples" in repr(data.where(product="none"))
+
+
+@pytest.mark.parametrize("rows", [[{"q": "a"}], ({"q": "a"},), "rows.csv", [Example("a", {})]])
+def test_rows_that_are_not_read_yet_are_no_examples(rows: Any) -> None:
+    with pytest.raises(DatasetError, match=r"Dataset\.read"):
+        Dataset(rows)
