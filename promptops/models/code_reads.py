@@ -21,6 +21,7 @@ __all__ = [
     "ImportedName",
     "Look",
     "Use",
+    "WRITES",
     "codes",
     "held_by",
     "looking",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 # A container that a function only writes to (a log, a counter) does not change what it answers.
-_WRITES = {"append", "add", "extend", "update", "put", "put_nowait", "set", "write", "clear"}
+WRITES = {"append", "add", "extend", "update", "put", "put_nowait", "set", "write", "clear"}
 _NAMED = {"LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_NAME"}
 _LOCAL = ("LOAD_FAST", "LOAD_DEREF", "LOAD_NAME")
 _ATTRIBUTES = {"LOAD_METHOD", "LOAD_ATTR"}
@@ -113,7 +114,7 @@ def reads_of(code: types.CodeType, look: Look) -> CodeReads:
     return found
 
 
-_WRITTEN = {(name,) for name in _WRITES}
+_WRITTEN = {(name,) for name in WRITES}
 
 
 def _use(steps: Sequence[dis.Instruction], at: int, look: Look) -> Use:
@@ -207,9 +208,7 @@ def only_written(kind: type) -> frozenset[str]:
             for step, after in zip(steps, [*steps[1:], None], strict=True):
                 if step.opname == "LOAD_ATTR":
                     writes = (
-                        after is not None
-                        and after.opname in _ATTRIBUTES
-                        and after.argval in _WRITES
+                        after is not None and after.opname in _ATTRIBUTES and after.argval in WRITES
                     )
                     uses.setdefault(str(step.argval), []).append(writes)
     return frozenset(name for name, each in uses.items() if all(each))

@@ -18,6 +18,7 @@ import hashlib
 import io
 import pickle
 import re
+import sys
 import types
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Set
@@ -25,16 +26,18 @@ from pathlib import PurePath
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..redact import named_like_a_secret
 from .code_reads import MISSING, code_text, held_by, looking, only_written, reads_of
+from .code_writes import written_attributes, written_names
+from .object_state import PLAIN, settings_of, state_of
 from .surroundings import PROCESS, Surroundings, installed
 
-__all__ = ["FunctionIdentity", "identify"]
+__all__ = ["Definition", "FunctionIdentity", "definition", "identify"]
 
-_PLAIN = (str, bytes, int, float, complex, bool, type(None), type(Ellipsis))
 _CODE = (types.FunctionType, types.MethodType, functools.partial, type)
 _HELD = (list, tuple, dict, set, frozenset, str, bytes, int, float)
 _DEPTH = 12
+# libraries whose objects are values
+_VALUES = {"numpy", "pandas", "polars", "pyarrow"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,6 +67,28 @@ def identify(function: Callable[..., object], *, programs: bool = True) -> Funct
     return FunctionIdentity(digest, tuple(dict.fromkeys(reading.opaque)))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Definition:
+    """What a function was when it was read, apart from what it has written since.
+
+    digest: over its code and the values that it captures, but for what its own code changes;
+    held: objects of libraries, which are known by which one it is, and are kept for that.
+    """
+
+    digest: str
+    held: tuple[object, ...] = dataclasses.field(compare=False, repr=False)
+
+
+def definition(function: Callable[..., object]) -> Definition:
+    """How a function is defined at this moment: equal as long as nobody else changes what it is
+    made of, whatever it keeps in a memo, a log or a counter of its own.
+    """
+    reading = _FunctionWalk(False, defined=True)
+    text = reading.value(function, "", 0)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return Definition(digest, tuple(reading.held))
+
+
 class _Marks:
     """A mark per opaque object of this process, stable while the object lives."""
 
@@ -82,17 +107,22 @@ _MARKS = _Marks()
 
 
 class _FunctionWalk:
-    """One walk over a function and what it refers to; each object is described once."""
+    """One walk over a function and what it refers to; each object is described once.
 
-    def __init__(self, programs: bool) -> None:
+    defined: of the definition alone, see `Definition`; held: as it says.
+    """
+
+    def __init__(self, programs: bool, *, defined: bool = False) -> None:
         self.opaque: list[str] = []
+        self.held: list[object] = []
         self._programs = programs
+        self._defined = defined
         self._seen: dict[int, int] = {}
         self._alive: list[object] = []  # an id is unique only while its object lives
 
     def value(self, value: object, where: str, depth: int) -> str:
         """A text that is equal for equal values, in this process and the next."""
-        if type(value) in _PLAIN:
+        if type(value) in PLAIN:
             return f"{type(value).__name__}:{_text(value)}"
         if isinstance(value, memoryview):
             return f"memoryview:{value.tobytes()!r}"
@@ -137,7 +167,10 @@ class _FunctionWalk:
             self.value(own, f"{where}attributes", depth) if own else "",
         ]
         surroundings = Surroundings(function, look, programs=self._programs)
+        own_names = written_names(function.__code__) if self._defined else frozenset()
         for name in reads.names:
+            if name in own_names:
+                continue
             for text, value in surroundings.of(reads, name):
                 parts.append(f"{name}={text}{self._held(value, name, depth)}")
         for name, text, value in surroundings.imported(reads):
@@ -194,10 +227,10 @@ class _FunctionWalk:
                 return f"promptops:{kind.__qualname__}:{own}"
         if installed(kind):
             return self._of_library(value, where, depth)
-        state = _state(value)
+        state = state_of(value)
         if state is None:
             return self._unknown(value, where)
-        written = only_written(kind)
+        written = written_attributes(kind) if self._defined else only_written(kind)
         parts = [
             f"{name}={self.value(item, f'{where}.{name}', depth)}"
             for name, item in sorted(state.items())
@@ -211,7 +244,10 @@ class _FunctionWalk:
             return f"{kind}({self.value(wrapped, where, depth)})"
         address = getattr(value, "base_url", None)
         if isinstance(address, (str, PurePath)) or type(address).__name__ == "URL":
-            return f"client:{kind}:{address}:{_settings(value)}"
+            return f"client:{kind}:{address}:{settings_of(value)}"
+        if self._defined and _in_packages(type(value)):
+            self.held.append(value)  # what it caches while it works is not known
+            return f"at:{id(value)}"
         try:
             pickled = _OwnCode.dumped(value, lambda own: self.value(own, where, depth))
         except Exception:  # whatever a library's object raises when it is copied
@@ -268,6 +304,12 @@ _DESCRIBED: tuple[tuple[Any, Callable[[_FunctionWalk, Any, str, int], str]], ...
 )
 
 
+def _in_packages(kind: type) -> bool:
+    """Whether an object of this class may change by being used."""
+    top = kind.__module__.partition(".")[0]
+    return top not in sys.stdlib_module_names and top not in _VALUES
+
+
 def _builtin(reading: _FunctionWalk, value: Any, where: str, depth: int) -> str:
     owner = value.__self__
     if owner is None or isinstance(owner, types.ModuleType):
@@ -293,49 +335,6 @@ def _configures(value: object) -> bool:
     """Whether what a library's decorator holds is a part of what it does."""
     if isinstance(value, types.MethodType):  # of its own cache, say
         return not installed(type(value.__self__))
-    return isinstance(value, (*_CODE, *_PLAIN, types.MappingProxyType, tuple, list)) or not (
+    return isinstance(value, (*_CODE, *PLAIN, types.MappingProxyType, tuple, list)) or not (
         isinstance(value, types.ModuleType) or installed(type(value))
     )
-
-
-def _settings(client: object) -> list[str]:
-    """What a client was configured with, without its keys: plain values, and maps and lists of
-    such.
-    """
-
-    def plain(value: object) -> bool:
-        if isinstance(value, Mapping):
-            return all(plain(item) for item in value.values())
-        if isinstance(value, (list, tuple)):
-            return all(map(plain, value))
-        return type(value) in _PLAIN
-
-    return sorted(
-        f"{name}={dict(value) if isinstance(value, Mapping) else value!r}"
-        for name, value in vars(client).items()
-        if not named_like_a_secret(name) and plain(value)
-    )
-
-
-def _state(value: object) -> dict[str, object] | None:
-    """The attributes of an object; None if it keeps its state where Python cannot look."""
-    state = dict(getattr(value, "__dict__", None) or {})
-    for kind in type(value).__mro__:
-        for name in _slots(kind):
-            if hasattr(value, name):
-                state[name] = getattr(value, name)
-    if state or hasattr(value, "__dict__") or "__slots__" in vars(type(value)):
-        if isinstance(value, (dict, list, tuple, set, frozenset)):
-            held = value.items() if isinstance(value, dict) else value
-            state["()"] = frozenset(held) if isinstance(value, (set, frozenset)) else list(held)
-        if isinstance(value, (str, bytes, int, float)):
-            plain: Any = next(kind for kind in _PLAIN if isinstance(value, kind))
-            state["()"] = plain.__repr__(value)
-        return state
-    return None
-
-
-def _slots(kind: type) -> tuple[str, ...]:
-    slots = vars(kind).get("__slots__", ())
-    names = (slots,) if isinstance(slots, str) else tuple(slots)
-    return tuple(name for name in names if name not in {"__dict__", "__weakref__"})

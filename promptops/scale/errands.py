@@ -13,7 +13,8 @@ from ..engine.question import Provenance, Question
 from ..errors import ScorerError, SetupError
 from ..models.protocol import Call, Model
 from ..scorers import Scorer
-from ..scorers.function import FunctionScorer, as_scorer
+from ..scorers.function import as_scorer
+from ..scorers.function_scorer import FunctionScorer
 from ..scorers.grammar import scorer_of, text_of
 from ..study.project_file import DeclaredModel
 

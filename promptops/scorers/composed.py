@@ -38,7 +38,7 @@ def composed(
     score: Callable[[Case], Judged],
     *,
     judges_failures: bool | None = None,
-    inner: str = "",
+    inner: Callable[[], str] | None = None,
 ) -> Rule:
     """The rule that joins several scorers, with the columns and the texts that they read."""
     against = {part.against for part in parts if part.against is not None}
@@ -51,17 +51,24 @@ def composed(
     kind = next(
         (kind for kind in ("judge", "user", "regression", "semantic") if kind in kinds), "assertion"
     )
-    versions = "\n".join(f"{part.name} {part.version}" for part in parts if part.version != "1")
     failures = (
         any(part.judges_failures for part in parts) if judges_failures is None else judges_failures
     )
+    shown_whole = len(spec) <= _LONGEST
+
+    def versions() -> str:
+        current = [as_scorer(part) for part in parts]
+        own = [f"{part.name} {part.version}" for part in current if part.version != "1"]
+        lines = (inner() if inner else "", "\n".join(own), "" if shown_whole else spec)
+        return "\n".join(filter(None, lines))
+
     return rule(
         _shortened(spec),
         kind,
         score,
         needs=[column for part in parts for column in part.needs],
         texts=tuple(text for part in parts if isinstance(part, Rule) for text in part.texts),
-        inner="\n".join(filter(None, (inner, versions, spec if len(spec) > _LONGEST else ""))),
+        inner=versions,
         judges_failures=failures,
         against=next(iter(against), None),
         remote=any(part.remote for part in parts),

@@ -288,7 +288,7 @@ def after(transform: Transform | Callable[[str], str | None], scorer: object) ->
             else asked(part, replace(case, output=text))
         )
 
-    return composed(f"after({step.name}, {part.name})", [part], score, inner=step.version)
+    return composed(f"after({step.name}, {part.name})", [part], score, inner=step.version_now)
 
 
 # -- how parts are asked, and what a composition takes over from them

@@ -23,7 +23,7 @@ from ..models.clients import Clients
 from ..models.completion import read_body
 from ..models.failures import error_of_exception, error_of_status
 from .case import Case
-from .function import identity_of
+from .function_version import FunctionVersion
 from .reading import bare
 
 __all__ = ["Embedder", "EndpointEmbedder", "Vectors", "cosine", "lexical"]
@@ -144,11 +144,22 @@ class Vectors:
             raise ScorerError(
                 "the embedder is a lambda; give it a name, so that scores can be distinguished."
             )
-        self.version = "" if isinstance(embedder, EndpointEmbedder) else identity_of(embedder)
+        known = isinstance(embedder, EndpointEmbedder)
+        self._code = None if known else FunctionVersion(embedder)
+        self.version = self._code.now(embedder) if self._code else ""
         self._kept: OrderedDict[str, tuple[float, ...]] = OrderedDict()
         self._model: str | None = None  # that made those that are kept
         self._since = ""  # from when on they were made
         self._lock = threading.Lock()
+
+    def version_now(self) -> str:
+        """The version of what the embedder is now; vectors that it made otherwise are dropped."""
+        with self._lock:
+            found = self._code.now(self.embedder) if self._code else ""
+            if found != self.version:
+                self.version = found
+                self._kept.clear()
+            return found
 
     def of(self, texts: Sequence[str], cases: Sequence[Case] = ()) -> Dense | Awaitable[Dense]:
         """A vector for each text, all embedded in one call and by one model; () for one that is

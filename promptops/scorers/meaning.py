@@ -15,7 +15,7 @@ from .assertion import as_text
 from .case import Case
 from .declaration import declared
 from .embedding import Dense, Embedder, Vectors, cosine, lexical
-from .function import identity_of
+from .function_version import FunctionVersion
 from .golden import EXPECTED, Golden, golden
 from .regression import as_golden
 from .rule import Judged, Rule, rule, snippet, spelled
@@ -120,7 +120,7 @@ def _embedded(source: Golden, vectors: Vectors) -> BatchRule:
         score,
         needs=source.needs,
         texts=source.texts,
-        inner=vectors.version,
+        inner=vectors.version_now,
         remote=True,
     )
     return BatchRule(
@@ -172,6 +172,8 @@ def classified(classifier: Callable[[str], object], *wanted: str, column: str = 
             'classified takes the wanted labels as texts, as in classified(tone, "friendly").'
         )
 
+    code = FunctionVersion(classifier)
+
     def read(label: object, case: Case) -> Score:
         if not isinstance(label, str):
             raise TypeError(f"the classifier {name} gave {type(label).__name__} instead of a label")
@@ -204,6 +206,6 @@ def classified(classifier: Callable[[str], object], *wanted: str, column: str = 
         "user",
         score,
         needs=[] if wanted else [column],
-        inner=identity_of(classifier),
+        inner=lambda: code.now(classifier),
         remote=True,
     )

@@ -50,7 +50,7 @@ class Rule:
     prompt); version: a number, raised when the same arguments begin to judge otherwise, and
     the hash of spec, where the name does not show it, and of inner;
     texts: (text, how a column is written) of each fixed text that is given where a column could be
-    meant.
+    meant; inner_now: reads `inner` afresh, of a rule that holds a function.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Rule:
     threshold: float | None = None
     inner: str = ""
     texts: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
+    inner_now: Callable[[], str] | None = field(default=None, compare=False, repr=False)
 
     def named(self, name: str) -> Self:
         """The same rule under a name of your own."""
@@ -105,6 +106,14 @@ class Rule:
             threshold=float(threshold),
         )
 
+    def as_it_is(self) -> Self:
+        """The same rule under the version of what the functions that it holds do now."""
+        inner = self.inner if self.inner_now is None else self.inner_now()
+        if inner == self.inner:
+            return self
+        spec = self.spec if self.name != self.spec else ""
+        return replace(self, version=_version(self.version, spec, inner), inner=inner)
+
     def __str__(self) -> str:
         return self.name
 
@@ -116,18 +125,22 @@ def rule(
     *,
     needs: Sequence[str] = (),
     version: str = "1",
-    inner: str = "",
+    inner: str | Callable[[], str] = "",
     **more: Any,
 ) -> Rule:
-    """The rule that `spec` spells; more: judges_failures, against, remote, texts."""
+    """The rule that `spec` spells; inner: a function that reads it, where it can change; more:
+    judges_failures, against, remote, texts.
+    """
+    found = inner() if callable(inner) else inner
     return Rule(
         spec,
-        _version(version, "", inner),
+        _version(version, "", found),
         kind,
         score,
         tuple(dict.fromkeys(needs)),
         spec=spec,
-        inner=inner,
+        inner=found,
+        inner_now=inner if callable(inner) else None,
         **more,
     )
 

@@ -82,7 +82,7 @@ def mentions(
         f"{spec[:-1]}, near={near:g}, by={vectors.name})",
         "semantic",
         score,
-        inner=vectors.version,
+        inner=vectors.version_now,
         remote=True,
     )
 

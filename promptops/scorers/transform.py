@@ -16,7 +16,7 @@ from ..errors import ScorerError
 from ..signatures import explained
 from . import fences
 from .chosen import text_after
-from .function import identity_of
+from .function_version import FunctionVersion
 from .rule import spelled
 
 __all__ = [
@@ -53,14 +53,20 @@ class Transform:
         name: the display name, part of the scorer's name.
         step: text -> text, or None if it finds nothing.
         version: the version of the step; "" for a built-in one, which its name identifies.
+        code: whose version it has; None for a built-in step.
     """
 
     name: str
     step: Callable[[str], str | None] = field(compare=False, repr=False)
     version: str = ""
+    code: FunctionVersion | None = field(default=None, compare=False, repr=False)
 
     def __call__(self, text: str) -> str | None:
         return self.step(text)
+
+    def version_now(self) -> str:
+        """The version of what the step is now: a function that it calls may have been edited."""
+        return self.version if self.code is None else self.code.now(self.step)
 
     @classmethod
     def of(cls, function: Callable[[str], str | None]) -> Transform:
@@ -74,7 +80,8 @@ class Transform:
                 "after takes a transform such as strip_fences, or a function of the text that has a"
                 " name."
             )
-        return cls(name, function, identity_of(function))
+        code = FunctionVersion(function)
+        return cls(name, function, code.now(function), code)
 
 
 def _strip_fences(text: str) -> str:

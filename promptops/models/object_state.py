@@ -1,0 +1,55 @@
+"""What an object holds: its attributes, and how a client was configured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..redact import named_like_a_secret
+
+__all__ = ["PLAIN", "settings_of", "state_of"]
+
+PLAIN = (str, bytes, int, float, complex, bool, type(None), type(Ellipsis))
+
+
+def settings_of(client: object) -> list[str]:
+    """What a client was configured with, without its keys: plain values, and maps and lists of
+    such.
+    """
+
+    def plain(value: object) -> bool:
+        if isinstance(value, Mapping):
+            return all(plain(item) for item in value.values())
+        if isinstance(value, (list, tuple)):
+            return all(map(plain, value))
+        return type(value) in PLAIN
+
+    return sorted(
+        f"{name}={dict(value) if isinstance(value, Mapping) else value!r}"
+        for name, value in vars(client).items()
+        if not named_like_a_secret(name) and plain(value)
+    )
+
+
+def state_of(value: object) -> dict[str, object] | None:
+    """The attributes of an object; None if it keeps its state where Python cannot look."""
+    state = dict(getattr(value, "__dict__", None) or {})
+    for kind in type(value).__mro__:
+        for name in _slots(kind):
+            if hasattr(value, name):
+                state[name] = getattr(value, name)
+    if state or hasattr(value, "__dict__") or "__slots__" in vars(type(value)):
+        if isinstance(value, (dict, list, tuple, set, frozenset)):
+            held = value.items() if isinstance(value, dict) else value
+            state["()"] = frozenset(held) if isinstance(value, (set, frozenset)) else list(held)
+        if isinstance(value, (str, bytes, int, float)):
+            plain: Any = next(kind for kind in PLAIN if isinstance(value, kind))
+            state["()"] = plain.__repr__(value)
+        return state
+    return None
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = vars(kind).get("__slots__", ())
+    names = (slots,) if isinstance(slots, str) else tuple(slots)
+    return tuple(name for name in names if name not in {"__dict__", "__weakref__"})

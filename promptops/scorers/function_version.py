@@ -1,0 +1,58 @@
+"""Which version of itself a user's function is, read again where it was defined anew."""
+
+from __future__ import annotations
+
+import hashlib
+import types
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from ..models.function_identity import Definition
+
+__all__ = ["FunctionVersion"]
+
+
+class FunctionVersion:
+    """8 hex digits over what a function does: its code, defaults and captured values, and how its
+    values are read.
+
+    A notebook defines a function that it calls, or a list that it reads, anew in another cell: it
+    is another version then. A memo that it fills itself is none.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., object],
+        at_least: float | None = None,
+        labels: Mapping[str, float] | None = None,
+    ) -> None:
+        self._read = repr(at_least), repr(sorted((labels or {}).items()))
+        self._defined, self._version = self._of(function)
+
+    @classmethod
+    def known(cls, function: Callable[..., object]) -> FunctionVersion:
+        """The version of a function that is passed as it is, the same object each time."""
+        if not isinstance(function, types.FunctionType):
+            return cls(function)
+        return _KNOWN.setdefault(function, cls(function))
+
+    def now(self, function: Callable[..., object]) -> str:
+        """The version of the function at this moment."""
+        # the built-in scorers need nothing that reads code
+        from ..models.function_identity import definition
+
+        if definition(function) != self._defined:
+            self._defined, self._version = self._of(function)
+        return self._version
+
+    def _of(self, function: Callable[..., object]) -> tuple[Definition, str]:
+        from ..models.function_identity import definition, identify
+
+        parts = (identify(function, programs=False).digest, *self._read)
+        text = "\n".join(parts).encode("utf-8", "surrogatepass")
+        return definition(function), hashlib.sha256(text).hexdigest()[:8]
+
+
+_KNOWN: WeakKeyDictionary[types.FunctionType, FunctionVersion] = WeakKeyDictionary()

@@ -1,0 +1,147 @@
+"""A scorer has the version of what its function does now, whatever cell defined it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from promptops.lab import Lab
+from promptops.models.scripted import ScriptedModel
+from promptops.scorers import after, all_of, as_scorer, classified, contains, not_, scorer
+
+CELL = """
+import functools
+WORDS, STEP, SEEN, COUNT, LIMIT = ["yes"], {"n": 1}, {}, 0, 3
+def helper(output):
+    return output == "yes"
+def plain(output):
+    return helper(output)
+def listed(output):
+    return output in WORDS
+def limited(output):
+    return len(output) <= LIMIT
+def memo(output):
+    if output not in SEEN:
+        SEEN[output] = helper(output)
+    return SEEN[output]
+def counted(output):
+    global COUNT
+    COUNT += 1
+    return helper(output)
+@functools.lru_cache
+def cached(output):
+    return helper(output)
+class Judge:
+    def __init__(self):
+        self.seen, self.calls = {}, 0
+    def __call__(self, output):
+        self.calls += 1
+        self.seen[output] = helper(output)
+        return self.seen[output]
+def lower(text):
+    return text.lower() if helper("yes") else text
+"""
+EDITED = 'def helper(output):\n    return output.lower() == "yes"\n'
+IN_PLACE = 'WORDS.append("Yes")\n'
+
+
+def cell() -> dict[str, Any]:
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec(CELL, space)
+    return space
+
+
+MADE: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "decorated": lambda space: scorer(space["plain"]),
+    "plain": lambda space: space["plain"],
+    "isolated": lambda space: scorer(isolated=True)(space["plain"]),
+    "batch": lambda space: scorer(batch=True)(space["plain"]),
+    "object": lambda space: scorer(name="judge")(space["Judge"]()),
+    "cached": lambda space: scorer(name="cached")(space["cached"]),
+    "memo": lambda space: scorer(space["memo"]),
+    "counted": lambda space: scorer(space["counted"]),
+    "negated": lambda space: not_(scorer(space["plain"])),
+    "joined": lambda space: all_of(contains("e"), space["plain"]).named("mine").at_least(1.0),
+    "nested": lambda space: not_(all_of(contains("e"), scorer(space["plain"]))),
+    "after": lambda space: after(space["lower"], contains("yes")),
+    "classified": lambda space: classified(space["plain"], "True"),
+}
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_an_edited_helper_is_another_version(kind: str) -> None:
+    """The same as a scorer that is made after the edit; and the name stays."""
+    space = cell()
+    made = MADE[kind](space)
+    before = as_scorer(made)
+    assert as_scorer(made).version == before.version
+    exec(EDITED, space)
+    now = as_scorer(made)
+    assert now.version != before.version
+    assert now.name == before.name
+    assert now.version == as_scorer(MADE[kind](space)).version
+    assert as_scorer(made).version == now.version
+
+
+@pytest.mark.parametrize(
+    ("function", "edit"),
+    [
+        ("listed", 'WORDS = ["yes", "Yes"]'),
+        ("listed", IN_PLACE),
+        ("limited", "LIMIT = 4"),
+        ("memo", EDITED),
+    ],
+)
+@pytest.mark.parametrize("decorated", [True, False])
+def test_a_value_that_it_reads_counts(function: str, edit: str, decorated: bool) -> None:
+    space = cell()
+    made = scorer(space[function]) if decorated else space[function]
+    before = as_scorer(made).version
+    exec(edit, space)
+    assert as_scorer(made).version != before
+
+
+@pytest.mark.parametrize("kind", ["memo", "counted", "object", "cached"])
+@pytest.mark.parametrize("decorated", [True, False])
+def test_what_it_writes_itself_is_no_other_version(kind: str, decorated: bool) -> None:
+    """A study's own scoring does not make a later look another judgement."""
+    space = cell()
+    made: Any = MADE[kind](space)
+    if not decorated and kind != "object":
+        made = space[kind]
+    before = as_scorer(made).version
+    for output in ("yes", "no"):
+        as_scorer(made)(output)  # type: ignore[operator]
+    assert as_scorer(made).version == before
+
+
+def test_a_version_of_the_users_own_is_kept() -> None:
+    space = cell()
+    made = scorer(version="7")(space["plain"])
+    exec(EDITED, space)
+    assert as_scorer(made).version == "7"
+
+
+def test_an_isolated_scorer_judges_by_the_edited_code() -> None:
+    """The process that is kept for the next call holds the old code."""
+    space = cell()
+    made = scorer(isolated=True)(space["plain"])
+    assert as_scorer(made)("Yes") is False  # type: ignore[operator]
+    exec(EDITED, space)
+    assert as_scorer(made)("Yes") is True  # type: ignore[operator]
+
+
+def test_two_arms_are_scored_by_the_same_code(make_lab: Callable[..., Lab]) -> None:
+    """Both versions answer alike. Scored before and after an edit, one was right on half."""
+    lab = make_lab(models={"m": ScriptedModel(lambda call: "Yes")})
+    prompt, space = lab.prompt("w"), cell()
+    v1, v2 = (prompt.save(f"{name} {{{{q}}}}", model="m") for name in "AB")
+    rows, judge = [{"q": str(i)} for i in range(20)], scorer(space["plain"])
+    lab.evaluate([v1], rows, [judge], name="one").wait()
+    exec(EDITED, space)
+    study = lab.evaluate([v1, v2], rows, [judge], name="two")
+    found = study.compare(candidate=v2, baseline=v1)
+    assert (found.primary.candidate, found.primary.baseline) == (1.0, 1.0)
+    assert found.verdict.decision == "inconclusive"
