@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..study.project import Project
 
 from ..markup import count
+from ..redact import Redactor
 
 __all__ = ["scan"]
 
@@ -46,8 +47,9 @@ def scan(
     """Find the prompts in Python, TypeScript and JavaScript source.
 
     A line, or the line above, with `promptops: not-a-prompt` is left out. Nothing is executed.
-    Exit codes: 0 done; 1 with --check, if there are prompts that the baseline does not know; 2
-    misuse.
+    Secrets are shown as [redacted], and a prompt that holds one is not saved. Exit codes: 0 done;
+    1 with --check, if there are prompts that the baseline does not know, and with --write, if a
+    prompt was not saved because of a secret; 2 misuse.
     """
     from ..exchange.scan import BASELINE, Baseline
     from ..exchange.scan import scan as scan_paths
@@ -63,9 +65,12 @@ def scan(
         click.echo(f"{place}: {count(len(found), 'prompt')} recorded as known", err=as_json)
         return
     if as_json:
-        click.echo(json.dumps([_document(p) for p in found], ensure_ascii=False, indent=2))
+        clean = Redactor()
+        documents = [json.loads(clean(json.dumps(_document(p)))) for p in found]
+        click.echo(json.dumps(documents, ensure_ascii=False, indent=2))
     elif write:
-        _write(found, env)
+        if not _write(found, env):
+            raise SystemExit(1)
     else:
         _tell(found, check)
     if check and found:
@@ -93,13 +98,14 @@ def _tell(found: Sequence[FoundPrompt], check: bool) -> None:
     from ..exchange.scan.found_prompt import plain_text
     from ..markup import plain
 
+    clean = Redactor()
     for prompt in found:
         facts = [f"{prompt.file}:{prompt.line}", prompt.name]
         facts += [prompt.model] if prompt.model else []
         facts += [f"{name}={value!r}" for name, value in prompt.settings.items()]
         facts += [f"{{{{{name}}}}}" for name in prompt.variables]
-        click.echo(plain("  ".join(facts)))
-        shown = " ".join(plain_text(prompt.messages[-1][1]).split())
+        click.echo(plain(clean("  ".join(facts))))
+        shown = " ".join(clean(plain_text(prompt.messages[-1][1])).split())
         click.echo(plain(f"    {shown[:90]}"))
         if prompt.unread:
             click.echo(plain(f"    not literal, and not read: {', '.join(prompt.unread)}"))
@@ -107,27 +113,34 @@ def _tell(found: Sequence[FoundPrompt], check: bool) -> None:
     click.echo(f"{len(found):,} {new}prompt{'' if len(found) == 1 else 's'} found")
 
 
-def _write(found: Sequence[FoundPrompt], env: str | None) -> None:
+def _write(found: Sequence[FoundPrompt], env: str | None) -> bool:
+    """Save each prompt, and tell its replacement; whether none was left out for a secret."""
+    from ..errors import VersionError
     from ..exchange.scan import replacement
     from ..markup import plain
     from ..study.project import Project
 
-    project = Project.open()
-    saved = 0
+    project, clean = Project.open(), Redactor()
+    saved, refused = 0, 0
     try:
         for prompt in found:
             fault = prompt.fault()
             place = f"{prompt.file}:{prompt.line}"
             if fault:
-                click.echo(plain(f"{place}  {prompt.name} was not saved: {fault}"))
+                click.echo(plain(clean(f"{place}  {prompt.name} was not saved: {fault}")))
                 continue
             note = f"from {place}"
             version = prompt.version()
-            number = project.registry.save(prompt.name, version, note, project.author)
+            try:
+                number = project.registry.save(prompt.name, version, note, project.author)
+            except VersionError as error:
+                refused += 1
+                click.echo(plain(clean(f"{place}  {error}")))
+                continue
             saved += 1
             click.echo(plain(f"{place}  saved {prompt.name} v{number}; in its place:"))
             for line in replacement(prompt, env or "prod"):
-                click.echo(plain(f"    {line}"))
+                click.echo(plain(f"    {clean(line)}"))
             if env:
                 click.echo(plain(f"    {_served(project, prompt.name, number, env)}"))
     finally:
@@ -135,6 +148,7 @@ def _write(found: Sequence[FoundPrompt], env: str | None) -> None:
     click.echo(f"{saved:,} of {count(len(found), 'prompt')} saved")
     if saved and not env:
         click.echo("each serves once it is promoted: add --env prod, or `promptops promote`")
+    return not refused
 
 
 def _served(project: Project, name: str, number: int, env: str) -> str:
