@@ -59,7 +59,8 @@ def observe_client(client: object, observer: Observer) -> int:
             if not getattr(original, _MARK, False):
                 wrap = _managed if name == "stream" else _method
                 whose = None if name in _ALONE else client
-                setattr(resource, name, _marked(wrap(original, observer, whose), original))
+                door = wrap(original, _newest(resource, name, original), observer, whose)
+                setattr(resource, name, _marked(door, original))
                 _forget_raw_views(owners)
     if found:
         for name in _COPIES:
@@ -81,6 +82,27 @@ def _owners(client: object, path: tuple[str, ...]) -> list[object]:
             return []
         owners.append(owner)
     return owners
+
+
+def _newest(resource: object, name: str, original: Method) -> Callable[[], Method]:
+    """What gives the door as the client's class has it at a call: a tracer or an application's test
+    may patch the class after `observe`, and would otherwise be passed by.
+    """
+    kind = type(resource)
+    owner = next((each for each in kind.__mro__ if name in each.__dict__), None)
+    if owner is None or name in getattr(resource, "__dict__", ()):
+        return lambda: original
+    doors = owner.__dict__
+    before = doors[name]
+
+    def newest() -> Method:
+        found = doors.get(name, before)
+        if found is before:
+            return original
+        bind = getattr(type(found), "__get__", None)
+        return found if bind is None else bind(found, resource, kind)  # type: ignore[no-any-return]
+
+    return newest
 
 
 def _forget_raw_views(owners: list[object]) -> None:
@@ -107,7 +129,9 @@ def _copying(original: Method, observer: Observer) -> Method:
     return copy
 
 
-def _method(original: Method, observer: Observer, client: object) -> Method:
+def _method(
+    original: Method, newest: Callable[[], Method], observer: Observer, client: object
+) -> Method:
     """A door that answers, streams, or gives a raw response."""
 
     current, enter, reset = INSIDE.get, INSIDE.set, INSIDE.reset
@@ -117,11 +141,11 @@ def _method(original: Method, observer: Observer, client: object) -> Method:
         covered = outer is not None and outer.covers(client)
         call = None if covered else _begun(observer, kwargs)
         if call is None:
-            return original(*args, **kwargs)
+            return newest()(*args, **kwargs)
         call.client = client
         token = enter(call)
         try:
-            answer = original(*args, **kwargs)
+            answer = newest()(*args, **kwargs)
         except BaseException as error:
             call.failed(error)
             raise
@@ -258,7 +282,9 @@ def _raw(response: Any, call: LiveCall, *, unread: bool) -> object:
     return response
 
 
-def _managed(original: Method, observer: Observer, client: object) -> Method:
+def _managed(
+    original: Method, newest: Callable[[], Method], observer: Observer, client: object
+) -> Method:
     """A door whose answer is a context manager of a stream."""
 
     def stream(*args: object, **kwargs: object) -> object:
@@ -266,11 +292,11 @@ def _managed(original: Method, observer: Observer, client: object) -> Method:
         covered = outer is not None and outer.covers(client)
         call = None if covered else _begun(observer, kwargs)
         if call is None:
-            return original(*args, **kwargs)
+            return newest()(*args, **kwargs)
         call.client = client
         token = INSIDE.set(call)
         try:
-            manager = original(*args, **kwargs)
+            manager = newest()(*args, **kwargs)
         finally:
             leave(token)
         kind = type(manager)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import queue as queues
 import sys
 import threading
 import time
@@ -89,7 +90,7 @@ class LiveQueue:
         self._reset()
 
     def _reset(self) -> None:
-        self._queue: SimpleQueue[Item | threading.Event] = SimpleQueue()
+        self._queue: SimpleQueue[Item | threading.Event] = queues.SimpleQueue()
         self._offered, self._refused = AtomicCounter(), AtomicCounter()
         self._stored = self._lost = 0  # only the thread changes them
         self._chars_in = self._chars_out = 0
@@ -151,6 +152,10 @@ class LiveQueue:
             if self._thread is None:
                 self._hook()
                 _at_end_of_child(weakref.ref(self))
+                if type(self._queue) is not queues.SimpleQueue:
+                    # gevent or eventlet has patched threads since: a thread of theirs that waited
+                    # for a queue of before would stop the whole process
+                    self._queue = queues.SimpleQueue()
                 thread = threading.Thread(target=self._run, name="promptops-observe", daemon=True)
                 thread.start()
                 self._thread = thread

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import queue as queues
 import signal
 import subprocess
 import sys
@@ -462,3 +463,29 @@ def test_rows_do_not_wait_for_a_busy_disk(tmp_path: Path, monkeypatch: pytest.Mo
         goes_on.set()
     assert whole(queue)["stored"] == 3
     queue.close()
+
+
+def test_threads_that_are_patched_after_the_queue_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gevent patches the threads of a worker that gunicorn forks after the application was loaded;
+    a thread of gevent's that waits for a queue of before stops the process.
+    """
+    waited = []
+
+    class Patched(queues._PySimpleQueue):  # type: ignore[name-defined,misc]  # as eventlet's is
+        def get(self, *args: Any, **named: Any) -> Any:
+            waited.append(threading.current_thread().name)
+            return super().get(*args, **named)
+
+    queue = queue_of(FolderSink(tmp_path))
+    monkeypatch.setattr(queues, "SimpleQueue", Patched)
+    put(queue, 30)
+    assert queue.flush(10)
+    assert set(waited) == {"promptops-observe"}
+    assert whole(queue)["stored"] == len(rows_of(tmp_path)) == 30
+    queue.restart()
+    monkeypatch.undo()
+    put(queue, 20)
+    assert queue.flush(10)
+    assert whole(queue)["stored"] == 20

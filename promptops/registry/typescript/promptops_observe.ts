@@ -307,11 +307,12 @@ export function observe<C extends object>(client: C, options: Options = {}): C {
     for (const name of ["create", "generateContent", "generateContentStream"]) {
       const original = resource?.[name];
       if (typeof original !== "function" || original.promptopsObserved) continue;
+      const own = Object.prototype.hasOwnProperty.call(resource, name); // else a tracer or a test may patch the class later
       const ask = function (this: unknown, ...given: any[]): any {
         const call = new LiveCall(begun(given[0], endpoint, options), write);
         let answer: any;
         try {
-          answer = original.apply(resource, given);
+          answer = (own ? original : (Object.getPrototypeOf(resource)[name] ?? original)).apply(resource, given);
         } catch (error) {
           call.failed(error);
           throw error;

@@ -137,6 +137,22 @@ test("a sink that throws costs the application nothing", async () => {
   assert.equal(feedback("c-1", { good: true }, { sink: () => { throw new Error("full"); } }), false);
 });
 
+test("a class that is patched after observe is called as patched", async () => {
+  class Completions {
+    async create() {
+      return { id: "real", choices: [] };
+    }
+  }
+  const [lines, completions] = [[], new Completions()];
+  const client = observe({ chat: { completions } }, { sink: (text) => lines.push(JSON.parse(text)) });
+  const real = Completions.prototype.create;
+  Completions.prototype.create = async () => ({ id: "patched", choices: [] });
+  assert.equal((await client.chat.completions.create({ messages: [] })).id, "patched");
+  Completions.prototype.create = real;
+  assert.equal((await client.chat.completions.create({ messages: [] })).id, "real");
+  assert.deepEqual(lines.map((each) => each.response_id), ["patched", "real"]);
+});
+
 test("every door, and the doors of a copy, are one line each", async () => {
   const lines = [];
   const paths = [["chat", "completions"], ["beta", "chat", "completions"], ["completions"], ["responses"], ["beta", "responses"], ["messages"], ["beta", "messages"]];
