@@ -7,17 +7,19 @@ A row that does not fit the tables is counted and left; it stops no other.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
+from ..markup import count
 from ..observe.row_writer import HASHED, USERS, keyed_hash
 from ..observe.sinks import project_key
 from ..spool.segment import read_pieces, segments
 from ..store import Store
 from ..store.schema import TABLES, renamed
+from .live_lines import LiveLines
 from .otlp_rows import rows_of_file
 from .queries.live_listing import LIVE_TABLES, rows_held, taken_of_each
 
@@ -41,17 +43,21 @@ Row = Mapping[str, Any]
 @dataclass(slots=True)
 class Ingested:
     """rows: that were read; refused: those among them that fit no table; new: those that the store
-    did not have, None if that was not counted.
+    did not have, None if that was not counted; cut: lines of live rows that are not whole.
     """
 
     rows: int = 0
     refused: int = 0
     new: int | None = None
+    cut: int = 0
 
     def __str__(self) -> str:
         fit = f"; {self.refused:,} fit no table" if self.refused else ""
         new = "" if self.new is None else f", {self.new:,} of them new"
-        return f"{self.rows:,} live rows read{new}{fit}."
+        cut = (
+            f"; {count(self.cut, 'line')} could not be read, cut off in the log" if self.cut else ""
+        )
+        return f"{self.rows:,} live rows read{new}{fit}{cut}."
 
 
 def take_folder(store: Store, folder: Path) -> Ingested:
@@ -87,24 +93,32 @@ def take_files(store: Store, paths: Sequence[Path]) -> Ingested:
     """Take several files, and count what is new: a file that was taken before adds nothing."""
     before = rows_held(store)
     both = [take_file(store, path) for path in paths]
-    rows, refused = sum(taken.rows for taken in both), sum(taken.refused for taken in both)
-    return Ingested(rows, refused, rows_held(store) - before)
+    return _together(both, rows_held(store) - before)
+
+
+def _together(parts: Sequence[Ingested], new: int | None = None) -> Ingested:
+    rows, refused = sum(each.rows for each in parts), sum(each.refused for each in parts)
+    return Ingested(rows, refused, new, sum(each.cut for each in parts))
 
 
 def read_files(paths: Sequence[Path]) -> Ingested:
     """How many rows the files hold; nothing is written."""
-    count = sum(1 for path in paths for rows in (_listed(path), rows_of_file(path)) for _ in rows)
-    return Ingested(count)
+    found = Ingested()
+    for path in paths:
+        lines = LiveLines(path, LIVE_TABLES)
+        found.rows += sum(1 for rows in (lines, rows_of_file(path)) for _ in rows)
+        found.cut += lines.cut
+    return found
 
 
 def take_file(store: Store, path: Path) -> Ingested:
     """Take a file of lines: our own of stdout, or OTLP/JSON from any tool."""
     secret = project_key(store.folder)
     spans = (_hashed(table, row, secret) for table, row in rows_of_file(path))
-    both = take_rows(store, _listed(path)), take_rows(store, spans)
+    both = take_lines(store, path), take_rows(store, spans)
     where = str(path.resolve())
     store.append("live_sources", [{"source": where, "bytes": path.stat().st_size, "folder": where}])
-    return Ingested(sum(taken.rows for taken in both), sum(taken.refused for taken in both))
+    return _together(both)
 
 
 def _hashed(table: str, row: Row, secret: bytes | None) -> tuple[str, Row]:
@@ -119,7 +133,10 @@ def _hashed(table: str, row: Row, secret: bytes | None) -> tuple[str, Row]:
 
 def take_lines(store: Store, path: Path) -> Ingested:
     """Take a file of our own stdout lines; lines of others are left alone."""
-    return take_rows(store, _listed(path))
+    lines = LiveLines(path, LIVE_TABLES)
+    taken = take_rows(store, lines)
+    taken.cut = lines.cut
+    return taken
 
 
 def take_rows(store: Store, rows: Iterable[tuple[str, Row]]) -> Ingested:
@@ -135,28 +152,12 @@ def take_rows(store: Store, rows: Iterable[tuple[str, Row]]) -> Ingested:
     return taken
 
 
-def _listed(path: Path) -> Iterator[tuple[str, Row]]:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            start = line.find('{"promptops"')  # a log agent may write a time before it
-            if start < 0:
-                continue
-            try:
-                row = json.loads(line[start:])
-            except ValueError:
-                continue
-            table = row.pop("promptops", None) if isinstance(row, dict) else None
-            if table in LIVE_TABLES:
-                yield table, row
-
-
 def _append(
     store: Store, rows: Mapping[str, list[Row]], marks: Mapping[str, list[Row]], taken: Ingested
 ) -> None:
     """All in one write; where a row is refused, one at a time."""
     known = {table: [_known(table, row) for row in listed] for table, listed in rows.items()}
-    count = sum(map(len, known.values()))
-    taken.rows += count
+    taken.rows += sum(map(len, known.values()))
     try:
         store.append_all({**known, **marks})
         return

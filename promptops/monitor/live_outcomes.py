@@ -17,6 +17,7 @@ from ..errors import StoreError
 from ..spool.segment import read_pieces, segments
 from ..study.queries.live_scores import live_scores
 from .guard import LiveOutcome
+from .live_lines import LiveLines
 
 if TYPE_CHECKING:
     from ..study.project import Project
@@ -40,17 +41,18 @@ def recorded_outcomes(
         StoreError: the record cannot be read.
     """
     calls: dict[str, Mapping[str, Any]] = {}
-    good: dict[str, float] = {}
+    good: dict[str, tuple[str, float]] = {}  # when the last vote on an answer was given, and it
     for table, row in recorded_rows(record):
         if table == "feedback" and row.get("kind") == "good" and row.get("value") is not None:
-            good[str(row.get("run"))] = float(row["value"])
+            vote, run = (str(row.get("at") or ""), float(row["value"])), str(row.get("run"))
+            good[run] = max(good.get(run, vote), vote, key=lambda each: each[0])
         elif table == "live" and row.get("prompt") == prompt and row.get("env") == env:
             calls[str(row["id"])] = row
     scored = _scores(project, list(calls), scorer)
     if not scored and scorer is None:
         answers = {id: str(row.get("response_id")) for id, row in calls.items()}
-        text = {id: good.get(id, good.get(answer)) for id, answer in answers.items()}
-        scored = {id: value for id, value in text.items() if value is not None}
+        votes = {id: good.get(id, good.get(answer)) for id, answer in answers.items()}
+        scored = {id: vote[1] for id, vote in votes.items() if vote is not None}
     found = [_outcome(row, scored.get(id)) for id, row in calls.items()]
     return sorted(found, key=lambda each: each.at)
 
@@ -62,7 +64,7 @@ def recorded_rows(record: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         StoreError: the folder or the log cannot be read.
     """
     try:
-        yield from _of_folder(record) if record.is_dir() else _of_log(record)
+        yield from _of_folder(record) if record.is_dir() else LiveLines(record, _TABLES)
     except OSError as error:
         raise StoreError(
             f"the live calls in {record.name} cannot be read ({error.strerror}); pass the folder or"
@@ -79,20 +81,6 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
                         yield table, json.loads(piece.data[start:stop])
         except FileNotFoundError:  # merged and removed meanwhile
             continue
-
-
-def _of_log(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Lines of other programs, and torn ones, are passed over."""
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            if not line.startswith("{"):
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(row, dict) and row.get("promptops") in _TABLES:
-                yield row["promptops"], row
 
 
 def _scores(project: Project, ids: list[str], scorer: str | None) -> dict[str, float]:

@@ -142,6 +142,7 @@ class StdoutSink:
 
     def __init__(self, descriptor: int = 1) -> None:
         self._fd = descriptor
+        self._torn = False  # the last line was not written whole
 
     def write(self, lines: list[tuple[str, dict[str, object]]]) -> tuple[int, int]:
         """One row a time, whole: another writer's line is never inside it on a pipe."""
@@ -158,11 +159,15 @@ class StdoutSink:
         return len(lines), 0
 
     def _all(self, data: bytes) -> None:
+        if self._torn:  # by a disk that was full: what follows is no part of that line
+            data = b"\n" + data
+        self._torn = True
         while data:
             try:
                 data = data[os.write(self._fd, data) :]
             except BlockingIOError:
                 select.select([], [self._fd], [], 0.5)
+        self._torn = False
 
     def secret(self) -> bytes | None:
         """PROMPTOPS_HASH_KEY; without it None, and no user is recorded."""

@@ -13,7 +13,7 @@ from .purges import Doomed, Named
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
-__all__ = ["BUCKET", "FAILED", "LATENCY", "OF_CALLS", "hours_of"]
+__all__ = ["BUCKET", "FAILED", "LAST_VOTE", "LATENCY", "OF_CALLS", "hours_of"]
 
 # A failure that the application asked for (it closed the stream) does not count.
 FAILED = "(failure IS NOT NULL AND failure NOT IN ('cancelled', 'budget_stop'))"
@@ -25,6 +25,8 @@ OF_CALLS = """
     SELECT l.id AS call, f.* FROM feedback f JOIN {calls} l ON f.run = l.response_id
     WHERE f.run <> l.id
 """
+# A person who changes a vote means the last one.
+LAST_VOTE = """arg_max(value, ("at", id)) FILTER (WHERE kind = 'good' AND value IS NOT NULL)"""
 BUCKET = 1.04  # each step of the latency's histogram is so much wider than the one before
 LATENCY = f"floor(ln(greatest(latency_ms, 0.001)) / ln({BUCKET}))::INTEGER"
 _TOKENS = "tokens_in IS NOT NULL AND tokens_out IS NOT NULL"
@@ -34,7 +36,7 @@ WITH gone AS (
     FROM live WHERE id IN (SELECT unnest($runs)) AND started_at < $before::TIMESTAMP
 ),
 of_calls AS ({OF_CALLS.format(calls="gone")}),
-given AS (SELECT call AS id, max(value) AS good FROM of_calls WHERE kind = 'good' GROUP BY call),
+given AS (SELECT call AS id, {LAST_VOTE} AS good FROM of_calls GROUP BY call),
 judged AS (
     SELECT run_id AS id, avg(value) AS score FROM scores
     WHERE run_id IN (SELECT id FROM gone) GROUP BY run_id

@@ -102,7 +102,9 @@ def test_feedback_is_the_quality_where_nothing_is_scored(
         {"id": f"f-{at}", "run": row["id"], "kind": "good", "value": 0.0 if at % 10 == 0 else 1.0}
         for at, row in enumerate(rows)
     ]
-    sink.write([("feedback", row) for row in said])
+    sink.write([("feedback", {**row, "at": "2099-01-02T00:00:00"}) for row in said])
+    former = {"value": 1.0, "at": "2099-01-01T12:00:00"}  # a vote that was changed since
+    sink.write([("feedback", {**row, "id": f"{row['id']}-former", **former}) for row in said])
     sink.close()
     code, out, _ = run("canary", "guard", NAME, "--env", "dev", "--record", str(folder))
     assert code == 1

@@ -189,7 +189,10 @@ def test_lines_of_stdout_are_taken_once(tmp_path: Path) -> None:
     path.write_text("\n".join(f"2026-11-29T10:00:00Z {line}" for line in lines))
     store = Store(tmp_path / "store")
     taken = ingest.take_lines(store, path)
-    assert (taken.rows, taken.refused) == (3, 1)
+    assert (taken.rows, taken.refused, taken.cut) == (3, 1, 1)
+    assert str(taken) == (
+        "3 live rows read; 1 fit no table; 1 line could not be read, cut off in the log."
+    )
     ingest.take_lines(store, path)
     assert store.rows("select id, latency_ms from live") == [("l-1", 3.5)]
     assert store.rows("select count(*) from feedback") == [(1,)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,3 +150,33 @@ def test_what_was_judged(store: Store) -> None:
     assert [row[:4] for row in feedback_not_labelled(store, ["l-1", "l-3"])] == [
         ("f-1", "l-1", "good", 1.0)
     ]
+
+
+def test_the_last_vote_of_a_call_counts(tmp_path: Path) -> None:
+    """Also where it is not the better one, and came to the store first."""
+    store = Store(tmp_path / "store")
+    store.append("live", [call("l-1", 1), call("l-2", 2, response_id="r-2"), call("l-3", 3)])
+    votes = [("l-1", 9, 0.0), ("l-1", 8, 1.0), ("r-2", 8, 1.0), ("r-2", 9, 0.0), ("l-3", 8, 0.0)]
+    votes.append(("l-3", 9, 1.0))
+    rows = [
+        {"id": f"f-{place}", "run": run, "kind": "good", "value": value, "at": at(minute)}
+        for place, (run, minute, value) in enumerate(votes)
+    ]
+    rows += [{"id": "f-n", "run": "l-3", "kind": "note", "note": "again", "at": at(10)}]
+    rows += [
+        {"id": f"f-s{value}", "run": "l-3", "kind": "score", "value": value, "at": at(minute)}
+        for value, minute in ((5.0, 3), (2.0, 4))
+    ]
+    store.append("feedback", rows)
+    assert [(row["votes"], row["good"]) for row in by_version_and_arm(store, ASKED)] == [
+        (3, pytest.approx(1 / 3))
+    ]
+    found = chosen(store, ASKED, "good = 0 OR rating = 2")
+    assert list(zip(found["id"], found["good"], strict=True)) == [
+        ("l-3", 1.0),
+        ("l-2", 0.0),
+        ("l-1", 0.0),
+    ]
+    store.purge(before="2026-07-02")
+    assert [(row["votes"], row["good"]) for row in past_hours(store, ASKED)] == [(3, 1)]
+    store.close()

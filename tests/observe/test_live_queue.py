@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from promptops.monitor.live_lines import LiveLines
 from promptops.observe.live_queue import LIMIT, LiveQueue
 from promptops.observe.row_writer import RowWriter
 from promptops.observe.sinks import FolderSink, StdoutSink
@@ -489,3 +490,27 @@ def test_threads_that_are_patched_after_the_queue_was_made(
     put(queue, 20)
     assert queue.flush(10)
     assert whole(queue)["stored"] == 20
+
+
+@pytest.mark.parametrize("cut", [1, 20, 34, 50])
+def test_a_line_that_a_full_disk_tears_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int
+) -> None:
+    path, real, calls = tmp_path / "out.jsonl", os.write, []
+
+    def write(descriptor: int, data: bytes) -> int:
+        calls.append(data)
+        if len(calls) == 3:
+            raise OSError(28, "No space left on device")
+        return real(descriptor, data[:cut] if len(calls) == 2 else data)
+
+    with path.open("ab") as file:
+        queue = queue_of(StdoutSink(file.fileno()))
+        monkeypatch.setattr("promptops.observe.sinks.os.write", write)
+        put(queue, 4)
+        assert queue.flush(10)
+        monkeypatch.undo()
+    assert whole(queue)["stored"] == 4
+    lines = LiveLines(path, ("live",))
+    assert [row["id"] for _, row in lines] == [f"l-{index}" for index in range(4)]
+    assert lines.cut == (cut >= len('{"promptops"'))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...store.purged_hours import FAILED, LATENCY, OF_CALLS
+from ...store.purged_hours import FAILED, LAST_VOTE, LATENCY, OF_CALLS
 
 if TYPE_CHECKING:
     from ...store import Store
@@ -30,7 +30,7 @@ _SUMMARY = f"""
 WITH shown AS (SELECT * FROM live WHERE {_WHERE}),
 of_calls AS ({OF_CALLS.format(calls="shown")}),
 given AS (
-    SELECT call AS id, max(value) FILTER (WHERE kind = 'good') AS good, count(*) AS given
+    SELECT call AS id, {LAST_VOTE} AS good, count(*) AS given
     FROM of_calls GROUP BY call
 ),
 judged AS (

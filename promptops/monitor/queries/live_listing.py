@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ...store.purged_hours import OF_CALLS
+from ...store.purged_hours import LAST_VOTE, OF_CALLS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,9 +31,9 @@ LIVE_TABLES = ("live", "feedback", "live_losses")
 _ROWS = f"""
 WITH of_calls AS ({OF_CALLS.format(calls="live")}),
 given AS (
-    SELECT call AS given_id, max(value) FILTER (WHERE kind = 'good') AS good,
+    SELECT call AS given_id, {LAST_VOTE} AS good,
         arg_max(correction, "at") FILTER (WHERE correction IS NOT NULL) AS correction,
-        max(value) FILTER (WHERE kind = 'score') AS rating,
+        arg_max(value, "at") FILTER (WHERE kind = 'score') AS rating,
         arg_max(label, "at") FILTER (WHERE label IS NOT NULL) AS label
     FROM of_calls GROUP BY call
 ),
