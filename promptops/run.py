@@ -16,7 +16,7 @@ from itertools import count
 from .canonical import tagged
 from .failure_classes import FAILURES, Kind
 
-__all__ = ["Attempt", "Run", "new_id", "reuse_key", "utc"]
+__all__ = ["Attempt", "Run", "ids_until_now", "new_id", "reuse_key", "utc"]
 
 _OF_FORM = frozenset(
     ("invalid_json", "schema_mismatch", "tool_error")
@@ -124,6 +124,13 @@ def new_id(tag: str = "r") -> str:
     which costs a call 0.03 ms).
     """
     return f"{tag}-{time.time_ns():016x}{next(_COUNTS[-1]) % 2**64:016x}"
+
+
+def ids_until_now() -> str:
+    """A mark: the last 16 digits of an id of this process, higher than those of its earlier ids and
+    lower than those of its later ones, unless the count began again from zero in between.
+    """
+    return new_id()[-16:]
 
 
 def reuse_key(version_id: str, inputs: object, endpoint: str, repeat: int) -> str:

@@ -121,7 +121,8 @@ class Agent:
 
     @contextmanager
     def spending(self, calls: int, what: str) -> Iterator[BudgetLeft]:
-        """So many calls, reserved before and settled after, by what the store says was asked.
+        """So many calls, reserved before and settled after, by what the store says that this
+        process asked: what people or other agents ask meanwhile in the same store is not counted.
 
         Raises Refused if the day has not enough left.
         """
@@ -130,5 +131,5 @@ class Agent:
         try:
             yield allowed
         finally:
-            made, usd = made_since(self.lab.store, began.moment, self.lab.project.prices)
+            made, usd = made_since(self.lab.store, began.moment, self.lab.project.prices, began.ids)
             self.budget.settle(reservation, made, usd, self.author)

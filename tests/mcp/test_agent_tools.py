@@ -22,10 +22,11 @@ from promptops.errors import Refused, SetupError
 from promptops.lab import Lab
 from promptops.mcp.agent import Agent
 from promptops.mcp.agent_tools import TOOLS, call
-from promptops.mcp.daily_budget import DailyBudget
+from promptops.mcp.daily_budget import BudgetLeft, DailyBudget
 from promptops.mcp.server import server_of
 from promptops.models.scripted import ScriptedModel
 from promptops.registry.editor import Editor
+from promptops.run import new_id, utc
 
 APP = """
 from openai import OpenAI
@@ -377,6 +378,17 @@ def test_what_a_proposal_needs(agent: Callable[..., Agent]) -> None:
     one.lab.prompt("triage").policy = {"goal": "not_worse", "margin": 0.9}
     answer = call(one, "open_proposal", {**PROPOSAL, "study": study})
     assert "not committed; next:" in answer.text
+
+
+def test_what_others_call_meanwhile_is_not_the_agents(agent: Callable[..., Agent]) -> None:
+    """A colleague's study in the same store takes nothing from the day's budget."""
+    one = agent(calls=100, usd=5.0)
+    with one.spending(10, "this evaluation"):
+        row = {"key": "k", "version_id": "v", "started_at": utc(), "cost_usd": 2.0}
+        own = new_id()
+        other = f"r-{0:016x}{(int(own[-16:], 16) + 2**63) % 2**64:016x}"
+        one.lab.store.append("runs", [{**row, "id": own, "cost_usd": 0.5}, {**row, "id": other}])
+    assert one.budget.left() == BudgetLeft(99, 4.5)
 
 
 def test_the_budget_is_of_a_day_and_survives_a_restart(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from promptops.run import utc
+from promptops.run import new_id, utc
 from promptops.store import Store
 from promptops.study.queries.batch_steps import batch_steps, batches_made, handed_in_ids
 from promptops.study.queries.call_figures import (
@@ -297,6 +297,24 @@ def test_what_was_called_since_leaves_out_what_came_in_with_a_file(store: Store)
     assert made_since(store, at(1)) == (4, 1.75)
     assert made_since(store, at(3)) == (2, 1.0)
     assert made_since(store, at(59)) == (0, 0.0)
+
+
+def test_what_this_process_called_leaves_out_what_others_called_meanwhile(tmp_path: Path) -> None:
+    """They share the store; the end of an id tells whose call it is, also where it began again from
+    zero.
+    """
+    made, began = Store(tmp_path), Began()
+    ours = [new_id() for _ in range(3)]
+    assert ours == sorted(ours)
+    low, high = f"{0:016x}", f"{2**64 - 1:016x}"
+    made.append("runs", [run(one, 1, cost_usd=1.0) for one in ours])
+    others = [f"r-{0:016x}{int(began.mark, 16) + away & 2**64 - 1:016x}" for away in (-9, 2**63)]
+    made.append("runs", [run(one, 1, cost_usd=8.0) for one in others])
+    assert made_since(made, at(0), None, began.ids) == (3, 3.0)
+    assert made_since(made, at(0)) == (5, 19.0)
+    made.append("runs", [run(f"r-{0:016x}{end}", 2, cost_usd=2.0) for end in (high, low)])
+    assert made_since(made, at(2), None, (f"{2**64 - 2:016x}", f"{1:016x}")) == (2, 4.0)
+    made.close()
 
 
 def test_what_a_study_cost_and_which_calls_failed(store: Store) -> None:

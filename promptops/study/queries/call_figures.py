@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...engine.budget import CHARACTERS_PER_TOKEN
 from ...engine.prices import cost_of, price_of
-from ...run import utc
+from ...run import ids_until_now, utc
 
 if TYPE_CHECKING:
     from ...store import Store
@@ -25,13 +25,22 @@ __all__ = [
     "tokens_seen",
 ]
 
+_ALL = ("", "~")
+# ids count upwards from a chance number of the process, and may begin again from zero
+_AMONG = """case when $first <= $last then right(r.id, 16) between $first and $last
+    else right(r.id, 16) >= $first or right(r.id, 16) <= $last end"""
+
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """This moment, from which calls are counted, also where the clock is set back meanwhile."""
+    """This moment, from which calls are counted, also where the clock is set back meanwhile.
+
+    mark: the ids of this process's calls since then are above it.
+    """
 
     wall: float = field(default_factory=time.time)
     steady: float = field(default_factory=time.monotonic)
+    mark: str = field(default_factory=ids_until_now)
 
     @property
     def moment(self) -> str:
@@ -39,6 +48,13 @@ class Began:
         since = time.time() - (time.monotonic() - self.steady)
         # the two clocks drift apart by less than a second of themselves
         return utc(since if since < self.wall - 1.0 else self.wall)
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """The ends of the ids that this process gave since then, which tell its calls from those of
+        other processes in the same store.
+        """
+        return self.mark, ids_until_now()
 
 
 def judge_calls(store: Store, versions: Collection[str]) -> tuple[int, float | None]:
@@ -62,20 +78,29 @@ def spent_since(store: Store, moment: str, prices: Mapping[str, object] | None =
 
 
 def made_since(
-    store: Store, moment: str, prices: Mapping[str, object] | None = None
+    store: Store,
+    moment: str,
+    prices: Mapping[str, object] | None = None,
+    ids: tuple[str, str] = _ALL,
 ) -> tuple[int, float]:
     """How many calls began at this moment (UTC) or later, and their USD as `spent_since` counts
-    them; what came in with a file was not called here.
+    them; what came in with a file was not called here. ids: `Began.ids`, for the calls of this
+    process alone, without those of others who share the store.
     """
     [(calls, usd)] = store.rows(
-        "select count(*), sum(cost_usd) from runs where started_at >= ?"
-        " and coalesce(role, '') <> 'imported'",
-        [moment],
+        "select count(*), sum(cost_usd) from runs r where started_at >= $moment and"
+        f" coalesce(role, '') <> 'imported' and {_AMONG}",
+        {"moment": moment, "first": ids[0], "last": ids[1]},
     )
-    return int(calls), float(usd or 0.0) + _guessed_since(store, moment, prices)
+    return int(calls), float(usd or 0.0) + _guessed_since(store, moment, prices, ids)
 
 
-def _guessed_since(store: Store, moment: str, prices: Mapping[str, object] | None) -> float:
+def _guessed_since(
+    store: Store,
+    moment: str,
+    prices: Mapping[str, object] | None,
+    ids: tuple[str, str] = _ALL,
+) -> float:
     """USD of the attempts that went to a provider and whose cost is unknown, by the tokens that
     are known of them, else by the characters of the request and of the answer.
     """
@@ -85,8 +110,8 @@ def _guessed_since(store: Store, moment: str, prices: Mapping[str, object] | Non
         " sum(coalesce(a.tokens_out, length(r.output) // $each, 0)) from attempts a"
         " join runs r on r.id = a.run_id where r.started_at >= $moment and a.cost_usd is null and"
         " (a.http_status is not null or a.failure is not null)"
-        " and coalesce(r.role, '') <> 'imported' group by r.model",
-        {"each": CHARACTERS_PER_TOKEN, "moment": moment},
+        f" and coalesce(r.role, '') <> 'imported' and {_AMONG} group by r.model",
+        {"each": CHARACTERS_PER_TOKEN, "moment": moment, "first": ids[0], "last": ids[1]},
     )
     return sum(
         cost_of(price_of(model, prices), int(sent), int(said)) or 0.0
