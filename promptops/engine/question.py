@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..canonical import Written
 from ..errors import SetupError
 from ..models.protocol import Call, Model
 
-__all__ = ["Limits", "Provenance", "Question"]
+__all__ = ["CallAllowance", "Limits", "Provenance", "Question"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,33 @@ class Question:
     messages: Written | None = None
 
 
+@dataclass(slots=True)
+class CallAllowance:
+    """How many attempts several sweeps may send together; a retry is one too. more: asked for a
+    higher number where that is used up; False if there is none. Used on one event loop.
+    """
+
+    most: int
+    more: Callable[[int], bool]
+    sent: int = 0
+
+    def take(self) -> bool:
+        """Whether one more attempt may be sent, which is then counted."""
+        if self.sent >= self.most:
+            if not self.more(self.most + 1):
+                return False
+            self.most += 1
+        self.sent += 1
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a sweep may use. None: no limit, and for concurrency: found out as it goes (see pace).
 
     timeout_s: of one attempt; deadline_s: of one call with its retries and waits; prices: see
         `prices.price_of`; earlier_usd, earlier_tokens: of the same budget, spent before this sweep:
-        what says why a sweep ended names the whole budget.
+        what says why a sweep ended names the whole budget; calls: see `CallAllowance`.
     """
 
     concurrency: int | None = None
@@ -50,6 +70,7 @@ class Limits:
     prices: Mapping[str, object] | None = None
     earlier_usd: float = 0.0
     earlier_tokens: int = 0
+    calls: CallAllowance | None = None
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "max_attempts", "timeout_s", "deadline_s"):

@@ -113,6 +113,7 @@ class Caller:
                 if self.budget.limited and question.model.remote
                 else None
             )
+            self._count_call(question, ticket)
             asked.sent_at, asked.sent_wall = self.clock.now(), self.clock.wall()
             attempt_sent(asked.run_id, len(asked.attempts) + 1, question)
             outcome: Reply | CallError
@@ -230,6 +231,19 @@ class Caller:
             self.budget.settle(ticket, 0.0, 0, 0)
             raise NotAsked
         return ticket
+
+    def _count_call(self, question: Question, ticket: Ticket | None) -> None:
+        calls = self.limits.calls
+        if calls is None or not question.model.remote or calls.take():
+            return
+        if ticket is not None:
+            self.budget.settle(ticket, 0.0, 0, 0)
+        self.stop.set(
+            "budget_stop",
+            f"all {calls.sent:,} calls that were allowed are made, retries included; allow more and"
+            " run again to go on.",
+        )
+        raise NotAsked
 
     def _check_stopped(self) -> None:
         if self.stop.code is not None:

@@ -6,10 +6,13 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from ..engine.question import CallAllowance
 from ..errors import Refused, SetupError
 from ..study.queries.call_figures import Began, made_since
 from .daily_budget import BudgetLeft, DailyBudget
@@ -120,16 +123,21 @@ class Agent:
                 search.stop(why)
 
     @contextmanager
-    def spending(self, calls: int, what: str) -> Iterator[BudgetLeft]:
+    def spending(self, calls: int, what: str) -> Iterator[tuple[Lab, BudgetLeft]]:
         """So many calls, reserved before and settled after, by what the store says that this
         process asked: what people or other agents ask meanwhile in the same store is not counted.
+        The lab that is given sends no more attempts than that, unless the day has more.
 
         Raises Refused if the day has not enough left.
         """
         began = Began()
         reservation, allowed = self.budget.reserve(calls, what, self.author)
         try:
-            yield allowed
+            usd = (allowed.usd or 0.0) if calls else 0.0
+            more = partial(self.budget.raise_to, reservation, usd=usd, author=self.author)
+            lab = copy(self.lab)
+            lab.project = replace(lab.project, calls=CallAllowance(calls, more))
+            yield lab, allowed
         finally:
             made, usd = made_since(self.lab.store, began.moment, self.lab.project.prices, began.ids)
             self.budget.settle(reservation, made, usd, self.author)

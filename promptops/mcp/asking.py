@@ -40,7 +40,7 @@ def evaluate(
     with _warned():  # it warns of the same as the evaluation
         expected = lab.estimate([old, new], data, made, repeats=repeats)
     calls = expected.calls + expected.judges
-    with agent.spending(calls, "this evaluation") as allowed, _warned() as notes:
+    with agent.spending(calls, "this evaluation") as (lab, allowed), _warned() as notes:
         usd = allowed.usd if calls else None
         study = lab.evaluate([old, new], data, made, repeats=repeats, budget_usd=usd).wait()
         comparison = compared(study.compare(candidate=new, baseline=old))
@@ -75,7 +75,7 @@ def optimize(
     method = str(options.get("method", "few_shot"))
     if method not in ("few_shot", "instructions"):
         raise Refused(f"method is {method!r}; next: use few_shot or instructions.")
-    with agent.spending(budget_calls, "this search") as allowed, _warned() as notes:
+    with agent.spending(budget_calls, "this search") as (lab, allowed), _warned() as notes:
         search = lab.optimize(
             seed,
             data,

@@ -64,6 +64,14 @@ class DailyBudget:
             self._write(id_, calls, (left.usd or 0.0) if calls else 0.0, what, author)
         return id_, BudgetLeft(calls, left.usd)
 
+    def raise_to(self, reservation: str, calls: int, usd: float, author: str) -> bool:
+        """Whether one more call than was reserved so far is left today, which is then reserved."""
+        with locked(str(self._path)):
+            if self.left().calls < 1:
+                return False
+            self._write(reservation, calls, usd, "a retry", author)
+        return True
+
     def settle(self, reservation: str, calls: int, usd: float, author: str) -> None:
         """What it came to."""
         with locked(str(self._path)):

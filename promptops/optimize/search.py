@@ -289,7 +289,8 @@ def begin(project: Project, design: SearchDesign) -> Search:
     lineage.begin(row)
     lineage.add(design.seed)
     refuse_at_exit()
-    limits = Limits(concurrency=design.concurrency, prices=project.prices)  # its ledger is apart
+    # its ledger is apart
+    limits = Limits(design.concurrency, prices=project.prices, calls=project.calls)
     spending, (train, val) = Spending(design.allowance, prices=project.prices), design.splits
     judged = partial(spending.pay, role="judge") if spending.metered else None
     asker = CellAsker(

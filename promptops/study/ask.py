@@ -74,7 +74,7 @@ class Asker:
         self._executor = executor or project.executor
         self._project, self._where, self._role = project, where, role
         self._since = since
-        self._limits = limits or Limits(prices=project.prices)
+        self._limits = limits or Limits(prices=project.prices, calls=project.calls)
         self._spent = spent
         # of judges' endpoints: what refused the questions of one sweep refuses those of the next
         self._breakers: dict[str, Breaker] = {}

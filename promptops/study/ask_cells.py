@@ -89,7 +89,7 @@ class CellAsker:
                 )
         self._project, self._prompt, self._role = project, prompt, role
         self._scorers = tuple(scorers)
-        self._limits = limits or Limits(prices=project.prices)
+        self._limits = limits or Limits(prices=project.prices, calls=project.calls)
         self._where = project.provenance()
         self._judges = Asker(project, self._limits, where=self._where)
         self._on_judged = on_judged

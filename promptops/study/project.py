@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..engine.executor import Executor, InProcess
 from ..engine.loop import Background
 from ..engine.prices import check_prices
-from ..engine.question import Limits, Provenance
+from ..engine.question import CallAllowance, Limits, Provenance
 from ..registry.editor import Editor
 from ..store import Store
 from .author import author
@@ -94,7 +94,7 @@ class Project:
     began last; searches: the same of optimisations; corrected: (dataset fingerprint, example) ->
     the golden answer that this process wrote into its file;
     executor: who makes the runs, in this process or elsewhere; acting: who acts, where that is not
-    the person of this machine, such as an agent.
+    the person of this machine, such as an agent; calls: that all sweeps together may send.
     """
 
     location: Location
@@ -108,6 +108,7 @@ class Project:
     corrected: dict[tuple[str, str], object] = field(default_factory=dict)
     executor: Executor = field(default_factory=InProcess)
     acting: str = ""
+    calls: CallAllowance | None = None
 
     @classmethod
     def open(
@@ -167,7 +168,8 @@ class Project:
 
         Raises SetupError for a value that is not one.
         """
-        return Limits(prices=self.prices, **self.location.file.default(**chosen))
+        given = self.location.file.default(**chosen)
+        return Limits(prices=self.prices, calls=self.calls, **given)
 
     def close(self) -> None:
         """End the loop's thread and close the store; what was recorded stays."""

@@ -16,7 +16,7 @@ import pytest
 from promptops.engine.adaptive_concurrency import Pace
 from promptops.engine.breaker import Breaker
 from promptops.engine.budget import Budget
-from promptops.engine.question import Limits, Provenance, Question
+from promptops.engine.question import CallAllowance, Limits, Provenance, Question
 from promptops.engine.retries import Caller, NotAsked
 from promptops.engine.run_rows import RowBuilder
 from promptops.errors import CallError, SetupError
@@ -98,6 +98,24 @@ def test_the_attempts_are_bounded() -> None:
     run, attempts = ask([failing("server_error")] * 20)
     assert (run.failure, run.attempts, len(attempts)) == ("server_error", 8, 8)
     assert len(ask([failing("server_error")] * 20, limits=Limits(max_attempts=3))[1]) == 3
+
+
+def test_a_retry_takes_from_the_calls_that_several_sweeps_may_send() -> None:
+    """It is not sent where none is left; more are asked for first, one by one."""
+    asked: list[int] = []
+
+    def more(most: int) -> bool:
+        asked.append(most)
+        return most <= 3
+
+    limits, fails = Limits(calls=CallAllowance(2, more)), failing("server_error")
+    run, attempts = ask([fails, "fine"], limits=limits)
+    assert (run.output, len(attempts), asked) == ("fine", 2, [])
+    run, attempts = ask([fails, "never asked"], limits=limits)
+    assert (run.failure, len(attempts), asked) == ("budget_stop", 1, [3, 4])
+    with pytest.raises(NotAsked, match="all 3 calls"):
+        ask(["never asked"], limits=limits)
+    assert ask(["here"], limits=limits, remote=False)[0].output == "here"
 
 
 def test_waits_are_full_jitter_from_one_to_sixty_seconds() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
-from promptops.errors import Refused, SetupError
+from promptops.errors import CallError, Refused, SetupError
 from promptops.lab import Lab
 from promptops.mcp.agent import Agent
 from promptops.mcp.agent_tools import TOOLS, call
@@ -86,8 +86,8 @@ def project(tmp_path: Path) -> Path:
 def agent(project: Path) -> Iterator[Callable[..., Agent]]:
     made: list[Lab] = []
 
-    def of(calls: int = 500, **options: Any) -> Agent:
-        made.append(Lab(project, models={"mini": ScriptedModel(reply)}))
+    def of(calls: int = 500, model: object = None, **options: Any) -> Agent:
+        made.append(Lab(project, models={"mini": model or ScriptedModel(reply)}))
         return Agent.of(made[-1], "claude", "Ada", calls=calls, **options)
 
     yield of
@@ -378,6 +378,21 @@ def test_what_a_proposal_needs(agent: Callable[..., Agent]) -> None:
     one.lab.prompt("triage").policy = {"goal": "not_worse", "margin": 0.9}
     answer = call(one, "open_proposal", {**PROPOSAL, "study": study})
     assert "not committed; next:" in answer.text
+
+
+@pytest.mark.parametrize(("calls", "sent"), [(122, 122), (200, 123)])
+def test_a_retry_counts_as_a_call(agent: Callable[..., Agent], calls: int, sent: int) -> None:
+    """Three of 120 calls fail once: nothing is sent beyond the budget, and what the day has more
+    than was reserved is used.
+    """
+    busy = CallError("busy.", failure="overloaded", retry_after_s=0.0)
+    model = ScriptedModel(reply, failures=dict.fromkeys(range(3), busy), remote=True)
+    one = agent(calls, model)
+    for text in ("Name it: ticket {{ticket}}", "Name it in one word: ticket {{ticket}}"):
+        one.lab.prompt("triage").save(text, model="mini", note="a try")
+    call(one, "evaluate", {**PAIR, "scorers": ["equals"], "baseline": "v1"})
+    assert len(model.calls) == sent
+    assert one.budget.left().calls == calls - sent
 
 
 def test_what_others_call_meanwhile_is_not_the_agents(agent: Callable[..., Agent]) -> None:

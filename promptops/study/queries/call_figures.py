@@ -83,12 +83,13 @@ def made_since(
     prices: Mapping[str, object] | None = None,
     ids: tuple[str, str] = _ALL,
 ) -> tuple[int, float]:
-    """How many calls began at this moment (UTC) or later, and their USD as `spent_since` counts
-    them; what came in with a file was not called here. ids: `Began.ids`, for the calls of this
-    process alone, without those of others who share the store.
+    """How many calls, retries included, began at this moment (UTC) or later, and their USD as
+    `spent_since` counts them; what came in with a file was not called here. ids: `Began.ids`, for
+    the calls of this process alone, without those of others who share the store.
     """
     [(calls, usd)] = store.rows(
-        "select count(*), sum(cost_usd) from runs r where started_at >= $moment and"
+        "select coalesce(sum(coalesce(attempts, 1)), 0), sum(cost_usd) from runs r"
+        " where started_at >= $moment and"
         f" coalesce(role, '') <> 'imported' and {_AMONG}",
         {"moment": moment, "first": ids[0], "last": ids[1]},
     )
