@@ -168,6 +168,14 @@ def guard(
             " ask with promptops.load(..., key=user_id). Nothing is decided."
         )
         return replace(report, decision="report", note=note)
+    arms = {each.version for each in keyed}
+    if len(arms) < 2:
+        silent = now.label if canary.id in arms else report.canary
+        note = (
+            f"no live call of {silent} is recorded, and the canary has {canary.percent:g} % of the"
+            " keys: see whether its users fail before the model is asked. Nothing is decided."
+        )
+        return replace(report, decision="report", note=note)
     seen = _seen(keyed, canary.id, limits)
     measures = tuple(judge_canary(seen))
     worse = any(each.aborts for each in measures)

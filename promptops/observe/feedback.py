@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from math import isfinite
 from typing import Any
 
 from ..run import new_id
@@ -44,10 +46,12 @@ def feedback(
     text: list[tuple[str, float | None, str | None]] = []
     if good is not None:
         text.append(("good", 1.0 if good else 0.0, None))
-    if isinstance(score, (int, float)):
-        text.append(("score", float(score), None))
+    number = _number(score)
+    if number is not None:
+        text.append(("score", number, None))
+    label, correction, note, by = map(_text, (label, correction, note, by))
     if label is not None:
-        text.append(("label", None, str(label)[:CAP]))
+        text.append(("label", None, label))
     if not text and (correction is not None or note is not None):
         text.append(("correction" if correction is not None else "note", None, None))
     queue = queue_for(sink)
@@ -65,7 +69,21 @@ def feedback(
             "at": time.time(),
         }
         if place == 0:  # once, beside the first
-            row["correction"] = None if correction is None else str(correction)[:CAP]
-            row["note"] = None if note is None else str(note)[:CAP]
+            row["correction"], row["note"] = correction, note
         taken = queue.put("feedback", row) and taken
     return taken
+
+
+def _number(score: object) -> float | None:
+    """A finite number, else None: no file can hold another, and it rates nothing."""
+    with suppress(OverflowError):
+        if isinstance(score, (int, float)) and isfinite(score):
+            return float(score)
+    return None
+
+
+def _text(given: object) -> str | None:
+    """The text of what was given; None where it has none."""
+    with suppress(Exception):
+        return None if given is None else str(given)[:CAP]
+    return None

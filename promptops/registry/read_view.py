@@ -22,6 +22,7 @@ __all__ = ["SETTLE_S", "following", "saved_copy"]
 # a file rewritten in place within one tick of the clock keeps its signature: look once more after
 # this
 SETTLE_S = 0.05
+COARSE_S = 2.1  # the same where the file system's clock ticks once in one or two seconds
 
 
 def following(
@@ -51,7 +52,7 @@ def following(
         from .saved_copy import save
 
         save(path, data)
-    return views.RegistryView(seen, content, stamp=stamp, recheck=time.monotonic() + SETTLE_S)
+    return views.RegistryView(seen, content, stamp=stamp, recheck=_later(seen))
 
 
 def saved_copy(path: str) -> RegistryView | None:
@@ -66,9 +67,15 @@ def _next_look(before: RegistryView, seen: object) -> float | None:
     still to come, or never.
     """
     if seen != before.signature:
-        return time.monotonic() + SETTLE_S
+        return _later(seen)
     due = before.recheck
     return due if due is not None and time.monotonic() < due else None
+
+
+def _later(seen: object) -> float:
+    """When a file that is rewritten from now on has another signature than `seen`."""
+    coarse = isinstance(seen, tuple) and not any(tick % 1_000_000_000 for tick in seen[:2])
+    return time.monotonic() + (COARSE_S if coarse else SETTLE_S)
 
 
 def _copied_content(path: str, data: bytes) -> views.Content | None:
@@ -90,5 +97,5 @@ def _held(
     content = before.content
     if copy is not None:
         content, since = copy.content, copy.since if copy.since is not None else since
-    recheck = None if stamp is None else time.monotonic() + SETTLE_S
+    recheck = None if stamp is None else _later(seen)
     return views.RegistryView(seen, content, fault=fault, since=since, stamp=stamp, recheck=recheck)

@@ -126,6 +126,17 @@ def test_no_call_and_no_canary_are_said(serving: Project) -> None:
     assert gone.lines() == ["nothing to guard: no canary of triage runs in prod."]
 
 
+def test_an_arm_without_a_call_is_not_taken_for_well(serving: Project) -> None:
+    """A canary whose users fail before the model is asked makes no call at all."""
+    found = calls(serving, (0.9, 1), (0.9, 1))
+    one, two = (entry.id for entry in serving.registry.versions("triage"))
+    for version, silent in ((one, "v2"), (two, "v1")):
+        alone = [each for each in found if each.version == version]
+        report = guard(serving, "triage", "prod", alone, GuardLimits())
+        assert (report.decision, report.exit_code) == ("report", 2)
+        assert f"no live call of {silent} is recorded" in report.lines()[0]
+
+
 def test_a_widened_canary_is_judged_since_it_began(serving: Project) -> None:
     began = serving.registry.history("triage", "prod")[-1].at
     serving.registry.widen("triage", "prod", 50, author="Ada")

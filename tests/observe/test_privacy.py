@@ -245,6 +245,20 @@ def test_interleaved_tasks_are_never_mistaken(folder: Path) -> None:
         assert row["prompt"] == prompts[int(row["model"]) % 2].name
 
 
+def test_feedback_of_any_kind_raises_nothing(folder: Path) -> None:
+    class Untold:
+        def __str__(self) -> str:
+            raise ValueError("no text")
+
+    for number in (10**400, float("nan"), float("inf"), "5"):
+        assert promptops.feedback("r", score=number, sink=str(folder)) is False  # type: ignore[arg-type]
+    for name in ("label", "note", "correction"):
+        assert promptops.feedback("r", sink=str(folder), **{name: Untold()}) is False  # type: ignore[arg-type]
+    assert promptops.feedback("r", good=True, by=Untold(), sink=str(folder))  # type: ignore[arg-type]
+    assert open_queue(str(folder)).flush(30)
+    assert [row["value"] for row in rows_of(folder, "feedback")] == [1.0]
+
+
 def test_feedback_says_whether_it_was_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert promptops.feedback("r-1", good=True, score=0.7, label="rude", correction="billing")
     assert not promptops.feedback("r-1")

@@ -13,14 +13,14 @@ import textwrap
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import promptops
 from promptops import Loader, PromptVersion
-from promptops.registry import saved_copy
+from promptops.registry import read_view, saved_copy
 from promptops.registry.editor import Editor
 
 NAME = "support-triage"
@@ -317,6 +317,40 @@ def test_clock_jumps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             thread.join()
     path.unlink()
     assert Loader(path).get(NAME, "dev").age_s >= 0
+
+
+def test_a_file_system_whose_clock_ticks_in_seconds(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of the same size that is rewritten in place within one tick has the same signature."""
+    assert read_view.COARSE_S > 2
+    monkeypatch.setattr(read_view, "COARSE_S", 0.4)
+
+    def coarse(look: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+        def looked(*args: object) -> os.stat_result:
+            found, second = look(*args), 1_700_000_000
+            ticks = {"st_mtime_ns": second * 10**9, "st_ctime_ns": second * 10**9}
+            return os.stat_result((*found[:7], second, second, second), ticks)
+
+        return looked
+
+    monkeypatch.setattr(os, "stat", coarse(os.stat))
+    monkeypatch.setattr(os, "fstat", coarse(os.fstat))
+    before, other = path.read_bytes(), path.with_name("other.json")
+    editor = Editor(other)
+    for version in reversed(V):
+        editor.save(NAME, version)
+    editor.promote(NAME, 1, "dev", author="ann")
+    after = other.read_bytes()
+    assert len(after) == len(before)
+    loader = Loader(path)
+    assert loader.get(NAME, "dev").id == V[0].id
+    time.sleep(read_view.SETTLE_S + 0.02)
+    assert loader.get(NAME, "dev").id == V[0].id
+    with path.open("r+b") as file:
+        file.write(after)
+    time.sleep(0.5)
+    assert loader.get(NAME, "dev").id == V[1].id
 
 
 def test_readers_keep_files_open(path: Path) -> None:

@@ -1109,7 +1109,8 @@ export type Health = {
   onChange: string | null;
 };
 
-const SETTLE_MS = 50; // a file rewritten in place within one tick of the clock keeps its signature: look once more after this
+/** A file rewritten in place within one tick of the file system's clock keeps its signature: look once more after this. Some tick in seconds. */
+const settled = (signature: string): number => performance.now() + (/^\d*0{9}\.\d*0{9}\./.test(signature) ? 2100 : 50);
 const MISSES = 16; // names asked for in vain that one reading of the file remembers
 const LISTED = 100; // entries of one list in `health`, which something asks for every few seconds
 const pair = (name: string, env: string): string => `${name} in ${env}`;
@@ -1185,7 +1186,7 @@ export class Loader {
       signature = found.signature;
       stamp = createHash("sha256").update(found.data).digest("hex");
       if (stamp === before.bytes) {
-        before.recheck = signature !== before.signature ? performance.now() + SETTLE_MS : null; // touched or looked at again, not changed
+        before.recheck = signature !== before.signature ? settled(signature) : null; // touched or looked at again, not changed
         before.signature = signature;
         return before;
       }
@@ -1200,7 +1201,7 @@ export class Loader {
       view.since = before.since ?? performance.now();
     }
     view.bytes = stamp;
-    view.recheck = stamp === null ? null : performance.now() + SETTLE_MS;
+    view.recheck = stamp === null ? null : settled(signature ?? "");
     return view;
   }
 
