@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import CallError
-from .failures import error_of_body
+from .failures import damaged, error_of_body
 from .protocol import Reply
 from .reply_parts import Answered, apart, clean, count, ending, name, text_of
 
@@ -98,11 +98,13 @@ class AnthropicAssembly:
     def add(self, chunk: object) -> str:
         """Take in an event; the piece of the answer's text that it brought.
 
-        Raises CallError for an error in the stream.
+        Raises CallError for an error in the stream, and of class connection if an index is none.
         """
         kind = chunk.get("type") if isinstance(chunk, dict) else None
         if not isinstance(chunk, dict) or kind == "error" or (kind is None and chunk.get("error")):
             raise error_of_body(chunk, {})
+        if isinstance(chunk.get("index"), (dict, list)):
+            raise damaged(f"the index of {kind} is a {type(chunk['index']).__name__}")
         if kind == "message_start" and isinstance(chunk.get("message"), dict):
             self._message = dict(chunk["message"])
         elif kind == "content_block_start" and isinstance(chunk.get("content_block"), dict):

@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import CallError
 from ..late_pattern import late_pattern
 
-__all__ = ["error_of_body", "error_of_exception", "error_of_status", "retry_after_s"]
+__all__ = ["damaged", "error_of_body", "error_of_exception", "error_of_status", "retry_after_s"]
 
 _SHOWN = 1000  # characters of a provider's message that are kept
 _QUOTA = late_pattern(
@@ -90,6 +90,11 @@ def error_of_status(
         retry_after_s=retry_after_s(headers, now),
         request_id=headers.get("x-request-id"),
     )
+
+
+def damaged(what: str) -> CallError:
+    """The failure of a stream whose events cannot be what the provider sent."""
+    return CallError(f"the stream is damaged: {what}.", failure="connection", code="200 damaged")
 
 
 def error_of_body(body: object, headers: Mapping[str, str], status: int = 200) -> CallError:

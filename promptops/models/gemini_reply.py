@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import CallError
 from ..version.partial_arguments import whole_calls
-from .failures import error_of_body
+from .failures import damaged, error_of_body
 from .protocol import Reply
 from .reply_parts import Answered, apart, chosen, clean, count, ending, name, within
 
@@ -156,14 +156,17 @@ class GeminiAssembly:
         self._parts: list[dict[str, object]] = []
         self._finish: object = None
         self._index: object = None  # of the answer, where several were asked for
+        self._last: object = None  # the reply before, if it was the last of its stream
 
     def add(self, chunk: object) -> str:
         """Take in a reply; the piece of the answer's text that it brought.
 
-        Raises CallError for an error in the stream.
+        Raises CallError for an error in the stream, and of class connection if its end came twice.
         """
         if not isinstance(chunk, dict) or chunk.get("error"):
             raise error_of_body(chunk, {})
+        if chunk == self._last:
+            raise damaged("its last event came twice")
         for key in ("modelVersion", "responseId", "usageMetadata", "promptFeedback"):
             if chunk.get(key) is not None:
                 self._body[key] = chunk[key]
@@ -171,6 +174,10 @@ class GeminiAssembly:
         if candidate is None:
             return ""
         self._finish = ending(self._finish, candidate.get("finishReason"))
+        # some name the finish in every event, whose counts of tokens then tell them apart
+        usage = chunk.get("usageMetadata")
+        counted = isinstance(usage, dict) and usage.get("candidatesTokenCount")
+        self._last = chunk if candidate.get("finishReason") and counted else None
         content = candidate.get("content")
         parts = content.get("parts") if isinstance(content, dict) else None
         come = [part for part in parts or () if isinstance(part, dict)]

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from ..errors import CallError
-from .failures import error_of_body
+from .failures import damaged, error_of_body
 from .reply_parts import chosen, ending, reasoning_of, text_of
 
 __all__ = ["Assembly"]
@@ -107,6 +107,8 @@ class Assembly:
         give neither.
         """
         index, identity = call.get("index"), call.get("id")
+        if isinstance(index, (dict, list)):
+            raise damaged(f"the index of a tool call is a {type(index).__name__}")
         named = bool(function.get("name"))
         if identity:
             known = next((made for made in self._calls if made["id"] == identity), None)

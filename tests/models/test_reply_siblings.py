@@ -311,3 +311,26 @@ def test_an_error_in_a_list_has_its_class() -> None:
     with pytest.raises(CallError) as caught:
         played("gemini", [error])
     assert caught.value.failure == "rate_limit"
+
+
+def test_a_damaged_stream_is_a_failure_and_no_other_answer() -> None:
+    """Gemini's last event twice would double its text; an index that is none has no block. A finish
+    in every event, as some send it, is no damage.
+    """
+    last = {**content({"text": "Paris"}), "usageMetadata": {"candidatesTokenCount": 1}}
+    more = {**last, "usageMetadata": {"candidatesTokenCount": 2}}
+    assert played("gemini", last).text == "Paris"
+    assert played("gemini", last, more).text == "ParisParis"
+    start = {"type": "content_block_start", "content_block": {"type": "text", "text": ""}}
+    piece = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "Par"}}
+    tool = {"function": {"name": "look", "arguments": "{}"}, "id": "c1"}
+    damage: list[tuple[str, list[Event]]] = [
+        ("gemini", [last, last]),
+        *(("anthropic", [{**start, "index": odd}]) for odd in ({}, [0])),
+        *(("anthropic", [{**start, "index": 0}, {**piece, "index": odd}]) for odd in ({}, [0])),
+        *(("chat", [delta(tool_calls=[{**tool, "index": odd}])]) for odd in ({}, [0])),
+    ]
+    for api, events in damage:
+        with pytest.raises(CallError, match="the stream is damaged") as caught:
+            played(api, *events)
+        assert caught.value.failure == "connection", (api, events)
