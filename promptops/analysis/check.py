@@ -21,6 +21,7 @@ __all__ = [
     "DecisionRule",
     "failed_texts",
     "incomplete",
+    "level_again",
     "main",
     "to_complete",
 ]
@@ -68,6 +69,14 @@ class DecisionRule:
 def main(comparison: ComparisonFacts, policy: Policy) -> Difference:
     """The measure that decides under the policy."""
     return comparison[policy.primary] if policy.primary else comparison.primary
+
+
+def level_again(comparison: ComparisonFacts, alpha: float) -> float:
+    """The level of a fixed test that is made of this study's answers alone, where the pair was
+    judged before: half of alpha the second time, a sixth the third; these shares sum to alpha.
+    """
+    times = comparison.grounds.tried.times if comparison.grounds.rules >= 2 else 1
+    return alpha / (times * (times - 1)) if times > 1 else alpha
 
 
 def to_complete(comparison: ComparisonFacts) -> str:

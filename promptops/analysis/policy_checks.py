@@ -19,7 +19,7 @@ from ..policy_rules import (
 )
 from . import words
 from .arms import MEASURES
-from .check import JUST, MISSING_LIMIT, Check, DecisionRule, incomplete, main
+from .check import JUST, MISSING_LIMIT, Check, DecisionRule, incomplete, level_again, main
 from .compare import ComparisonFacts
 from .constant_answer import scorer_of
 from .facts import Difference
@@ -125,6 +125,7 @@ def cheaper(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) -> 
     if cost.missing > MISSING_LIMIT + JUST:
         return incomplete(comparison, cost)
     alpha = policy.alpha * rule.share if rule.needs_e is None else 1 / rule.needs_e
+    alpha = level_again(comparison, alpha)
     if cost.p_better <= alpha and not rule.peeking:
         return Check("cost", "pass", text)
     status: Status = "fail" if cost.p_worse <= policy.alpha and not rule.peeking else "unproven"
@@ -152,9 +153,8 @@ def guard(
         if relative
         else words.points(rail.margin).lstrip("+")
     )
-    return _held(
-        comparison, figures, margin, alpha, f"guardrail {figures.name}", shown_margin, peeking
-    )
+    level, role = level_again(comparison, alpha), f"guardrail {figures.name}"
+    return _held(comparison, figures, margin, level, role, shown_margin, peeking)
 
 
 def _guard_within(

@@ -90,8 +90,8 @@ class Facts:
 
     @property
     def grounds(self) -> Any:
-        told = SimpleNamespace(statement=lambda *_: "Two studies asked it before.")
-        return SimpleNamespace(tried=told, looked=self.looked, study="s1")
+        told = SimpleNamespace(statement=lambda *_: "Two studies asked it before.", times=1)
+        return SimpleNamespace(tried=told, looked=self.looked, study="s1", rules=2)
 
     def statement(self, name: str) -> str:
         return f"{name} said."
