@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any
 
 from .answers import read_answer
+from .error_class import never_sent
 from .live_call import INSIDE, LiveCall, Observer, leave
 from .stream_managers import AsyncManagerProxy, ManagerProxy
 from .stream_proxies import AsyncStreamProxy, StreamProxy
@@ -147,13 +148,13 @@ def _method(
         try:
             answer = newest()(*args, **kwargs)
         except BaseException as error:
-            call.failed(error)
+            _ended(call, error, newest, args, kwargs)
             raise
         finally:
             reset(token)
         kind = _kind(type(answer))  # type: ignore[arg-type]  # a class is hashable
         if kind == "awaitable":
-            return _awaited(answer, call, kwargs, observer)
+            return _awaited(answer, call, newest, args, kwargs)
         try:
             if kind == "answer" and not kwargs.get("extra_headers"):
                 call.answered(read_answer(answer))
@@ -182,17 +183,44 @@ def _begun(observer: Observer, request: Mapping[str, object]) -> LiveCall | None
 
 
 async def _awaited(
-    waiting: Awaitable[object], call: LiveCall, request: Mapping[str, object], observer: Observer
+    waiting: Awaitable[object],
+    call: LiveCall,
+    newest: Callable[[], Method],
+    args: tuple[object, ...],
+    request: Mapping[str, object],
 ) -> object:
     token = INSIDE.set(call)
     try:
         answer = await waiting
     except BaseException as error:
-        call.failed(error)
+        _ended(call, error, newest, args, request)
         raise
     finally:
         leave(token)
-    return observer.quietly(lambda: _seen(answer, call, request), answer)
+    try:
+        return _seen(answer, call, request)
+    except Exception:  # recording is never the application's fault
+        return answer
+
+
+def _ended(
+    call: LiveCall,
+    error: BaseException,
+    newest: Callable[[], Method],
+    args: tuple[object, ...],
+    request: Mapping[str, object],
+) -> None:
+    """The call failed; it was none if the application's arguments were wrong, since then no request
+    was sent.
+    """
+    try:
+        unsent = isinstance(error, TypeError) and never_sent(error, newest(), args, request)
+    except Exception:  # recording is never the application's fault
+        unsent = False
+    if unsent:
+        call.was_none()
+    else:
+        call.failed(error)
 
 
 def _seen(answer: object, call: LiveCall, request: Mapping[str, object]) -> object:

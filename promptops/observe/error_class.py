@@ -5,9 +5,10 @@ its status and its names: no client is imported here.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["error_class", "error_words", "named_class"]
+__all__ = ["error_class", "error_words", "named_class", "never_sent"]
 
 _BY_STATUS = {
     401: "auth",
@@ -90,6 +91,31 @@ def error_words(error: BaseException) -> str:
     code = getattr(error, "code", None)
     shown = [str(_status(error) or ""), code if isinstance(code, str) else "", type(error).__name__]
     return " ".join(filter(None, shown))[:200]
+
+
+def never_sent(
+    error: TypeError,
+    door: Callable[..., object],
+    args: tuple[object, ...],
+    request: Mapping[str, object],
+) -> bool:
+    """Whether a client refused the arguments of a call before it sent anything: the door does not
+    take them, the client misses some, or they are no JSON.
+    """
+    if str(error).startswith("Missing required arguments"):  # OpenAI's and Anthropic's clients
+        return True
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is not None and last.tb_frame.f_globals.get("__name__") == "json.encoder":
+        return True
+    import inspect
+
+    try:
+        inspect.signature(door).bind(*args, **request)
+    except TypeError:
+        return True
+    return False
 
 
 def _status(error: BaseException) -> int | None:

@@ -142,6 +142,10 @@ class LiveCall:
         """The call ended with an exception."""
         self._observer.quietly(lambda: self._finish(self._read(), error), None)
 
+    def was_none(self) -> None:
+        """No request was sent: there is nothing to record."""
+        self._done = True
+
     def answered(self, reading: ReplyFields | None) -> None:
         """The call ended with what `reading` read; None if nothing could be read."""
         try:

@@ -213,6 +213,40 @@ def test_a_cancelled_task_is_one_row(folder: Path) -> None:
     assert row["failure"] == "cancelled"
 
 
+def test_arguments_that_a_client_refuses_are_no_call(folder: Path) -> None:
+    """No request was sent, so there is no row; a TypeError that comes later, as from a hook of the
+    application's, is a failed call.
+    """
+    wrong: list[dict[str, Any]] = [
+        {"model": "m"},
+        {**request(), "no_such_argument": 1},
+        {**request(), "user": object()},
+    ]
+
+    async def refused_later(one: openai.AsyncOpenAI, arguments: dict[str, Any]) -> None:
+        with pytest.raises(TypeError):
+            await one.chat.completions.create(**arguments)
+
+    for arguments in wrong:
+        one = promptops.observe(client(), sink=str(folder))
+        with pytest.raises(TypeError):
+            one.chat.completions.create(**arguments)
+        asyncio.run(refused_later(promptops.observe(async_client(), sink=str(folder)), arguments))
+    with pytest.raises(TypeError):
+        promptops.observe(client(), sink=str(folder)).chat.completions.create("positional")
+    assert flushed(folder) == []
+
+    def hook(_: object) -> None:
+        raise TypeError("of the application's own")
+
+    hooked = promptops.observe(client(), sink=str(folder))
+    hooked._client.event_hooks = {"response": [hook]}
+    with pytest.raises((TypeError, openai.APIConnectionError)):
+        hooked.chat.completions.create(**request())
+    [row] = flushed(folder)
+    assert row["failure"] in ("internal", "connection")
+
+
 def test_observed_twice_is_observed_once(folder: Path) -> None:
     observed = promptops.observe(promptops.observe(client(), sink=folder), sink=folder)
     observed.chat.completions.create(**request())
