@@ -110,13 +110,19 @@ def ask_differently(examples: Iterable[Example], reads: Reads) -> bool:
     return False
 
 
-def copies_of(examples: Iterable[Example], arms: Sequence[Reads], golden: Reads) -> Copies:
+def copies_of(
+    examples: Iterable[Example],
+    arms: Sequence[Reads],
+    golden: Reads,
+    alike: Iterable[tuple[str, str]] = (),
+) -> Copies:
     """The copies and near-copies among some examples.
 
     Args:
         examples: in the dataset's order.
         arms: what each arm reads of an example.
         golden: what the primary scorer reads of it.
+        alike: pairs of ids of near-copies that are known to be so.
     """
     first: dict[Any, str] = {}
     asked: dict[object, set[object]] = {}
@@ -137,6 +143,8 @@ def copies_of(examples: Iterable[Example], arms: Sequence[Reads], golden: Reads)
         _unite(parents, near.setdefault(tuple(map(_folded, asks)), example.id), example.id)
         if example.cluster is not None:
             _unite(parents, declared.setdefault(example.cluster, example.id), example.id)
+    for one, other in alike:
+        _unite(parents, one, other)
     names = {_root(parents, id_): cluster for cluster, id_ in reversed(declared.items())}
     clusters = {
         id_: names.get(_root(parents, id_), f"near-copies of {_root(parents, id_)}")

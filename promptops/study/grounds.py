@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from .copies import Copies, copies_of, golden_reads, reads_of
 from .departures import departures
 from .golden_labels import golden_labels
 from .judgements import earlier_name
+from .like_data import Contents
 from .noise_floor import measured
 from .queries.golden_before import scored_against_others
 from .queries.plans import plan_document
@@ -140,6 +141,7 @@ def copies_in(
     primary: str | None = None,
     *,
     earlier: Sequence[Example] = (),
+    alike: Sequence[tuple[str, str]] = (),
     besides: str | None = None,
 ) -> Copies:
     """Which of a study's examples are copies of others, for the arms that are compared.
@@ -149,6 +151,7 @@ def copies_in(
         arms: the arms as they were read; None: all arms of the study.
         primary: the scorer that decides; None: the study's first.
         earlier: examples of other studies that are judged with them.
+        alike: pairs of ids of near-copies among all of them.
         besides: a column of weights, which is not an input.
     """
     store, record = study.project.store, study.record
@@ -160,7 +163,7 @@ def copies_in(
         reads.append(reads_of(version, besides))
     name = primary or record.primary
     needs = next((ref.needs for ref in record.scorers if ref.name == name), ())
-    return copies_of([*study.dataset, *earlier], reads, golden_reads(needs))
+    return copies_of([*study.dataset, *earlier], reads, golden_reads(needs), alike)
 
 
 def pooled_grounds(
@@ -183,23 +186,39 @@ def pooled_grounds(
     judged = [row.study for row in grounds.tried.judgements if row.study != study.id]
     scored = [arm.scores[primary] for arm in arms if primary in arm.scores]
     wanted = {name for outcomes in scored for name in outcomes.examples}
-    earlier: dict[str, Example] = {}
-    for id_ in dict.fromkeys(judged):
-        with suppress(StudyError):  # its dataset was purged: its examples stay on their own
-            for example in find_study(study.project, id_).dataset:
-                name = earlier_name(example.fingerprint)
-                if name in wanted:
-                    earlier.setdefault(name, replace(example, id=name))
+    earlier, alike = _earlier_examples(study, judged, wanted)
     if not earlier:
         return replace(grounds, noise=_noise(study, arms, primary, grounds.copies))
     column, more = grounds.weighed_by, list(earlier.values())
-    found = copies_in(study, arms, primary, earlier=more, besides=column or None).weighted(weights)
+    near = copies_in(study, arms, primary, earlier=more, alike=alike, besides=column or None)
+    found = near.weighted(weights)
     tags = {**grounds.tags, **{name: example.tags for name, example in earlier.items()}}
     noise = _noise(study, arms, primary, found.copies)
     out = replace(grounds, copies=found.copies, clusters=found.clusters, tags=tags, noise=noise)
     if not column:
         return out
     return replace(out, weights=weights_of([*study.dataset, *more], column, found.copies))
+
+
+def _earlier_examples(
+    study: RecordedStudy, judged: Sequence[str], wanted: Collection[str]
+) -> tuple[dict[str, Example], list[tuple[str, str]]]:
+    """Of the examples that only earlier studies asked, by the name that each is pooled by: those
+    that are wanted, and pairs of this study's ids and the names of the same example there.
+    """
+    earlier: dict[str, Example] = {}
+    alike = list[tuple[str, str]]()
+    own = Contents.of(study.dataset) if judged else Contents()
+    ids = {example.fingerprint: example.id for example in study.dataset}
+    for id_ in dict.fromkeys(judged):
+        with suppress(StudyError):  # its dataset was purged: its examples stay on their own
+            data = find_study(study.project, id_).dataset
+            named = {earlier_name(each.fingerprint): each for each in data}
+            fresh = {name: each for name, each in named.items() if name in wanted}
+            earlier |= {name: replace(each, id=name) for name, each in fresh.items()}
+            pairs = own.matches(Contents.of(fresh.values()))
+            alike += [(ids[one], earlier_name(two)) for one, two in pairs]
+    return earlier, alike
 
 
 def _noise(

@@ -5,14 +5,19 @@ on the same examples.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..policy import Policy
 from .copies import copies_in_design
 from .design import StudyDesign
 from .judgements import Ahead, tried_ahead
+from .like_data import studies_of_like_data
 from .project import Project
 from .queries.judged_before import studies_asking_these
+
+if TYPE_CHECKING:
+    from ..dataset.dataset import Dataset
 
 __all__ = ["in_force", "planned_in_force", "shared_alpha"]
 
@@ -49,9 +54,8 @@ def in_force(
         for version, found in known.items()
         if found and None not in found.values()
     }
-    prints = [example.fingerprint for example in drawn.dataset]
     keys = {version: list(found) for version, found in known.items()}
-    asked = Ahead(prints, keys, field, runs)
+    asked = Ahead(list(drawn.dataset), keys, field, runs)
     out = [f"On {words.count(n, 'distinct example')}, {shared_alpha(policy, primary, len(field))}"]
     for version in field:
         tried = tried_ahead(project.store, record, (version, baseline), primary, asked)
@@ -61,7 +65,7 @@ def in_force(
 
 
 def planned_in_force(
-    project: Project, document: Mapping[str, object], prints: Sequence[str], finalists: int
+    project: Project, document: Mapping[str, object], dataset: Dataset, finalists: int
 ) -> tuple[str, ...]:
     """The same of a plan, whose versions may not be made yet: how alpha is shared, and how many
     candidates were judged on these examples against what serves in prod.
@@ -72,7 +76,9 @@ def planned_in_force(
     registry = project.registry
     serving = registry.serving(prompt, "prod") if prompt in registry.names() else None
     if serving is not None:
-        rows = studies_asking_these(project.store, serving.id, (), prints)
+        prints, store = [example.fingerprint for example in dataset], project.store
+        like, _ = studies_of_like_data(store, dataset.fingerprint, [serving.id], dataset)
+        rows = studies_asking_these(store, serving.id, (), prints, like)
         before = len({version for _, _, version, _, _ in rows} - {serving.id})
         if before:
             place = before + max(finalists, 1)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis.arms import Arm, Outcomes
 from ..analysis.compare import ComparisonContext
 from ..analysis.tried import Tried, TriedCandidate
+from .like_data import studies_of_like_data
 from .queries.judged_before import (
     digest_of,
     pooled_outcomes,
@@ -27,6 +28,7 @@ from .queries.judged_before import (
 )
 
 if TYPE_CHECKING:
+    from ..dataset import Example
     from ..dataset.dataset import Dataset
     from ..store import Store
     from .study_record import StudyRecord
@@ -38,15 +40,20 @@ Row = tuple[str, str, str, int, int]  # study, design, version, examples, digest
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """What a study will ask. prints: fingerprints of its examples; keys: version -> reuse keys of
-    the questions to it; field: ids of its candidates; runs: version -> its answers, of versions
-    that have all of them.
+    """What a study will ask. examples: those of its dataset; keys: version -> reuse keys of the
+    questions to it; field: ids of its candidates; runs: version -> its answers, of versions that
+    have all of them.
     """
 
-    prints: Sequence[str]
+    examples: Sequence[Example]
     keys: Mapping[str, Sequence[str]] = dataclass_field(default_factory=dict)
     field: Sequence[str] = ()
     runs: Mapping[str, Sequence[str]] = dataclass_field(default_factory=dict)
+
+    @property
+    def prints(self) -> list[str]:
+        """The fingerprints of its examples."""
+        return [example.fingerprint for example in self.examples]
 
 
 def tried_before(
@@ -71,9 +78,10 @@ def tried_before(
     """
     candidate, baseline = pair
     other = (record.named or primary) != primary
+    like, same = studies_of_like_data(store, record.dataset.fingerprint, pair)
     rows = [
         row
-        for row in studies_beside(store, record.id, baseline, alone=other)
+        for row in studies_beside(store, record.id, baseline, like, alone=other)
         if "primary" in json.loads(row[1])
     ]
     found = []
@@ -84,9 +92,11 @@ def tried_before(
         chosen = _named(record, primary)
         if row.study == record.id and row.candidate == candidate and chosen != row.primary:
             found.append(replace(row, primary=chosen))
+    family = [*like, *same] if like else []
+    beside, back = baseline_study or record.id, (baseline, candidate)
     looks = [
-        *studies_alone(store, record.id, candidate, baseline),
-        *studies_alone(store, baseline_study or record.id, baseline, candidate, after=True),
+        *studies_alone(store, record.id, pair, family),
+        *studies_alone(store, beside, back, family, after=True),
     ]
     alone = _looks_alone(candidate, looks, rows, found)
     if record.find(baseline) is None:  # its answers are those of another study
@@ -146,10 +156,11 @@ def tried_ahead(
         asked: what the study asks.
     """
     candidate, baseline = pair
-    asks = asked.keys.get(baseline, ())
+    asks, prints = asked.keys.get(baseline, ()), asked.prints
+    like, same = studies_of_like_data(store, record.dataset.fingerprint, pair, asked.examples)
     rows = [
         row
-        for row in studies_asking_these(store, baseline, asks, asked.prints)
+        for row in studies_asking_these(store, baseline, asks, prints, like)
         if "primary" in json.loads(row[1])
     ]
     if any(row[0] == record.id for row in rows):
@@ -161,11 +172,13 @@ def tried_ahead(
         if both[0] and both[1]:  # every answer is there: the same runs are the same judgement
             digest = f"{digest_of(store, both[0]) ^ digest_of(store, both[1]):016x}"
         named = _named(record, primary)
-        found.append(TriedCandidate("ahead", order, version, len(asked.prints), digest, named))
-    looks = list[Row]()
+        found.append(TriedCandidate("ahead", order, version, len(prints), digest, named))
+    looks, family = list[Row](), [*like, *same] if like else []
     for one, other in ((candidate, baseline), (baseline, candidate)):
         asks, runs, after = asked.keys.get(one, ()), asked.runs.get(one, ()), one == baseline
-        looks += studies_alone_of_these(store, (one, other), asks, asked.prints, runs, after=after)
+        looks += studies_alone_of_these(
+            store, (one, other), asks, prints, runs, family, after=after
+        )
     return Tried((*_looks_alone(candidate, looks, rows, found), *found), candidate)
 
 

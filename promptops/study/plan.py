@@ -186,9 +186,8 @@ class Plan:
         """What a promotion on it will need: how alpha is shared, and what was tried before."""
         from .in_force import planned_in_force
 
-        prints = [example.fingerprint for example in self._dataset]
         finalists = len(self.document.get("finalists") or ())
-        return planned_in_force(self._project, self.document, prints, finalists)
+        return planned_in_force(self._project, self.document, self._dataset, finalists)
 
     def _repr_html_(self) -> str:
         return paragraph(self)

@@ -28,7 +28,8 @@ with mine as (
 ), near as (
   select distinct m.study_id from study_runs m join runs r on r.id = m.run_id
   where m.version_id = ? and (r.key in (select key from mine)
-    or m.example_fingerprint in (select example_fingerprint from mine))
+    or m.example_fingerprint in (select example_fingerprint from mine)
+    or m.study_id in (select unnest(?)))
 )
 select s.id, s.design, m.version_id, count(distinct m.example_fingerprint),
   bit_xor(distinct md5_number_lower(m.run_id))
@@ -41,7 +42,7 @@ _ASKING = f"""
 with near as (
   select distinct m.study_id from study_runs m join runs r on r.id = m.run_id
   where m.version_id = ? and (r.key in (select unnest(?))
-    or m.example_fingerprint in (select unnest(?)))
+    or m.example_fingerprint in (select unnest(?)) or m.study_id in (select unnest(?)))
 )
 select s.id, s.design, m.version_id, count(distinct m.example_fingerprint),
   bit_xor(distinct md5_number_lower(m.run_id))
@@ -56,6 +57,11 @@ known as (
   select b.example_fingerprint, min(earlier.created_at) as since
   from study_runs b join earlier on earlier.id = b.study_id
   where b.version_id = ? group by b.example_fingerprint
+), alike as (
+  select unnest(?::varchar[]) as id
+), answered as (
+  select min(e.created_at) as since from earlier e join study_runs b on b.study_id = e.id
+  where b.version_id = ? and e.id in (select id from alike)
 )
 select s.id, s.design, m.version_id, count(distinct m.example_fingerprint),
   bit_xor(distinct md5_number_lower(m.run_id))
@@ -64,10 +70,12 @@ from earlier s join study_runs m on m.study_id = s.id join runs r on r.id = m.ru
 where {ANSWERED} and m.version_id = ?
   and s.id not in (select study_id from study_runs where version_id = ?)
 group by s.id, s.design, s.created_at, m.version_id
-having bool_or(known.since is not null and (not ? or known.since < s.created_at)
+having (bool_or(known.since is not null and (not ? or known.since < s.created_at)
   and (r.key in (select key from mine where key is not null)
     or m.example_fingerprint in (
       select example_fingerprint from mine where example_fingerprint is not null)))
+    or s.id in (select id from alike) and (select since from answered) is not null
+      and (not ? or (select since from answered) < s.created_at))
   and not ((select count(distinct run_id) from mine)
     = count(distinct m.run_id) filter (
       where m.run_id in (select run_id from mine where run_id is not null))
@@ -106,30 +114,38 @@ order by 1, 2, 3
 
 
 def studies_beside(
-    store: Store, study: str, baseline: str, *, alone: bool = False
+    store: Store, study: str, baseline: str, alike: Sequence[str] = (), *, alone: bool = False
 ) -> list[tuple[str, str, str, int, int]]:
     """(study, design as JSON, version, examples, digest of its runs) of every study up to this one
     that asked the baseline what this one asks it, oldest first; empty if this is the only one,
-    unless `alone` asks for it.
+    unless `alone` asks for it. alike: studies on other datasets that hold the same examples.
     """
     if not alone and not store.rows(_OTHERS, [baseline, study]):
         return []
-    return list(store.rows(_BESIDE, [study, baseline, baseline, OUTCOMES, study]))
+    values = [study, baseline, baseline, list(alike), OUTCOMES, study]
+    return list(store.rows(_BESIDE, values))
 
 
 def studies_alone(
-    store: Store, study: str, version: str, other: str, *, after: bool = False
+    store: Store,
+    study: str,
+    pair: tuple[str, str],
+    alike: Sequence[str] = (),
+    *,
+    after: bool = False,
 ) -> list[tuple[str, str, str, int, int]]:
     """The same of every earlier study that asked a version what this one asks it, and not the other
     of the pair, whose answers were there to be compared with; but for one that asked the same
     examples and holds all its answers, as a measure of the noise does.
 
-    after: only of studies that began after those of the other version.
+    pair: ids of the version and of the other; alike: studies on datasets that hold the same
+    examples, this one's too; after: only of studies that began after those of the other version.
     """
+    version, other = pair
     if not store.rows(_OTHERS, [version, study]) or not store.rows(_OTHERS, [other, study]):
         return []
-    values = [study, version, study, other, OUTCOMES, version, other, after]
-    return list(store.rows(_RECORDED_ALONE, values))
+    values = [study, version, study, other, list(alike), other, OUTCOMES, version, other]
+    return list(store.rows(_RECORDED_ALONE, [*values, after, after]))
 
 
 def studies_alone_of_these(
@@ -138,19 +154,22 @@ def studies_alone_of_these(
     keys: Sequence[str],
     prints: Sequence[str],
     runs: Sequence[str],
+    alike: Sequence[str] = (),
     *,
     after: bool = False,
 ) -> list[tuple[str, str, str, int, int]]:
     """The same before a study is recorded.
 
     pair: ids of the version and of the other; keys: reuse keys of the questions to the version;
-    prints: fingerprints of the examples; runs: the version's answers if all are there.
+    prints: fingerprints of the examples; runs: the version's answers if all are there;
+    alike: studies on datasets that hold the same examples.
     """
     if not store.has("study_runs"):
         return []
     version, other = pair
     values: list[object] = [list(keys), list(prints), list(runs)]
-    return list(store.rows(_AHEAD_ALONE, [*values, other, OUTCOMES, version, other, after]))
+    values += [other, list(alike), other, OUTCOMES, version, other, after, after]
+    return list(store.rows(_AHEAD_ALONE, values))
 
 
 def studies_holding(store: Store, version: str, studies: Sequence[str]) -> set[str]:
@@ -159,16 +178,21 @@ def studies_holding(store: Store, version: str, studies: Sequence[str]) -> set[s
 
 
 def studies_asking_these(
-    store: Store, baseline: str, keys: Sequence[str], prints: Sequence[str]
+    store: Store,
+    baseline: str,
+    keys: Sequence[str],
+    prints: Sequence[str],
+    alike: Sequence[str] = (),
 ) -> list[tuple[str, str, str, int, int]]:
     """The same of every study that asked the baseline one of these questions or examples, before a
     study of them is recorded.
 
-    keys: reuse keys of the questions; prints: fingerprints of the examples.
+    keys: reuse keys of the questions; prints: fingerprints of the examples; alike: studies on other
+    datasets that hold the same examples.
     """
     if not store.has("study_runs"):
         return []
-    return list(store.rows(_ASKING, [baseline, list(keys), list(prints), OUTCOMES]))
+    return list(store.rows(_ASKING, [baseline, list(keys), list(prints), list(alike), OUTCOMES]))
 
 
 def digest_of(store: Store, runs: Sequence[str]) -> int:

@@ -1,0 +1,134 @@
+"""Earlier tries are counted, also where the examples were changed beside the question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import process_time
+from typing import Any
+
+import pytest
+
+from promptops.dataset import Dataset
+from promptops.lab import Lab
+from promptops.scorers import equals
+from promptops.study.like_data import Contents
+
+MakeLab = Callable[..., Lab]
+Row = dict[str, Any]
+
+
+def asked(n: int = 40, start: int = 0) -> list[Row]:
+    return [
+        {"id": f"e{i}", "q": f"What is capital number {i}?", "expected": "yes"}
+        for i in range(start, start + n)
+    ]
+
+
+def note(row: Row, k: int) -> Row:
+    return {**row, "output_b": f"another answer, {k}, to {row['id']}", "latency": 0.1 * k}
+
+
+CHANGES: dict[str, Callable[[Row, int], Row]] = {
+    "a column that differs each time": note,
+    "a constant column": lambda row, k: {**row, "batch": k},
+    "a column that is dropped": lambda row, k: row if k else {**row, "notes": "none of these"},
+    "another name of the column": lambda row, k: {
+        **{name: value for name, value in row.items() if name != "q"},
+        f"question {k}": row["q"],
+    },
+    "a space": lambda row, k: {**row, "q": row["q"] + " " * k},
+    "capitals": lambda row, k: {**row, "q": row["q"].upper() if k else row["q"]},
+    "other ids": lambda row, k: {**note(row, k), "id": f"run {k}, {row['id']}"},
+    "another split": lambda row, k: {**note(row, k), "split": ("train", "val", "test")[k]},
+    "another golden answer's type": lambda row, k: {**row, "expected": ["yes"] if k else "yes"},
+    "columns in another order": lambda row, k: dict(reversed(note(row, 1).items())),
+}
+
+
+def outputs(rows: list[Row], *, candidate: str, lucky: int = 0) -> list[Row]:
+    """The baseline is right on 20 of 40, the candidate on those and as many more as it is lucky."""
+    right = {"a": 20, candidate: 20 + lucky}
+    return [
+        {"example_id": row["id"], "version": v, "output": "yes" if i < right[v] else "no"}
+        for v in ("a", candidate)
+        for i, row in enumerate(rows)
+    ]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_further_candidate_counts_the_earlier_ones(make_lab: MakeLab, change: str) -> None:
+    """Six won and none lost is promoted where it is the first judgement, and not as the third."""
+    lab = make_lab()
+    for k in range(3):
+        rows = [CHANGES[change](row, k) for row in asked()]
+        table = outputs(rows, candidate=f"b{k}", lucky=6 if k == 2 else 0)
+        study = lab.import_runs(table, rows, [equals()], prompt="w", name=f"import {k}")
+        found = study.compare(candidate=f"b{k}", baseline="a")
+        assert found.grounds.tried.place == k + 1
+        assert found.verdict.decision != "promote"
+
+
+def test_other_examples_are_a_first_judgement(make_lab: MakeLab) -> None:
+    """Fresh questions beside the same ids, row numbers, categories and dates count nothing, since
+    nothing was tried on them.
+    """
+    lab = make_lab()
+    for k in range(2):
+        rows = [
+            {**row, "id": f"e{i}", "row": i, "kind": f"a kind of {i % 5}", "day": f"2026-01-{i:02}"}
+            for i, row in enumerate(asked(start=100 * k))
+        ]
+        table = outputs(rows, candidate=f"b{k}", lucky=6)
+        study = lab.import_runs(table, rows, [equals()], prompt="w", name=f"import {k}")
+        found = study.compare(candidate=f"b{k}", baseline="a")
+        assert (found.grounds.tried.place, found.verdict.decision) == (1, "promote")
+
+
+def test_the_same_answers_with_a_column_more_are_no_more_evidence(make_lab: MakeLab) -> None:
+    """Pooled, an example and the same one with a column more are of one cluster."""
+    lab = make_lab()
+    for k in range(3):
+        rows = [note(row, k) for row in asked()]
+        table = outputs(rows, candidate="b", lucky=4)
+        study = lab.import_runs(table, rows, [equals()], prompt="w", name=f"import {k}")
+        found = study.compare(candidate="b", baseline="a")
+        assert found.grounds.tried.times == k + 1
+        assert found.verdict.decision == "inconclusive"
+    assert found.primary.clusters == 40
+
+
+def test_a_look_at_the_candidate_alone_counts_through_a_further_column(make_lab: MakeLab) -> None:
+    """The baseline's answers were there, beside which the candidate's could be seen."""
+    lab = make_lab()
+
+    def brought(k: int, *versions: str) -> Any:
+        rows = [note(row, k) for row in asked()]
+        table = [row for row in outputs(rows, candidate="b", lucky=6) if row["version"] in versions]
+        return lab.import_runs(table, rows, [equals()], prompt="w", name=f"import {k}")
+
+    brought(0, "a")
+    brought(1, "b")
+    both = brought(2, "a", "b")
+    assert both.compare(candidate="b", baseline="a").grounds.tried.times == 2
+
+
+def test_a_study_of_this_lab_is_told_before_it_asks(make_lab: MakeLab) -> None:
+    """What a plan and an estimate say counts what was tried on the same questions, with a space."""
+    from promptops.models.scripted import ScriptedModel
+
+    lab = make_lab(models={"m": ScriptedModel(lambda call: "yes")})
+    prompt = lab.prompt("w")
+    v1, v2, v3 = (prompt.save(f"{name} {{{{q}}}}", model="m") for name in "ABC")
+    lab.evaluate([v1, v2], asked(), [equals()]).wait()
+    spaced = [{**row, "q": f"{row['q']} "} for row in asked()]
+    assert "number 2" in str(lab.estimate([v1, v3], spaced, [equals()]))
+    study = lab.evaluate([v1, v3], spaced, [equals()]).wait()
+    assert study.compare(candidate=v3, baseline=v1).grounds.tried.place == 2
+
+
+def test_looking_through_many_examples_takes_a_moment() -> None:
+    """20,000 examples are compared with 20,000 others in less than two seconds of CPU time."""
+    one, two = (Dataset.read([note(row, k) for row in asked(20_000)]) for k in (0, 1))
+    began = process_time()
+    assert len(Contents.of(one).matches(Contents.of(two))) >= 20_000
+    assert process_time() - began < 2
