@@ -16,7 +16,7 @@ from ..analysis.agreement import Agreement, krippendorff_interval
 from ..errors import StudyError
 from ..run import new_id, utc
 from ..study.examples import Filter, StudyExamples
-from ..study.queries.label_answers import labelled_places, labels_frame
+from ..study.queries.label_answers import labelled_places, labels_frame, values_given
 from .label_files import ANSWERS, Label, label_row
 
 if TYPE_CHECKING:
@@ -176,10 +176,12 @@ class Labelling:
     def _before(self) -> set[tuple[str, int]]:
         rows = labelled_places(self._study.project.store, self._study.id, self.rater, self.kind)
         if self.kind == "pairwise":
-            seen = {name for name, _ in rows}
+            arms = (self._examples.candidate, self._examples.baseline)
+            shown = {arm.version for arm in arms if arm is not None}
+            seen = {name for name, *pair in rows if set(pair) == shown}
             return {item for item in self._queue if item[0] in seen}
         new = self._examples.candidate.version
-        return {(name, 0 if version == new else 1) for name, version in rows}
+        return {(name, 0 if version == new else 1) for name, version, _ in rows}
 
     def _skip(self) -> None:
         while self._at < len(self._queue) and self._queue[self._at] in self._done:
@@ -199,15 +201,14 @@ def agreement(study: RecordedStudy, kind: str = "pairwise") -> RaterAgreement:
     """How far raters agree on what two or more of them labelled: equal answers, and Krippendorff's
     alpha beyond chance.
     """
-    frame = labels_of(study)
-    frame = frame[frame["kind"] == kind]
-    latest = frame.drop_duplicates(["run_id", "rater"], keep="last")
-    table = latest.pivot(index="rater", columns="run_id", values="value")
-    shared = table.loc[:, table.notna().sum() > 1]
-    ratings = [
-        [None if value != value else float(value) for value in row]
-        for row in shared.to_numpy().tolist()
-    ]
+    latest: dict[tuple[str, str], dict[str, float]] = {}  # one answer, or two -> rater -> value
+    for rater, run, other, value in values_given(study.project.store, study.id, kind):
+        swapped = (other, run) in latest  # the same pair, the other way round
+        item = (other, run) if swapped else (run, other)
+        latest.setdefault(item, {})[rater] = 1 - value if swapped else value
+    raters = sorted({rater for given in latest.values() for rater in given})
+    shared = [given for _, given in sorted(latest.items()) if len(given) > 1]
+    ratings = [[given.get(rater) for given in shared] for rater in raters]
     pairs = [
         x == y
         for column in zip(*ratings, strict=True)
@@ -215,13 +216,13 @@ def agreement(study: RecordedStudy, kind: str = "pairwise") -> RaterAgreement:
     ]
     alpha = (
         krippendorff_interval(ratings, metric="ordinal")
-        if ratings and shared.shape[1]
+        if shared
         else Agreement(None, None, None, 0)
     )
     return RaterAgreement(
-        tuple(table.index),
-        len(latest),
-        int(shared.shape[1]),
+        tuple(raters),
+        sum(map(len, latest.values())),
+        len(shared),
         sum(pairs) / len(pairs) if pairs else None,
         alpha,
     )

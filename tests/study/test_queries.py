@@ -340,8 +340,8 @@ def test_labels_and_the_answers_that_they_are_of(store: Store) -> None:
     assert examples_by_run(store, "s1") == {"r1": "a", "r2": "a", "r3": "a"}
     assert answers_shown(store, "s1") == {("v1", "a"): "r1", ("v2", "a"): "r3"}  # no repeat
     assert answers_shown(store, "nothing") == {}
-    assert labelled_places(store, "s1", "ann", "score") == [("a", "v1")]
-    assert labelled_places(store, "s1", "ann", "pairwise") == [("a", "v2")]
+    assert labelled_places(store, "s1", "ann", "score") == [("a", "v1", None)]
+    assert labelled_places(store, "s1", "ann", "pairwise") == [("a", "v2", None)]
     assert labelled_places(store, "s2", "ann", "score") == []
     assert list(labels_frame(store, "s1")["id"]) == ["l1", "l2", "l3"]
     assert list(labels_frame(store, "s1")["kind"]) == ["score", "pairwise", "score"]

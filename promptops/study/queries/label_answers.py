@@ -17,6 +17,7 @@ __all__ = [
     "labelled_places",
     "labels_frame",
     "people_means",
+    "values_given",
 ]
 
 _LABELS = """select l.example_id, l.rater, split_part(l.kind, ':', 1) as kind, l.label, l.value,
@@ -57,13 +58,33 @@ def answers_shown(store: Store, study: str) -> dict[tuple[str, str], str]:
     return {(version, example): run for version, example, run in rows}
 
 
-def labelled_places(store: Store, study: str, rater: str, kind: str) -> list[tuple[str, str]]:
-    """(example, version) of what a rater has labelled in a study. kind: as far as its colon."""
+def labelled_places(
+    store: Store, study: str, rater: str, kind: str
+) -> list[tuple[str, str, str | None]]:
+    """(example, version, the version beside it in a pair) of what a rater has labelled in a study.
+    kind: as far as its colon.
+    """
     return list(
         store.rows(
-            "select distinct l.example_id, m.version_id from labels l join study_runs m on m.run_id"
-            " = l.run_id and m.study_id = ? where l.rater = ? and split_part(l.kind, ':', 1) = ?",
+            "select distinct l.example_id, m.version_id, o.version_id from labels l"
+            " join study_runs m on m.run_id = l.run_id and m.study_id = ?"
+            " left join study_runs o on o.run_id = split_part(l.kind, ':', 2)"
+            " and o.study_id = m.study_id where l.rater = ? and split_part(l.kind, ':', 1) = ?",
             [study, rater, kind],
+        )
+    )
+
+
+def values_given(store: Store, study: str, kind: str) -> list[tuple[str, str, str, float]]:
+    """(rater, run, the run beside it in a pair or "", value) of each label of a kind, oldest
+    first.
+    """
+    return list(
+        store.rows(
+            "select rater, run_id, split_part(kind, ':', 2), value from labels where run_id in"
+            " (select run_id from study_runs where study_id = ?) and split_part(kind, ':', 1) = ?"
+            " order by labelled_at, id",
+            [study, kind],
         )
     )
 
