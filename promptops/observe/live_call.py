@@ -8,6 +8,7 @@ application's own answer or exception passes.
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -67,8 +68,10 @@ class Observer:
     release: str | None = None
 
     def begin(self, request: Mapping[str, object]) -> LiveCall:
-        """A call with these arguments begins now."""
-        return LiveCall(self, request)
+        """A call with these arguments begins now, and ends in this process."""
+        call = LiveCall(self, request)
+        call.process = os.getpid()
+        return call
 
     def quietly(self, step: Callable[[], T], otherwise: T) -> T:
         """What `step` gives, or `otherwise` where it raises: recording is never the app's fault."""
@@ -95,6 +98,7 @@ class LiveCall:
     _whose: tuple[object, ...] | None = None
     stream: StreamReading | None = None
     streamed = False
+    process: int | None = None  # whose call it is, where a fork may hold a copy
     client: object = None  # whose doors may call one another to make it; None: none of them does
 
     def __init__(
@@ -134,7 +138,7 @@ class LiveCall:
 
     def streams(self) -> StreamReading:
         """The call answers in pieces; each goes to the reading that is returned."""
-        self.streamed = True
+        self.streamed, self.process = True, os.getpid()
         self.stream = StreamReading(self.began)
         return self.stream
 
@@ -165,8 +169,10 @@ class LiveCall:
     def _finish(
         self, reading: ReplyFields, error: BaseException | None, early: bool = False
     ) -> None:
-        """Take down how the call ended, and hand it over: the first end is the call's."""
-        if self._done:
+        """Take down how the call ended, and hand it over: the first end is the call's, and the copy
+        in a fork is no call.
+        """
+        if self._done or self.process not in (None, os.getpid()):
             return
         self._done = True
         self._latency_ms = (time.perf_counter() - self.began) * 1e3

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -245,6 +246,28 @@ def test_arguments_that_a_client_refuses_are_no_call(folder: Path) -> None:
         hooked.chat.completions.create(**request())
     [row] = flushed(folder)
     assert row["failure"] in ("internal", "connection")
+
+
+def test_the_copy_of_a_stream_or_call_in_a_fork_is_no_call(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child that drops it, or leaves its block, adds no row to that of its parent."""
+    monkeypatch.setenv("PROMPTOPS_RECORD", str(folder))
+    one = promptops.observe(client())
+    stream = one.chat.completions.create(**request(stream=True))
+    next(stream)
+    with promptops.call(VERSION, ticket="my invoice") as block:
+        child = os.fork()
+        if not child:
+            stream.close()
+            block.__exit__(None, None, None)
+            open_queue(str(folder)).flush(30)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert list(stream)
+    rows = flushed(folder)
+    assert len(rows) == 2
+    assert not any("failure" in row for row in rows)
 
 
 def test_observed_twice_is_observed_once(folder: Path) -> None:
