@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import time
 from _thread import RLock
+from functools import partial
 
 from ..errors import NotDeployed, RegistryCorrupt, RegistryError, RegistryNotFound, UnknownPrompt
 from . import read_view, source
@@ -77,10 +78,17 @@ class Loader:
         self._needs: dict[str, Need] = {}
         self._callback_fault = ""
         self._lock = (os.getpid(), RLock())
+        self._watch_s = watch_s
         if watch_s is not None:
             from .watching import watch
 
             watch(self, watch_s)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """For another process: one of the same file, settings and needs, which begins anew."""
+        given: dict[str, Any] = {"on_change": self._on_change, "monotonic": self._monotonic}
+        given |= {"saved_copy": self._saved_copy, "watch_s": self._watch_s}
+        return partial(type(self), **given), (self.path,), {"_needs": self._needs}
 
     # -- reading
 

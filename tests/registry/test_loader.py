@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
+import multiprocessing
 import os
 import pickle
 import random
@@ -14,6 +15,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -791,6 +793,21 @@ def test_a_served_version_keeps_its_key_and_arm_in_another_process(path: Path) -
         again = pickle.loads(pickle.dumps(served))
         assert (again.key, again.arm, again.id) == (kept, served.arm, served.id)
     assert pickle.loads(pickle.dumps(loader.get(NAME, "dev", key=NoText()))).key is None
+
+
+def test_a_loader_goes_to_another_process_by_its_file_and_settings(path: Path) -> None:
+    """A pool of processes gets the same versions, refused where the application's needs say so."""
+    loader = Loader(path, monotonic=True, saved_copy=False, watch_s=60.0)
+    served = loader.get(NAME, "dev")
+    loader.require("another", {"x"})
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        assert pool.submit(loader.get, NAME, "dev").result(60).id == served.id
+    again = pickle.loads(pickle.dumps(loader))
+    assert again.__reduce__()[1] == (str(path),)
+    assert again.__reduce__()[0].keywords == loader.__reduce__()[0].keywords
+    assert [need.prompt for need in again.needs] == ["another"]
+    assert loader.__reduce__()[0].keywords["monotonic"] is True
 
 
 # -- use, require
