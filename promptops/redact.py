@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import unquote
 
+from .key_shapes import HIDDEN, HINT, hide_shapes
 from .late_pattern import late_pattern
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
     "word",
 ]
 
-HIDDEN = "[redacted]"
 SHORTEST = 8  # characters; a shorter value ("none", "test") is in too many innocent texts
 _LOOK_S = 0.25  # how long the environment's names are trusted; a look costs some 50 us
 
@@ -53,104 +53,6 @@ _WORKING_FOLDERS = ("PWD", "OLDPWD")  # a shell's, which are named like DB_PWD
 _ELSEWHERE = {"PATH", "FILE", "FILENAME", "DIR", "FOLDER", "SOCK", "SOCKET", "LEN", "LENGTH", "TTL"}
 
 _IN_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/\s:@]*:([^/\s]+)@")
-
-# The prefixes that providers give their keys, each with the characters that follow it. Sources: the
-# providers' own pages and the rule lists of open secret scanners.
-_W = r"[A-Za-z0-9_\-]"
-_A = "[A-Za-z0-9]"
-_D = rf"(?={_W}{{0,80}}[0-9])"  # a key holds a digit; words that begin like one do not
-_PREFIXED = (
-    rf"(?:sk|rk|pk|ak)[-_]{_D}{_W}{{12,}}",
-    rf"(?:gsk|hf|xai|r8|sk|rk)[-_](?:proj-|ant-|svcacct-|admin-|or-|lf-)?{_A}{{16,}}",
-    rf"(?:gsk|xai|hf|r8|fw|pplx|nvapi|tvly|phc|phx|sbp|ntn|csk|figd|glc|glsa|sntrys|sntryu|tfp"
-    rf"|rubygems|shpat|shpca|shppa|shpss|whsec|hvs|hvb|hvr|lsv2|pscale|PMAK|NRAK|NRII|NRJS|CLOJARS"
-    rf"|EZAK|EZTK|HRKU|fo1|fm1|fm2|dckr|doo|dop|dor|tskey|xapp|sq0atp|sq0csp|sq0idp|pypi|jina"
-    rf"|shippo|duffel|fio|AGE-SECRET-KEY|vercel|lin|npm|pnu|pul|prefect)"
-    rf"(?:[-_.](?:pat|api|oauth|v1|v2|tkn|pw|live|test|AA|pt|sk|auth|client|u))"
-    rf"*[-_.]{_D}{_W}{{16,}}",
-    rf"(?:secret|api|key|pa|ops|together|co|token|fc|e2b|nk|as|sgp|bkua|vcp|dg|esecret|tgp_v1|llx"
-    rf"|sb_secret|bt-st|CCIPAT)[-_](?={_A}{{0,80}}[0-9]){_A}{{20,}}",
-    rf"(?:GOCSPX-|1//0|GR1348941|snyk_uat\.|AKCp|dt0[cs]01\.){_D}{_W}{{20,}}(?:\.{_W}{{20,}})?",
-    rf"{_A}{{3}}[0-9]Q~[A-Za-z0-9_.~\-]{{30,}}",
-    r"[0-9a-f]{32}-us[0-9]{1,2}\b",
-    rf"[MNO]{_A}{{23,25}}\.{_W}{{6}}\.{_W}{{27,40}}",
-    rf"(?:dapi|LTAI){_D}{_A}{{16,}}",
-    rf"gh[pousr]_{_A}{{20,}}",
-    rf"github_pat_{_W}{{20,}}",
-    rf"gl(?:pat|dt|rt|cbt|ptt|ft|imt|oas|soat|agent|ffct|wt)-{_W}{{16,}}",
-    r"A[KSBGI][IPR][AO][0-9A-Z]{12,}",
-    rf"AIza{_W}{{20,}}",
-    rf"ya29\.{_W}{{16,}}",
-    r"xox[abeprs]-[A-Za-z0-9\-]{10,}",
-    rf"SG\.{_W}{{12,}}\.{_W}{{12,}}",
-    r"(?:AC|SK)[0-9a-f]{32}",
-    rf"EAA[A-Z]{_A}{{20,}}",
-    rf"ATATT3{_W}{{20,}}|ATCTT3{_W}{{20,}}|ATBB{_A}{{20,}}",
-    rf"{_A}{{10,20}}\.atlasv1\.{_W}{{30,}}",
-    rf"dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z_]{{1,20}}\.)?{_W}{{16,}}",
-    rf"pat{_A}{{14}}\.[0-9a-f]{{32,}}",
-    rf"dG9r{_W}{{16,}}",
-    r"[0-9]{8,10}:AA[A-Za-z0-9_\-]{32,34}",
-    rf"s\.{_A}{{24}}",
-    r"v1\.0-[0-9a-f]{20,}-[0-9a-f]{60,}",
-    rf"eyJ{_W}{{10,}}\.{_W}{{10,}}\.{_W}{{5,}}",
-)
-_VALUE = r"(?=[A-Za-z0-9._~+/=\-]{0,200}\d)[A-Za-z0-9._~+/=\-]{12,}"
-_NAMED = (  # what comes before a value that is called a secret
-    r"(?:api[-_]?key|secret(?:[-_]?(?:access[-_]?)?key)?|passw(?:or)?d|passphrase"
-    r"|access[-_]?token|auth[-_]?token|refresh[-_]?token|client[-_]?secret|private[-_]?key"
-    r"|account[-_]?key|authorization|credentials?|cookie|[-_](?:pass|pat|pwd|secret))"
-    r"\\*[\"']?\s*[:=]\s*\\*[\"']?(?:(?:basic|bearer|token|apikey) +)?"
-)
-_BLOCK = r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
-_DATA = re.compile(r"[A-Za-z0-9+/]*")
-_DATA_FROM = 400  # characters: no provider's key is as long without "-", "_" or "."
-
-
-def _hidden_unless_data(match: re.Match[str]) -> str:
-    """The key is hidden, unless it is a piece of a long base64 text: a megabyte of an image holds
-    the beginnings of keys by chance, and must stay as it is.
-    """
-    end, text = match.end(), match.string
-    after = _DATA.match(text, end, end + _DATA_FROM)
-    before = _DATA.match(text[max(0, match.start() - _DATA_FROM) : match.start()][::-1])
-    around = (len(before[0]) if before else 0) + (len(after[0]) if after else 0)
-    inside = _DATA.fullmatch(match[0]) is not None
-    return match[0] if inside and around + len(match[0]) >= _DATA_FROM else HIDDEN
-
-
-_SHAPES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
-    (
-        late_pattern(rf"(?<![A-Za-z0-9_\-])(?:{'|'.join(_PREFIXED)})"),
-        _hidden_unless_data,
-    ),
-    # tokens of three parts that follow other characters of their alphabet
-    (
-        late_pattern(rf"(?<!{_W})(?>({_W}*?\b)eyJ){_W}{{10,}}+\.{_W}{{10,}}+\.{_W}{{5,}}"),
-        rf"\1{HIDDEN}",
-    ),
-    (late_pattern(rf"{_BLOCK}[^-]{{0,20000}}(?:-----END [A-Z ]{{0,40}}-----)?"), HIDDEN),
-    (
-        late_pattern(
-            r"(?i)((?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks"
-            r"|(?:outlook|webhook)\.office\.com/webhook[a-z0-9]{0,4}|hooks\.zapier\.com/hooks/catch"
-            r"|chat\.googleapis\.com/v1/spaces)/)[A-Za-z0-9_\-/]{12,}"
-        ),
-        rf"\1{HIDDEN}",
-    ),
-    (late_pattern(r"(://)[^/\s:@\"'\\]{0,200}:[^/\s@\"'\\]{3,}(?=@)"), rf"\1{HIDDEN}"),
-    (late_pattern(r"(://)[A-Za-z0-9_\-]{24,}(?=@)"), rf"\1{HIDDEN}"),  # a DSN whose user is the key
-    (late_pattern(rf"(?i)(\b(?:bearer|basic) +){_VALUE}"), rf"\1{HIDDEN}"),
-    (
-        late_pattern(
-            r"(?i)([?&;](?:api[-_]?key|key|sig|signature|token|access_token|auth|password|pwd|pass"
-            r"|secret"
-            r"|AccountKey|SharedAccessKey|X-Amz-Signature)=)[A-Za-z0-9%._~+/\-]{8,}=*"
-        ),
-        rf"\1{HIDDEN}",
-    ),
-    (late_pattern(rf"(?i)({_NAMED}){_VALUE}"), rf"\1{HIDDEN}"),
-)
 
 
 @runtime_checkable
@@ -188,10 +90,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 def redact_shapes(text: str, secrets: Iterable[str] = ()) -> str:
     """`redact`, and whatever has the shape of a key or follows the name of one."""
-    text = redact(text, secrets)
-    for pattern, replacement in _SHAPES:
-        text = pattern.sub(replacement, text)
-    return text
+    return hide_shapes(redact(text, secrets))
 
 
 def environment_secrets(environment: Mapping[str, str] | None = None) -> frozenset[str]:
@@ -286,21 +185,9 @@ class Redactor:
         patterns = [_replaced(secret) for secret in known]
         self._secrets = re.compile("|".join(patterns)) if patterns else None
         found = [_found(secret).encode("utf-8", "surrogatepass") for secret in known]
-        self._hint = self._compile(b"|".join([_HINT, *found]))
+        self._hint = self._compile(b"|".join([HINT, *found]))
 
 
-# A linear pass that finds every text which a shape above might match; most texts end here. It is
-# made of the shapes themselves, without what looks ahead: ids, names of models and counts of
-# tokens, which every row has, must not begin the long search.
-_AHEAD = re.compile(r"\(\?=[^()]*\)")
-_HINT = (
-    rb"\b(?:" + "|".join(_AHEAD.sub("", each) for each in _PREFIXED).encode() + rb")"
-    rb"|(?i:(?:bearer|basic) +[a-z0-9._~+/=\-]{12}|eyJ[a-z0-9_-]{10}|PRIVATE KEY|://[^/\s]{3,}@"
-    rb"|webhook|hooks\.zapier|hooks\.slack|/spaces/"
-    rb"|[?&;](?:[a-z_-]*key|sig|signature|token|access_token|auth|password|pwd|pass|secret"
-    rb"|x-amz-signature)="
-    rb"|" + _NAMED.encode() + rb"[a-z0-9._~+/=\-]{12})"
-)
 _SHORT = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 
 

@@ -478,3 +478,143 @@ def test_a_row_without_a_secret_ends_at_the_first_look(monkeypatch: pytest.Monke
     monkeypatch.setattr("promptops.redact.redact_shapes", lambda text: searched.append(text))
     assert clean(json.dumps(row)) == json.dumps(row)
     assert searched == []
+
+
+AFTER = ["\n", "\t", "\r\n", "\f", "\b", "é", "\N{GRINNING FACE}", "\\", '"', "C:\\", "="]
+
+
+@pytest.mark.parametrize("before", AFTER, ids=[json.dumps(each) for each in AFTER])
+@pytest.mark.parametrize("text", ISSUED, ids=[each[:24] for each in ISSUED])
+def test_a_key_on_a_line_of_its_own_is_found_in_json(text: str, before: str) -> None:
+    """JSON writes what ends the line before it as letters, which seem to belong to the key. JSON
+    stays JSON, whichever part of an escape begins like a key.
+    """
+    given = text.replace("postgres", "").replace("example.org", "")
+    secret = max(re.findall(r"[A-Za-z0-9]{6,}", given), key=len)
+    for ascii_only in (True, False):
+        once = json.dumps({"a": before + text}, ensure_ascii=ascii_only)
+        twice = json.dumps({"b": once}, ensure_ascii=ascii_only)
+        assert secret not in json.loads(clean(once))["a"]
+        assert secret not in json.loads(json.loads(clean(twice))["b"])["a"]
+
+
+HEADERS = [
+    "-----BEGIN PRIVATE KEY-----\nMIIE begins the file, as you asked; and more follows",
+    "What does `-----BEGIN RSA PRIVATE KEY-----` mean?",
+    "-----BEGIN PRIVATE KEY-----\n" + "\n".join([LETTERS] * 3),
+    f"\npm_1234567890abcdef\tk_0123456789abcdefghij \n{LETTERS[:10]}.atlasv1.{LETTERS}{LETTERS}",
+]
+
+
+@pytest.mark.parametrize("text", HEADERS)
+def test_no_row_is_lost_by_what_is_cleaned(tmp_path: Path, text: str) -> None:
+    """A header of a private key that has no end took the rest of the row with it, silently."""
+    store = Store(tmp_path / "store")
+    document = json.dumps({"messages": [{"role": "user", "content": text}], "model": "m"})
+    store.append("runs", [{"id": "r-1", "output": text, "request": document, "tokens_in": 3}])
+    store.append(
+        "scores",
+        [
+            {
+                "run_id": f"r-{i}",
+                "example_fingerprint": "f",
+                "scorer": "s",
+                "scorer_version": "1",
+                "reason": text,
+            }
+            for i in (1, 2)
+        ],
+    )
+    store.merge()
+    [(request, tokens)] = store.rows("select request, tokens_in from runs")
+    assert json.loads(request)["model"] == "m"
+    assert tokens == 3
+    assert store.rows("select count(*) from scores") == [(2,)]
+    assert LETTERS not in request
+
+
+def test_a_secret_that_is_a_number_loses_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a text it is hidden; where JSON has the same number, the row stays a row."""
+    monkeypatch.setenv("ACME_TOKEN", "1234567890123456")
+    store = Store(tmp_path / "store")
+    store.append(
+        "runs", [{"id": "r-1", "output": "it is 1234567890123456", "tokens_in": 1234567890123456}]
+    )
+    store.merge()
+    assert store.rows("select output, tokens_in from runs") == [
+        (f"it is {HIDDEN}", 1234567890123456)
+    ]
+
+
+def test_a_header_alone_is_no_secret() -> None:
+    """A prompt about keys can be saved, and an answer about them is kept whole."""
+    for text in HEADERS[:2]:
+        assert clean(text) == text
+
+
+HANDED = [
+    f"curl -u ann:{LETTERS} https://x.example",
+    f"curl -X POST \\\n  --user 'ann:{LETTERS}' https://x.example",
+    f"sshpass -p {LETTERS} ssh x",
+    f"mysql -uroot -p{LETTERS} db",
+    f"tool --token {LETTERS}",
+    f"AKIAQ7XW9LM4TN2VB8RC,{LETTERS}/{LETTERS[:15]}",
+    f"AKIAQ7XW9LM4TN2VB8RC\n{LETTERS}+{LETTERS[:15]}\n",
+    'api_key = "qwertzuiopasdfghjklyxcvbnmqwertz"',
+    f"TOKEN={LETTERS}",
+    f'{{"token": "{LETTERS}"}}',
+    f"MY_KEY={LETTERS}",
+    f"The API key is {LETTERS}",
+    f"API key: {LETTERS}",
+    f"Passwort: {LETTERS}",
+    f"пароль: {LETTERS}",
+    f"密码: {LETTERS}",
+    "password: hunter2secret!",
+    f'apiKey := "{LETTERS}"',
+    f"'password' => '{LETTERS}'",
+    f"<password>{LETTERS}</password>",
+    f'<add key="ApiKey" value="{LETTERS}"/>',
+    f"- name: DB_PASSWORD\n  value: {LETTERS}",
+    f'{{"name": "x-api-key", "value": "{LETTERS}"}}',
+    f"(b'x-api-key', b'{LETTERS}')",
+    f"api_key=&quot;{LETTERS}&quot;",
+    f"Cookie: a=b; sessionid={LETTERS}",
+    f"https:\\/\\/hooks.slack.com\\/services\\/T0000\\/B0000\\/{LETTERS}",
+    f"https://discord.com/api/v10/webhooks/123456789012345678/{LETTERS}",
+    f"https://api.telegram.org/bot1234567890:AA{LETTERS}abcdefghi/getMe",
+    f"postgres://ann:p@ss{LETTERS}@db/x",
+    f"pcsk_{LETTERS}_{LETTERS}",
+    f"Private-Lines: 1\n{LETTERS}\nPrivate-MAC: 0",
+    f"-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: AES-128-CBC,00\n\n{LETTERS}\n"
+    "-----END RSA PRIVATE KEY-----",
+]
+
+
+@pytest.mark.parametrize("text", HANDED)
+def test_a_key_is_found_by_how_it_is_handed_over(text: str) -> None:
+    """On a command line, beside the public half of a pair, and in other languages' notations."""
+    secret = max(re.findall(r"[A-Za-z0-9]{6,}", text.replace("AKIAQ7XW9LM4TN2VB8RC", "")), key=len)
+    for shown in (text, f"see {text} there", json.dumps({"a": json.dumps({"b": f"\n{text}"})})):
+        assert secret not in clean(shown)
+        assert secret.encode() not in Redactor({}, re2.compile).clean(shown.encode())
+    assert "there" in clean(f"see {text} there")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "docker run --user 1000:1000 -p 8080:80 image; see curl -u USER for more",
+        "password = getPasswordFromEnvironment2(x), token = tokenizer.encode(text2)",
+        'api_key = "YOUR_API_KEY_GOES_HERE"; password: "your-own-password"',
+        "The password is base64-encoded; a token is a piece of a word. Secret santa is 2024-12-24.",
+        '{"token": "Constantinople", "page_token": "2024-01-15", "key": "uploads/2024/A1b2.pdf"}',
+        "-----BEGIN CERTIFICATE-----\nMIIE1234MIIE1234MIIE1234\n-----END CERTIFICATE-----",
+        "curl https://example.org/a?b=c -H 'Accept: text/html'",
+    ],
+)
+def test_what_only_speaks_of_keys_is_left_alone(text: str) -> None:
+    """Programs, placeholders and prose keep every character."""
+    assert clean(text) == text
+    assert json.loads(clean(json.dumps(text))) == text

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-__all__ = ["META", "SCHEMA", "Scan", "meta_line", "plain_json", "record", "scan"]
+__all__ = ["META", "SCHEMA", "Scan", "cleaned", "meta_line", "plain_json", "record", "scan"]
 
 SCHEMA = 2  # raised when a release writes what an older one would misread
 META = "meta"  # the first line of every segment: who wrote it, in which schema
@@ -34,6 +34,7 @@ def _writer() -> Callable[[object], str]:
 
 
 _PLAIN = _writer()
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"')
 _HEADER = re.compile(rb"([0-9a-f]{8}) ([0-9a-f]{8}) (?=([a-z_]{1,32}) \{)")
 _HEADER_BYTES = 18
 
@@ -48,6 +49,19 @@ def plain_json(value: object) -> bytes:
         return text.encode()
     except UnicodeEncodeError:  # a lone surrogate, which UTF-8 cannot carry
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def cleaned(document: bytes, clean: Callable[[bytes], bytes]) -> bytes:
+    """A JSON document without secrets. One that is the text of a number there is left, since a
+    record that is no JSON is lost.
+    """
+    done = clean(document)
+    if done is not document:
+        try:
+            json.loads(done)
+        except ValueError:
+            return _TEXT.sub(lambda text: clean(text[0]), document)
+    return done
 
 
 def record(tag: str, document: bytes) -> bytes:

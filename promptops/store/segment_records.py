@@ -21,7 +21,7 @@ from types import NoneType
 from typing import Any, NamedTuple
 
 from ..errors import StoreError
-from ..spool.lines import plain_json, record
+from ..spool.lines import cleaned, plain_json, record
 from .columns import Column, Kind
 from .schema import TABLES
 
@@ -60,7 +60,7 @@ def encode(table: str, rows: Sequence[Mapping[str, Any]], clean: Clean) -> bytes
         out.append(plain_json(_values(table, row, clean)) if document is None else document)
     together = b"\n".join(out)
     if clean(together) is not together:  # else no row holds a secret, which one look shows
-        out = list(map(clean, out))
+        out = [cleaned(document, clean) for document in out]
     return b"".join([record(table, document) for document in out])
 
 
@@ -153,7 +153,8 @@ def encode_columns(table: str, columns: Mapping[str, Any], clean: Clean) -> byte
             ready[field.name] = column
     [count] = sizes
     return b"".join(
-        record(PACK, clean(plain_json(document))) for document in _packs(table, ready, count)
+        record(PACK, cleaned(plain_json(document), clean))
+        for document in _packs(table, ready, count)
     )
 
 
@@ -332,13 +333,13 @@ def _capped(text: str, cap: int, clean: Clean) -> str:
     """The head of the cleaned text, with the length and SHA-256 of the rest; a JSON document stays
     one.
     """
-    cleaned = clean(
+    text = clean(
         text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
     ).decode()
-    head, rest = cleaned[:cap], cleaned[cap:]
+    head, rest = text[:cap], text[cap:]
     digest = hashlib.sha256(rest.encode()).hexdigest()
     if cap == MAX_JSON:
         return plain_json(
-            {"capped": {"head": head[:MAX_TEXT], "characters": len(cleaned), "rest_sha256": digest}}
+            {"capped": {"head": head[:MAX_TEXT], "characters": len(text), "rest_sha256": digest}}
         ).decode()
     return f"{head}… [{len(rest):,} more characters, sha256 {digest}]"
