@@ -154,7 +154,10 @@ def judge_prompt(
 def build_judge(rule: Rule, prompt: PromptVersion, judge: JudgeModel) -> JudgeRule:
     """A rule as a judge; the maker of the rule put the prompt's id into its version."""
     return JudgeRule(
-        **{name: getattr(rule, name) for name in Rule.__dataclass_fields__},
+        **{
+            **{name: getattr(rule, name) for name in Rule.__dataclass_fields__},
+            "judges": (prompt,),
+        },
         prompt=prompt,
         judge=judge,
     )

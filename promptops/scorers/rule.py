@@ -13,12 +13,15 @@ import json
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import ScorerError
 from ..markup import shorten
 from ..score import Score
 from .case import Case
+
+if TYPE_CHECKING:
+    from ..version import PromptVersion
 
 __all__ = [
     "PASS",
@@ -50,7 +53,8 @@ class Rule:
     prompt); version: a number, raised when the same arguments begin to judge otherwise, and
     the hash of spec, where the name does not show it, and of inner;
     texts: (text, how a column is written) of each fixed text that is given where a column could be
-    meant; inner_now: reads `inner` afresh, of a rule that holds a function.
+    meant; inner_now: reads `inner` afresh, of a rule that holds a function; judges: the versions
+    that it asks models with.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Rule:
     inner: str = ""
     texts: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
     inner_now: Callable[[], str] | None = field(default=None, compare=False, repr=False)
+    judges: tuple[PromptVersion, ...] = field(default=(), compare=False, repr=False)
 
     def named(self, name: str) -> Self:
         """The same rule under a name of your own."""
@@ -129,7 +134,7 @@ def rule(
     **more: Any,
 ) -> Rule:
     """The rule that `spec` spells; inner: a function that reads it, where it can change; more:
-    judges_failures, against, remote, texts.
+    judges_failures, against, remote, texts, judges.
     """
     found = inner() if callable(inner) else inner
     return Rule(

@@ -27,7 +27,7 @@ from .resolve_model import ModelResolver
 if TYPE_CHECKING:
     from .project import Project
 
-__all__ = ["Asker", "in_form"]
+__all__ = ["Asker", "in_form", "in_the_form_of"]
 
 _TOGETHER_S = 0.005  # questions that come within it are asked together
 _VERDICT_TOKENS = 4096  # of a judge whose form wants a bound: every model may write as many

@@ -21,6 +21,7 @@ from ..store.recorder import outside
 from .ask import Asker
 from .batch_records import StoredBatches, open_batches
 from .design import StudyDesign, as_dataset, design
+from .judges_ready import check_judges
 from .preflight import check_design, checked_scorers
 from .questions import with_identity
 from .recorded_study import RecordedStudy
@@ -135,6 +136,7 @@ def draw(
     ).at(project.root)
     limits = project.limits(**options.limits)
     notes = check_design(drawn, budget_usd=limits.budget_usd, prices=project.prices)
+    check_judges(project, drawn.scorers, limits.budget_usd)
     for sentence in notes:
         warnings.warn(sentence, stacklevel=outside())
     salt = options.salt or (utc() if options.fresh else "")

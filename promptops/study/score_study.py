@@ -320,6 +320,7 @@ _UNASKED = (
         if kind in ("transient", "setup", "stopped")
     ),
     "scorer_error: CallError",
+    "scorer_error: SetupError",
 )
 
 
