@@ -34,13 +34,14 @@ def check_judges(project: Project, scorers: Sequence[Scorer], budget_usd: float 
 
 
 def _check(project: Project, version: PromptVersion, budget_usd: float | None) -> None:
-    if version.model is None:
+    name = version.model
+    if name is None:
         raise SetupError('it names no model; pass judge=, as in rubric(..., judge="gpt-4o").')
     version = in_the_form_of(version, project.models)
-    arm = ArmDesign("judge", version, project.model(version.model, version.api), "")
+    arm = ArmDesign("judge", version, project.model(name, version.api), "")
     if isinstance(arm.model, UnaskedModel):
         return  # offline: what is recorded is enough
     shown = {variable.name: "-" for variable in version.variables}
     arm.model.check(ask(arm, None, shown, 0, role="judge").call.chat)
     if budget_usd is not None and arm.model.remote:
-        check_money([version.model], project.prices)
+        check_money([name], project.prices)
