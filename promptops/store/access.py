@@ -160,8 +160,8 @@ class Access:
 
     def merge(self) -> int:
         """As `Store.merge`: what cannot be merged now is a warning, and waits."""
-        if self.newer():
-            return 0
+        if self.newer() or not (self.folder.exists() or self.sources().sizes()):
+            return 0  # the first row makes the folder
         before = self.main.covered
         try:
             with self._enough():
