@@ -161,12 +161,17 @@ class TeamStore(TeamReader):
         """Carry out the others' purges in the folder of an application's host; those whose rows a
         living writer still holds, again the next time.
         """
-        mine = self._membership()
-        new = [
-            identity
-            for identity in contents_of(self.files.listing()).tombstones
-            if identity not in mine.applied
-        ]
+        mine, before = self._membership(), Membership.of(self._folder)
+        there = contents_of(self.files.listing())
+        found = there.form or there.segments or there.batches or self._is_there(FORM)
+        if before is not None and before.address == self.files.address and not found:
+            raise StoreError(
+                f"the team's store {self.files.address} is not there: rows of {self._folder} were"
+                " sent to it before, and it is empty now; mount the folder, or check the address;"
+                " or, if the team's store was removed on purpose, run `promptops store share` with"
+                " the address to begin it again."
+            )
+        new = [identity for identity in there.tombstones if identity not in mine.applied]
         readable = self._readable(new)
         left = cut_folder(self._folder, [(stone.named, stone.runs) for stone in readable.values()])
         if left:

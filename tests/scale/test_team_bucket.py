@@ -82,6 +82,11 @@ def test_the_commands(
     live.append("live", [{"id": "l-1", "prompt": "triage", "started_at": "2999-01-01"}])
     live.close()
     assert said("ada", "ship", str(tmp_path / "live"), "../shared")[0] == 0
+    (tmp_path / "shared").rename(tmp_path / "away")  # as a share that is not mounted
+    code, _, err = said("ada", "ship", str(tmp_path / "live"), "../shared")
+    assert (code, "is not there" in err, (tmp_path / "shared").exists()) == (2, True, False)
+    (tmp_path / "away").rename(tmp_path / "shared")
+    assert said("ada", "ship", str(tmp_path / "live"), "../shared")[0] == 0
     assert said("ben", "share", "../shared")[0] == 0
     found = Store(tmp_path / "ben" / ".promptops")
     assert found.rows("select count(*) from live") == [(1,)]
