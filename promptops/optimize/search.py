@@ -37,6 +37,7 @@ from .methods import method_of
 from .selection import Selection, front_of, winner_of
 from .spending import Allowance, Spending
 from .task import NothingNew, Optimizer, Task
+from .unseen import checked_train, visible
 from .veto import Vetoes, golden_columns
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ class SearchDesign:
 
     @property
     def splits(self) -> tuple[Dataset, Dataset]:
-        """train and val: they hold no test row."""
-        return self.data.train, self.data.val
+        """train and val: they hold no test row, and no copy of one."""
+        return visible(self.data, self.seed)
 
     def document(self) -> dict[str, Any]:
         """What decides the search, JSON-ready."""
@@ -124,8 +125,9 @@ def designed(
             f" {error}); return a mapping of what decides how it searches, as in dict(k=6)."
         ) from error
     project.model(content.model)
-    CellAsker(project, checked).check(data.train)
-    reason = Vetoes(content, data.train, golden_columns(checked)).against(content)
+    train = checked_train(data, content)
+    CellAsker(project, checked).check(train)
+    reason = Vetoes(content, train, golden_columns(checked)).against(content)
     if reason:
         raise StudyError(f"the seed cannot be improved by this search: {reason}")
     return design

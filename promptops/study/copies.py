@@ -27,6 +27,7 @@ __all__ = [
     "Copies",
     "Reads",
     "ask_differently",
+    "asked_alike",
     "copies_in_design",
     "copies_of",
     "golden_reads",
@@ -108,6 +109,11 @@ def ask_differently(examples: Iterable[Example], reads: Reads) -> bool:
         elif asked != first:
             return True
     return False
+
+
+def asked_alike(example: Example, reads: Reads) -> object:
+    """The same for two examples of which an arm is asked the same, typed as it may be."""
+    return _folded(reads(example))
 
 
 def copies_of(
