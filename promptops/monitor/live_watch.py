@@ -38,7 +38,7 @@ from .live_rows import rows_of
 from .live_score import score_live
 from .queries.live_judged import latest_scores
 from .queries.live_listing import scored_calls
-from .watch import Watched, run_day, thresholds
+from .watch import Watched, counted_ahead, run_day, thresholds
 
 if TYPE_CHECKING:
     from ..study.project import Project
@@ -157,6 +157,8 @@ def _counted(project: Project, path: str, today: str, scorers: Sequence[object] 
     file = MonitorFile.read(path)
     judges = declared_scorers(file, scorers)
     last = file.days[-1] if file.days else _before(str(file.anchored["at"])[:10], 1)
+    if last >= today and (ahead := counted_ahead(file, last)):
+        raise StudyError(f"{file.name} has counted {last} already; {ahead}")
     pending = [_before(today, back) for back in range(_MOST_MISSED, 0, -1)]
     why = ""
     missing = [each for each in pending if each > last]

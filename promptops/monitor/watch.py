@@ -39,7 +39,10 @@ from .drift_probe import Probing, probe
 if TYPE_CHECKING:
     from ..study.project import Project
 
-__all__ = ["ANCHOR_REPEATS", "Watched", "accept", "acknowledge", "declare", "run_day", "thresholds"]
+__all__ = [
+    *("ANCHOR_REPEATS", "Watched", "accept", "acknowledge", "counted_ahead", "declare", "run_day"),
+    "thresholds",
+]
 
 ANCHOR_REPEATS = 10
 
@@ -213,6 +216,18 @@ def thresholds(project: Project) -> float:
     return threshold(max(count, 1), DAYS_PER_FALSE_ALARM / rate)
 
 
+def counted_ahead(file: MonitorFile, last: str) -> str:
+    """What to do about a last day that has not come yet; "" if it has."""
+    if last <= utc()[:10]:
+        return ""
+    live = " --live" if file.live else ""
+    return (
+        f"{last} has not come yet, so a clock was ahead when it was counted: `promptops watch"
+        f" accept {file.declaration['prompt']} --env {file.declaration['env']}{live} --reason TEXT`"
+        " takes a new anchor, after which today counts."
+    )
+
+
 def _asked(
     project: Project, path: str, day: str, scorers: Sequence[object] | None, dataset: object
 ) -> MonitorFile:
@@ -222,7 +237,7 @@ def _asked(
     if file.days and day < file.days[-1]:
         raise StudyError(
             f"{file.name} has counted {file.days[-1]} already; {day} is before it and can"
-            " no longer be counted; run a later day."
+            f" no longer be counted; {counted_ahead(file, file.days[-1]) or 'run a later day.'}"
         )
     entry = serving_entry(project, file.declaration["prompt"], file.declaration["env"])
     if otherwise := moved(file, entry):

@@ -153,6 +153,19 @@ def test_a_new_reference_ends_alarms(project: Project, path: str) -> None:
     assert file.days == ()
 
 
+def test_days_that_a_clock_counted_too_early_are_no_silence(project: Project, path: str) -> None:
+    """Until they have come nothing would be counted, and nothing said."""
+    called(project, 0, 1, 0.9)
+    assert run_any_day(project, path, day(2)).exit_code == 0
+    assert run_any_day(project, path, day(2)).exit_code == 0
+    found = run_any_day(project, path)
+    assert found.exit_code == 2
+    assert f"{day(1)} has not come yet, so a clock was ahead" in found.unknown
+    assert "`promptops watch accept triage --env prod --live --reason TEXT`" in found.unknown
+    accept_live(project, "triage", "prod", "a clock was ahead")
+    assert run_any_day(project, path).exit_code == 0
+
+
 def test_the_command_runs_it(project: Project, path: str) -> None:
     """`watch run` scores yesterday's live calls: 1 with an alarm, 2 without calls."""
     called(project, 0, 2, 0.4)

@@ -15,6 +15,7 @@ from promptops.dataset import Dataset
 from promptops.errors import StudyError
 from promptops.monitor.drift_file import MonitorFile, every
 from promptops.monitor.watch import accept, acknowledge, declare, run_day, thresholds
+from promptops.run import utc
 from promptops.scorers import equals
 from promptops.study.project import Project
 from promptops.study.queries import studies
@@ -180,6 +181,23 @@ def test_a_day_before_the_last_one_is_refused(
     found = run_day(project, path, "2026-12-01")
     assert found.exit_code == 2
     assert "is before it" in found.unknown
+
+
+def test_a_day_that_a_clock_counted_too_early_has_a_next_step(
+    project: Project, world: World, examples: Dataset
+) -> None:
+    """Accepting a new anchor, which it names, makes today count again."""
+    path = watch(project, examples)
+    run_day(project, path, "2099-01-01")
+    found = run_day(project, path)
+    assert found.exit_code == 2
+    assert "2099-01-01 has not come yet, so a clock was ahead" in found.unknown
+    assert "`promptops watch accept triage --env prod --reason TEXT`" in found.unknown
+    accept(project, "triage", "prod", "a clock was ahead")
+    found = run_day(project, path)
+    assert found.exit_code == 0
+    assert found.file is not None
+    assert found.file.days == (utc()[:10],)
 
 
 def test_another_version_in_the_environment_could_not_be_found_out(
