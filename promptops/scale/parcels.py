@@ -30,6 +30,7 @@ __all__ = [
     "put_batch",
     "put_segment",
     "rewritten",
+    "shared_name",
 ]
 
 
@@ -146,18 +147,22 @@ def lacks_some_of(batch: Batch, listed: Mapping[str, Mapping[str, int]], parcel:
     )
 
 
-def put_segment(files: SharedFiles, member: str, segment: Segment) -> str:
-    """Hand over a finished segment; returns its name there."""
-    name = segment_file(member, segment.name, segment.size, digest_of(segment.path))
-    files.put(segment.path, name)
-    return name
+def shared_name(member: str, content: Segment | Batch) -> str:
+    """The name that a finished segment, or a batch's manifest, has in the shared folder."""
+    if isinstance(content, Batch):
+        return f"batches/{member}/{content.folder.name}/manifest.json"
+    return segment_file(member, content.name, content.size, digest_of(content.path))
 
 
-def put_batch(files: SharedFiles, member: str, batch: Batch) -> str:
-    """Hand over a batch; returns the name of its manifest there, which arrives last."""
-    where = f"batches/{member}/{batch.folder.name}"
+def put_segment(files: SharedFiles, member: str, segment: Segment, name: str = "") -> None:
+    """Hand over a finished segment. name: that it has there, if it is known already."""
+    files.put(segment.path, name or shared_name(member, segment))
+
+
+def put_batch(files: SharedFiles, name: str, batch: Batch) -> None:
+    """Hand over a batch under the name of its manifest there, which arrives last."""
+    where = name.rpartition("/")[0]
     for file in sorted(os.listdir(batch.folder)):
         if file != "manifest.json":
             files.put(batch.folder / file, f"{where}/{file}")
-    files.put(batch.folder / "manifest.json", f"{where}/manifest.json")
-    return f"{where}/manifest.json"
+    files.put(batch.folder / "manifest.json", name)

@@ -7,7 +7,8 @@ is a fault that names the file; everything else there goes on to serve.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,67 @@ from .team_layout import FORM, is_name
 if TYPE_CHECKING:
     from .shared_files import SharedFiles
 
-__all__ = ["kept_days", "marks_in", "note_of", "searched_in", "tombstone_in"]
+__all__ = [
+    "KnownPurges",
+    "kept_days",
+    "known_in",
+    "marks_in",
+    "note_of",
+    "searched_in",
+    "tombstone_in",
+]
 
 _NOTE = {"who": str, "host": str, "looked_at": str, "holds": int}
 _FOREVER = 100_000.0  # days; beyond that, no store has a date
+
+
+@dataclass(slots=True)
+class KnownPurges:
+    """Which purges a member had carried out before it handed over each of its parcels: what such a
+    purge names was recorded again since, and stays, whatever the clocks say.
+
+    stones: ids of purges; parcels: name -> a bit for each of them, the first the lowest.
+    """
+
+    stones: list[str] = field(default_factory=list)
+    parcels: dict[str, int] = field(default_factory=dict)
+
+    def of(self, parcel: str) -> frozenset[str] | None:
+        """The purges that a parcel's rows came after; None if nothing is noted of it."""
+        bits = self.parcels.get(parcel)
+        if bits is None:
+            return None
+        return frozenset(stone for place, stone in enumerate(self.stones) if bits >> place & 1)
+
+    def note(self, parcel: str, stones: Collection[str]) -> None:
+        """Add a parcel with the purges that its rows came after."""
+        self.stones += sorted({*stones}.difference(self.stones))
+        places = [place for place, stone in enumerate(self.stones) if stone in stones]
+        self.parcels[parcel] = sum(1 << place for place in places)
+
+    def document(self) -> dict[str, object]:
+        """As it is written into the shared folder."""
+        return {
+            "stones": self.stones,
+            "parcels": {name: f"{bits:x}" for name, bits in self.parcels.items()},
+        }
+
+
+def known_in(files: SharedFiles, name: str) -> KnownPurges:
+    """What a member noted in this file, nothing if it is not there. Raises StoreError if it does
+    not read.
+    """
+    try:
+        found = _value(files, name)
+    except FileNotFoundError:
+        return KnownPurges()
+    try:
+        stones, parcels = found["stones"], found["parcels"].items()
+        if _texts(stones):
+            return KnownPurges(stones, {parcel: int(bits, 16) for parcel, bits in parcels})
+    except (TypeError, KeyError, AttributeError, ValueError):
+        pass
+    raise _fault(files, name, "it does not say which purges its parcels came after")
 
 
 def marks_in(files: SharedFiles, name: str) -> dict[str, int]:

@@ -3,6 +3,7 @@
 `segments/MEMBER/SEGMENT.BYTES.HASH.jsonl`: a finished segment as it was recorded;
 `batches/MEMBER/BATCH/manifest.json` with its Parquet files, the manifest last;
 `tombstones/ID.json` and `ID.swept`: a purge, and what was searched for its rows;
+`known/MEMBER.json`: which purges a member's parcels came after;
 `members/MEMBER.json`: who somebody is, and when they looked last; `share.json`: its form.
 """
 
@@ -20,6 +21,7 @@ __all__ = [
     "batch_of",
     "contents_of",
     "is_name",
+    "known_file",
     "note_file",
     "other_name",
     "segment_file",
@@ -98,6 +100,11 @@ def segment_file(member: str, segment: str, size: int, digest: str) -> str:
 def note_file(member: str) -> str:
     """The name of the file in which a member says who it is."""
     return f"members/{member}.json"
+
+
+def known_file(member: str) -> str:
+    """The name of the file in which a member says which purges its parcels came after."""
+    return f"known/{member}.json"
 
 
 def batch_of(name: str, files: Mapping[str, int], marks: Mapping[str, int]) -> Parcel:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from getpass import getuser
 from pathlib import Path
@@ -18,8 +19,17 @@ from ..store.recorder import say
 from ..store.team import Tombstone
 from .membership import Membership
 from .shared_files import SharedFiles
-from .team_documents import marks_in, searched_in, tombstone_in
-from .team_layout import FORM, Contents, Parcel, apart, batch_of, contents_of, note_file
+from .team_documents import KnownPurges, known_in, marks_in, searched_in, tombstone_in
+from .team_layout import (
+    FORM,
+    Contents,
+    Parcel,
+    apart,
+    batch_of,
+    contents_of,
+    known_file,
+    note_file,
+)
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -43,6 +53,7 @@ class TeamMember:
         self._stones: dict[str, Tombstone] = {}
         self._swept: dict[str, frozenset[str]] = {}
         self._said: set[str] = set()
+        self._known: dict[str, KnownPurges] = {}  # by member, as it was at this look
 
     def _parcels(self, there: Contents, mine: Membership) -> list[Parcel]:
         parcels = list(there.segments)
@@ -92,6 +103,36 @@ class TeamMember:
                 self._say(str(error))
                 return frozenset()
         return self._swept[stone]
+
+    def _came_after(self, parcel: Parcel) -> frozenset[str] | None:
+        """The purges that its member had carried out before it handed over this parcel; None of a
+        parcel of an earlier release, of which the clocks alone tell.
+        """
+        if parcel.member not in self._known:
+            self._known[parcel.member] = self._noted_by(parcel.member)
+        return self._known[parcel.member].of(parcel.name)
+
+    def _noted_by(self, member: str) -> KnownPurges:
+        try:
+            return known_in(self.files, known_file(member))
+        except StoreError as error:
+            self._say(f"{error} Until then, the clocks tell which of its rows a purge means.")
+            return KnownPurges()
+
+    def _note(
+        self, member: str, parcels: Mapping[str, Collection[str]], there: Contents | None = None
+    ) -> None:
+        """Say of parcels, before they are handed over, which purges they came after. there: forgets
+        parcels that are there no more.
+        """
+        noted = self._noted_by(member)
+        if there is not None:
+            standing = {*there.batches, *(parcel.name for parcel in there.segments)}
+            noted.parcels = {name: bits for name, bits in noted.parcels.items() if name in standing}
+        for name, stones in parcels.items():
+            noted.note(name, stones)
+        self.files.write(known_file(member), json.dumps(noted.document()).encode())
+        self._known[member] = noted
 
     def _membership(self) -> Membership:
         """As it is on the disk: another process of this store may have looked meanwhile."""

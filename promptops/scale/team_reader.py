@@ -14,7 +14,7 @@ from ..spool.locks import stopped
 from ..spool.segment import Segment, make_folder, segment_path, segments
 from ..store.archive import ARCHIVE, Batch, alone, batches, marks_of
 from .membership import Membership
-from .parcels import Fetched, digest_of, fetched, put_batch, rewritten
+from .parcels import Fetched, digest_of, fetched, put_batch, rewritten, shared_name
 from .team_layout import Contents, Parcel, other_name
 from .team_member import WAIT_S, TeamMember
 
@@ -91,11 +91,14 @@ class TeamReader(TeamMember):
         return found
 
     def _unsearched(self, parcel: Parcel, there: Contents) -> tuple[str, ...]:
-        """The purges that came after the parcel's first row and did not search it."""
+        """The purges that may mean rows of the parcel and did not search it: those that its member
+        had not carried out before, or, where it does not say, that came after the first row.
+        """
+        known = self._came_after(parcel) if there.tombstones else None
         return tuple(
             stone
             for stone in there.tombstones
-            if moment_of(stone) > parcel.born_ns
+            if (moment_of(stone) > parcel.born_ns if known is None else stone not in known)
             and not (stone in there.swept and parcel.name in self._searched(stone))
         )
 
@@ -108,11 +111,18 @@ class TeamReader(TeamMember):
         clean = rewritten(group, [self._stone(stone) for stone in stones], scratch)
         for each in group:
             if each.parcel.name in clean:
-                self._replace(each.parcel, clean[each.parcel.name], mine)
+                self._replace(each.parcel, clean[each.parcel.name], stones, mine)
         return clean
 
-    def _replace(self, parcel: Parcel, batch: Batch, mine: Membership) -> str:
-        name = put_batch(self.files, mine.member, batch)
+    def _replace(
+        self, parcel: Parcel, batch: Batch, stones: Sequence[str], mine: Membership
+    ) -> str:
+        """Hand over a parcel without the rows of these purges in the place of what is there."""
+        name = shared_name(mine.member, batch)
+        known = self._came_after(parcel)
+        if known is not None:
+            self._note(mine.member, {name: known.union(stones)})
+        put_batch(self.files, name, batch)
         mine.batches[name] = dict(batch.segments)
         # of a batch the manifest goes first: without it the rest is not a batch
         for file in sorted(parcel.files, key=lambda file: not file.endswith("manifest.json")):

@@ -20,16 +20,18 @@ from ..errors import StoreError
 from ..monitor.record_folder import cut_folder
 from ..run import utc
 from ..spool.locks import held
-from ..spool.segment import Segment, finished, segment_path
-from ..store.archive import Batch, batches
+from ..spool.segment import segment_path
 from ..store.team import Tombstone
 from ..study.queries.recorded_runs import older_than
 from .membership import Membership
-from .parcels import Fetched, digest_of, lacks_some_of, put_batch, put_segment, rewritten
+from .parcels import (
+    rewritten,
+)
 from .shared_files import SharedFiles
 from .team_documents import kept_days
-from .team_layout import FORM, Contents, Parcel, contents_of, note_file, other_name
-from .team_reader import TeamReader, moment_of
+from .team_layout import FORM, Contents, contents_of, note_file
+from .team_reader import moment_of
+from .team_writer import TeamWriter
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -52,7 +54,7 @@ def join_team(store: Store, address: str, who: Callable[[], str] = getuser) -> T
     return team
 
 
-class TeamStore(TeamReader):
+class TeamStore(TeamWriter):
     """One member's view of the shared folder. who: gives the member's name, for the others."""
 
     # -- what a store asks for
@@ -181,6 +183,7 @@ class TeamStore(TeamReader):
             mine.keep(self._folder)
 
     def _look(self) -> None:
+        self._known.clear()
         mine = self._membership()
         there = self._contents(mine)
         if not there.form:
@@ -259,71 +262,22 @@ class TeamStore(TeamReader):
         self.files.write(name, json.dumps(note).encode())
         return name
 
-    # -- sharing
-
-    def _share(self) -> None:
-        mine = self._membership()
-        there = self._contents(mine)
-        here, written = batches(self._folder), finished(self._folder)
-        kept = {segment.name for segment in written}
-        shared: dict[str, int] = {}
-        apart: set[str] = set()  # segments that others continued in another way
-        for parcel in self._parcels(there, mine):
-            if any(lacks_some_of(batch, there.batches, parcel) for batch in here):
-                continue  # acknowledged and lost: it is handed over again
-            for name, size in parcel.marks.items():
-                shared[name] = max(size, shared.get(name, 0))
-                other = other_name(name, parcel.hash)
-                if other != name and other in kept:
-                    apart.add(name)
-                    shared[other] = size
-        for segment in written:
-            if segment.size > shared.get(segment.name, 0) or (
-                segment.name in apart
-                and other_name(segment.name, digest_of(segment.path)) not in shared
-            ):
-                self._hand_over(segment, there, mine)
-        for batch in here:
-            if any(size > shared.get(name, 0) for name, size in batch.segments.items()):
-                self._hand_over(batch, there, mine)
-        mine.keep(self._folder)
-
-    def _hand_over(self, content: Segment | Batch, there: Contents, mine: Membership) -> None:
-        """A finished segment or a batch, without the rows that were purged while it was kept
-        here.
-        """
-        if isinstance(content, Segment):
-            marks = {content.name: content.size}
-        else:
-            marks = dict(content.segments)
-        parcel = Parcel("", mine.member, marks, 0, "-")
-        # by what this store did, since the clocks of two hosts may differ: it recorded these rows
-        # before it heard of a purge that it has not carried out
-        due = {stone for stone in there.tombstones if stone not in mine.applied}
-        if isinstance(content, Segment):
-            due.update(self._unsearched(parcel, there))
-        stones = [self._stone(stone) for stone in sorted(due)]
-        with self._scratch_folder() as scratch:
-            clean = rewritten([Fetched(parcel, content)], stones, scratch)
-            batch = clean.get(parcel.name, content)
-            if isinstance(batch, Segment):
-                put_segment(self.files, mine.member, batch)
-            else:
-                mine.batches[put_batch(self.files, mine.member, batch)] = dict(batch.segments)
-
     # -- purging
 
     def _sweep(self, stone: Tombstone, mine: Membership) -> None:
         """Take a purge's rows out of everything that is there, and note what was searched."""
         there = contents_of(self.files.listing())
-        searched = []
+        self._known.clear()
+        parcels = self._parcels(there, mine)
+        later = {each.name for each in parcels if stone.id in (self._came_after(each) or ())}
+        searched = sorted(later)
         with self._scratch_folder() as scratch:
-            found = self._fetched(self._parcels(there, mine), scratch)
+            found = self._fetched([each for each in parcels if each.name not in later], scratch)
             clean = rewritten(found, [stone], scratch)
             for each in found:
-                batch = clean.get(each.parcel.name)
+                name, batch = each.parcel.name, clean.get(each.parcel.name)
                 searched.append(
-                    self._replace(each.parcel, batch, mine) if batch else each.parcel.name
+                    self._replace(each.parcel, batch, [stone.id], mine) if batch else name
                 )
         mine.keep(self._folder)
         self.files.write(f"tombstones/{stone.id}.swept", json.dumps(searched).encode())
