@@ -42,7 +42,10 @@ def load(
     if candidates is not None and name in candidates:
         return candidates[name] if key is None else candidates[name].for_key(key)
     named = registry if registry is not None else os.environ.get("PROMPTOPS_REGISTRY")
-    loader = _LOADERS.get(named)
+    try:
+        loader = _LOADERS.get(named)
+    except TypeError:  # a list or a dict, which the loader refuses in a sentence
+        loader = None
     if loader is None:
         try:
             loader = _LOADERS[named] = Loader(registry)

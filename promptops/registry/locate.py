@@ -49,8 +49,20 @@ def find() -> str:
 def absolute(path: str | os.PathLike[str]) -> str:
     """The path made absolute, so that a later chdir changes nothing; symbolic links are kept, and
     followed at each get.
+
+    Raises RegistryNotFound for what is not a path, such as an address.
     """
-    text = os.fspath(path)
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path
+    if not isinstance(text, str):
+        raise RegistryNotFound(
+            f"a registry was given as {type(path).__name__}; expected the path of its file as text,"
+            f' such as "{FILE}".'
+        )
+    if text.startswith(("http://", "https://")):
+        raise RegistryNotFound(
+            "a registry was given as an address; expected the path of a file on this machine:"
+            " fetch it with `promptops sync`, and pass the path of the copy."
+        )
     return text if os.path.isabs(text) else os.path.normpath(os.path.join(_here(), text))
 
 

@@ -72,6 +72,12 @@ class PullRequest:
             if address is None:
                 return
             found, links = self._ask("GET", address)
+            if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+                raise SetupError(
+                    f"the comments on {self.repository}#{self.number} could not be listed:"
+                    f" {self.api} answers with something other than a list of comments; give the"
+                    " address of GitHub's REST API as --api or GITHUB_API_URL."
+                )
             yield from found
             following = _NEXT.search(links)
             address = following[1] if following else None

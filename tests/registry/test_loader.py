@@ -900,3 +900,19 @@ def test_health_is_json_and_says_all_is_well(path: Path) -> None:
     }
     absent = Loader(path.parent / "absent.json", saved_copy=False).health()
     assert (absent["ok"], absent["source"]) == (False, "none")
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [(b"promptops.json", "bytes"), ([], "list"), ({}, "dict"), (1, "int")]
+    + [
+        (f"{scheme}://example.com/promptops.json", "promptops sync") for scheme in ("http", "https")
+    ],
+)
+def test_a_registry_that_is_not_a_path_is_one_sentence(given: Any, named: str) -> None:
+    """It says that a path is expected; a default is served all the same."""
+    with pytest.raises(RegistryNotFound, match=f"{named}.*path|path.*{named}"):
+        promptops.load("triage", env="prod", registry=given)
+    with pytest.raises(RegistryNotFound, match="path"):
+        Loader(given)
+    assert promptops.load("triage", env="prod", registry=given, default="hello").source == "default"

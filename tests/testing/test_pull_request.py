@@ -106,3 +106,21 @@ def test_a_long_text_is_cut(host: Host) -> None:
     """The host takes 65,536 characters."""
     PullRequest("o/r", 7, TOKEN, host.api).comment("x" * 100_000)
     assert len(host.comments[0]["body"]) < 65_536
+
+
+@pytest.mark.parametrize("answer", [{"message": "welcome"}, "hello", 3, None, ["text"], [[1]]])
+def test_a_host_that_lists_no_comments_is_one_sentence(
+    httpserver: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    """Another address than that of GitHub's interface: no traceback, and nothing is written."""
+    httpserver.expect_request("/repos/o/r/issues/7/comments", method="GET").respond_with_json(
+        answer
+    )
+    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+    monkeypatch.setenv("GITHUB_API_URL", httpserver.url_for("").rstrip("/"))
+    report = tmp_path / "report.md"
+    report.write_text("v2 holds", encoding="utf-8")
+    asked = ["comment", str(report), "--repository", "o/r", "--pull-request", "7"]
+    found = CliRunner().invoke(group(), asked)
+    assert isinstance(found.exception, (SetupError, SystemExit))
+    assert "something other than a list of comments" in found.output + str(found.exception)
