@@ -34,7 +34,7 @@ def _writer() -> Callable[[object], str]:
 
 
 _PLAIN = _writer()
-_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"?')
 _HEADER = re.compile(rb"([0-9a-f]{8}) ([0-9a-f]{8}) (?=([a-z_]{1,32}) \{)")
 _HEADER_BYTES = 18
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..dataset.example import Example
 from ..errors import PromptOpsError
 from ..markup import count
+from ..redact import HIDDEN
 from ..spool.segment import read_pieces
 from ..version import PromptVersion
 from .connect import Busy, Damaged
@@ -224,7 +225,7 @@ def _versions(con: Connection) -> Iterator[str]:
         derived, unread = _derived(document, lambda read: PromptVersion.from_content(read).id)
         if unread is not None:
             return f"the version {name} cannot be read: {unread}"
-        if derived != name:
+        if derived != name and HIDDEN not in (document or ""):
             return f"the version {name} holds the content of {derived}: it was changed."
         return None
 
@@ -236,7 +237,7 @@ def _examples(con: Connection) -> Iterator[str]:
         derived, unread = _derived(document, lambda read: Example.from_document(read).fingerprint)
         if unread is not None:
             return f"the example {name} cannot be read: {unread}"
-        if derived != text:
+        if derived != text and HIDDEN not in (document or ""):  # a secret was taken out
             return f"the example {name} no longer has its fingerprint {text}: it was changed."
         return None
 

@@ -28,7 +28,7 @@ __all__ = ["Contents", "studies_of_like_data"]
 
 _DISTINCT = 0.75  # of the rows: how many values tell the rows of a dataset apart
 _SHARED = 0.5  # of the smaller dataset
-_WORDS = re.compile(r"[^\W\d_].* .*[^\W\d_]|[^\x00-\x7f]{4}", re.DOTALL)
+_WORDS = re.compile(r"\A[\W\d_]*+[^\W\d_][^ ]*+ [\W\d_]*+[^\W\d_]|[^\x00-\x7f]{4}")
 _HISTORY = "\0history"  # beside the columns
 _MOST = 100_000  # pairs of datasets whose comparison is remembered
 _compared: dict[tuple[str, str], bool] = {}  # by the fingerprints of both contents

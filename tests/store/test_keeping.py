@@ -388,6 +388,24 @@ def test_a_doctor_rederives_the_ids_of_content(tmp_path: Path) -> None:
     assert len(found.splitlines()) == 4
 
 
+def test_an_example_whose_key_was_taken_out_is_no_damage(store: Store) -> None:
+    """Its fingerprint is of what was asked, which the store must not hold."""
+    example = Example("e", {"q": "is this a key?\nsk-proj-Zq7Xw9Lm4Tn2Vb8Rc5Yd1Ka3"})
+    store.append(
+        "examples",
+        [
+            {
+                "dataset_fingerprint": "d",
+                "example_id": "e",
+                "example_fingerprint": example.fingerprint,
+                "document": json.dumps(example.document()),
+            }
+        ],
+    )
+    assert "[redacted]" in store.rows("select document from examples")[0][0]
+    assert store.verify() == []
+
+
 def test_a_doctor_mends_a_changed_archive_from_the_file(store: Store) -> None:
     """One flipped bit in a Parquet file, and a file that is missing: named; what only the DuckDB
     file holds now is recorded once more.
