@@ -469,8 +469,8 @@ def test_rows_do_not_wait_for_a_busy_disk(tmp_path: Path, monkeypatch: pytest.Mo
 def test_threads_that_are_patched_after_the_queue_was_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """gevent patches the threads of a worker that gunicorn forks after the application was loaded;
-    a thread of gevent's that waits for a queue of before stops the process.
+    """An application that lets gevent patch threads late goes on: a thread of gevent's that waits
+    for a queue of before stops the process.
     """
     waited = []
 
