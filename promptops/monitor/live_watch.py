@@ -160,14 +160,16 @@ def _counted(project: Project, path: str, today: str, scorers: Sequence[object] 
     if last >= today and (ahead := counted_ahead(file, last)):
         raise StudyError(f"{file.name} has counted {last} already; {ahead}")
     pending = [_before(today, back) for back in range(_MOST_MISSED, 0, -1)]
-    why = ""
+    silent: list[str] = []
     missing = [each for each in pending if each > last]
     for found in _calls_of(project, file.declaration, judges, missing) if missing else ():
         if not all(found.scores.values()):
-            why = f"{found.day} has no scored live call; record with content."
+            silent.append(found.day)  # said even if a later day counts: it is passed over for good
             continue
-        file, why = _with_day(project, file, found), ""
+        file = _with_day(project, file, found)
         file.write(path)
+    has = "has" if len(silent) == 1 else "have"
+    why = f"{', '.join(silent)} {has} no scored live call; record with content." if silent else ""
     return Watched(path, file, why)
 
 

@@ -87,6 +87,18 @@ def test_quiet_days_count_once(project: Project, path: str) -> None:
     assert monitor_rows(project)[0]["version"] == "live"
 
 
+def test_a_day_that_is_passed_over_is_said(project: Project, path: str) -> None:
+    """Also where a later day has calls: the evidence goes on without the one that lacks them."""
+    called(project, 0, 0, 0.9)
+    called(project, 2, 2, 0.9)
+    found = run_any_day(project, path, day(3))
+    assert (found.exit_code, found.file and found.file.days) == (2, (day(0), day(2)))
+    assert found.unknown == f"{day(1)} has no scored live call; record with content."
+    assert run_any_day(project, path, day(3)).exit_code == 0
+    both = run_any_day(project, path, day(5)).unknown
+    assert both == f"{day(3)}, {day(4)} have no scored live call; record with content."
+
+
 def test_an_interrupted_run_keeps_the_days_that_it_counted(
     project: Project, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
