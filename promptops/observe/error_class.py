@@ -49,6 +49,8 @@ def error_class(error: BaseException) -> str:
     if kind.__name__ in ("LengthFinishReasonError", "ContentFilterFinishReasonError"):
         return "truncated_length" if kind.__name__[0] == "L" else "content_filter_output"
     words = _words(error)
+    if kind.__name__ == "ValidationError":  # of pydantic, by which `parse` reads the answer
+        return "invalid_json" if "Invalid JSON" in words else "schema_mismatch"
     status = _status(error)
     if status == 429:
         return "quota_exhausted" if "insufficient_quota" in words else "rate_limit"

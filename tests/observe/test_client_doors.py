@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import openai
+import pydantic
 import pytest
 
 import promptops
@@ -418,3 +419,15 @@ def test_gemini(folder: Path) -> None:
         assert figures == [11, 2, 4, 7]
         assert (row["response_id"], row["model_returned"]) == ("g-1", "gemini-4")
     assert [row["attribution"] for row in rows] == ["carried", "unknown"]
+
+
+def test_an_answer_that_parse_cannot_read_is_the_models_failure(folder: Path) -> None:
+    """The text of the answer is "billing", which is no JSON."""
+
+    class Label(pydantic.BaseModel):
+        name: str
+
+    c = promptops.observe(client(), sink=str(folder))
+    with pytest.raises(pydantic.ValidationError):
+        c.chat.completions.parse(**request(), response_format=Label)
+    assert [row["failure"] for row in flushed(folder)] == ["invalid_json"]

@@ -45,6 +45,7 @@ const NAMES: [RegExp, string][] = [
   [/AbortError|Cancelled/, "cancelled"],
   [/LengthFinishReason/, "truncated_length"],
   [/ContentFilterFinishReason/, "content_filter_output"],
+  [/\bZodError\b|\bValidationError\b/, "schema_mismatch"], // by which `parse` reads the answer
   [/ConnectTimeout|PoolTimeout/, "timeout_connect"],
   [/Timeout/, "timeout_read"],
   [/RateLimit|ResourceExhausted|TooManyRequests/, "rate_limit"],
