@@ -33,6 +33,7 @@ __all__ = [
 
 SHORTEST = 8  # characters; a shorter value ("none", "test") is in too many innocent texts
 _LOOK_S = 0.25  # how long the environment's names are trusted; a look costs some 50 us
+_MANY = 32  # secrets that are learnt whatever they look like
 
 # A name is split into its parts at "_", "-", "." and at camel case; one part is enough.
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -140,7 +141,8 @@ class Redactor:
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self._compile = compile
-        self._kept: frozenset[str] = frozenset()
+        self._kept: dict[str, None] = {}  # added to by one step, whichever threads do
+        self._learnt = 0  # how many of them the patterns know
         self._found: frozenset[str] = frozenset()
         self._looked = -_LOOK_S
         self._secrets: re.Pattern[str] | None = None
@@ -149,11 +151,13 @@ class Redactor:
     def keep_secret(self, value: str) -> None:
         """Never let this text pass.
 
-        Under 6 characters it stays, since it would be in ordinary words.
+        Under 6 characters it stays, since it would be in ordinary words. It is learnt with the next
+        text, in half a millisecond each: of many, as where users bring their own keys, only those
+        that no shape finds.
         """
-        if len(value) >= 6:
-            self._kept |= {value}
-            self._learn()
+        if len(value) < 6 or (len(self._kept) >= _MANY and hide_shapes(value) == HIDDEN):
+            return
+        self._kept[value] = None
 
     def __call__(self, text: str) -> str:
         """The text without secrets."""
@@ -171,21 +175,24 @@ class Redactor:
 
     def _look(self) -> None:
         now = time.monotonic()
-        if now - self._looked <= _LOOK_S:
+        new = self._hint is None or self._learnt != len(self._kept)
+        if not new and now - self._looked <= _LOOK_S:
             return
         found = environment_secrets(self._environ)
-        if found != self._found or self._hint is None:
+        if new or found != self._found:
             self._found = found
             self._learn()
         self._looked = now
 
     def _learn(self) -> None:
         # the longest first: one may hold another
-        known = sorted(self._kept | self._found, key=lambda secret: (-len(secret), secret))
-        patterns = [_replaced(secret) for secret in known]
+        kept = list(self._kept)
+        known = sorted({*kept, *self._found}, key=lambda secret: (-len(secret), secret))
+        patterns = [_spelled(secret, r"(?<!\\)\\") for secret in known]
         self._secrets = re.compile("|".join(patterns)) if patterns else None
-        found = [_found(secret).encode("utf-8", "surrogatepass") for secret in known]
+        found = [_spelled(secret, "").encode("utf-8", "surrogatepass") for secret in known]
         self._hint = self._compile(b"|".join([HINT, *found]))
+        self._learnt = len(kept)
 
 
 _SHORT = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
@@ -195,20 +202,15 @@ _RUNS = re.compile(r"\\*[\"'/]|\\+|[^\\\"'/]", re.DOTALL)
 _IN_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&(?:quot|#34);", "'": "&#(?:x27|39);"}
 
 
-def _replaced(secret: str) -> str:
+def _spelled(secret: str, begin: str) -> str:
     """The pattern of the secret as it is in plain text, in JSON, in JSON inside JSON to any depth,
     in an address and in HTML.
 
-    What may begin with backslashes begins at the first of a run, so that a run is tried once.
+    begin: what may come before a first backslash, so that a run of them is tried once; "" where the
+    secret is only looked for, by re and by re2: the last backslash will do.
     """
     first, *rest = _RUNS.findall(secret)
-    return _written(first, r"(?<!\\)\\") + "".join(_written(run, r"\\") for run in rest)
-
-
-def _found(secret: str) -> str:
-    """The same, for re and for re2, where it is only looked for: the last backslash will do."""
-    first, *rest = _RUNS.findall(secret)
-    return _written(first, "") + "".join(_written(run, r"\\") for run in rest)
+    return _written(first, begin) + "".join(_written(run, r"\\") for run in rest)
 
 
 def _written(run: str, slash: str) -> str:

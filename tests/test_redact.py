@@ -223,3 +223,26 @@ def test_the_working_folder_is_no_secret() -> None:
         }
     )
     assert found == {"/hunter/22", "hunter-33"}
+
+
+def test_users_who_bring_their_own_keys_do_not_slow_the_application() -> None:
+    """Each client that is observed keeps its key; the patterns were built again for every one."""
+    built = []
+
+    def compile(pattern: bytes) -> object:
+        built.append(len(pattern))
+        return re.compile(pattern)
+
+    redactor = Redactor({}, compile)
+    keys = [f"sk-proj-{number}-abcdefghijklmnop" for number in range(400)]
+    for key in keys * 2:
+        redactor.keep_secret(key)
+    assert built == []
+    assert all(redactor(f"my key is {key}.") == f"my key is {HIDDEN}." for key in keys)
+    assert len(built) == 1
+    plain = [f"{number:03}0123456789abcdef" for number in range(3)]  # of no shape that is known
+    for key in plain:
+        redactor.keep_secret(key)
+        assert redactor(f"{key}, x{keys[0]}x") == f"{HIDDEN}, x{HIDDEN}x"
+    assert len(built) == 4
+    assert built[-1] < built[0] + 300
