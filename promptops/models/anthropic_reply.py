@@ -98,7 +98,7 @@ class AnthropicAssembly:
     def add(self, chunk: object) -> str:
         """Take in an event; the piece of the answer's text that it brought.
 
-        Raises CallError for an error in the stream, and of class connection if an index is none.
+        Raises CallError for an error in the stream, and of class connection for an odd index.
         """
         kind = chunk.get("type") if isinstance(chunk, dict) else None
         if not isinstance(chunk, dict) or kind == "error" or (kind is None and chunk.get("error")):

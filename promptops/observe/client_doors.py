@@ -210,8 +210,8 @@ def _ended(
     args: tuple[object, ...],
     request: Mapping[str, object],
 ) -> None:
-    """The call failed; it was none if the application's arguments were wrong, since then no request
-    was sent.
+    """The call failed; it is not recorded if the application's arguments were wrong, since then no
+    request was sent.
     """
     try:
         unsent = isinstance(error, TypeError) and never_sent(error, newest(), args, request)

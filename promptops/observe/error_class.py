@@ -102,7 +102,7 @@ def never_sent(
     request: Mapping[str, object],
 ) -> bool:
     """Whether a client refused the arguments of a call before it sent anything: the door does not
-    take them, the client misses some, or they are no JSON.
+    take them, the client misses some, or JSON cannot hold them.
     """
     if str(error).startswith("Missing required arguments"):  # OpenAI's and Anthropic's clients
         return True

@@ -170,7 +170,7 @@ class LiveCall:
         self, reading: ReplyFields, error: BaseException | None, early: bool = False
     ) -> None:
         """Take down how the call ended, and hand it over: the first end is the call's, and the copy
-        in a fork is no call.
+        in a fork has none.
         """
         if self._done or self.process not in (None, os.getpid()):
             return
