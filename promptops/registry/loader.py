@@ -85,7 +85,7 @@ class Loader:
             watch(self, watch_s)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """For another process: one of the same file, settings and needs, which has served nothing."""
+        """For another process: one of the same file, settings and needs, as it began."""
         given: dict[str, Any] = {"on_change": self._on_change, "monotonic": self._monotonic}
         given |= {"saved_copy": self._saved_copy, "watch_s": self._watch_s}
         return partial(type(self), **given), (self.path,), {"_needs": self._needs}
