@@ -312,9 +312,10 @@ def _tell(done: DeploymentEntry, rehearsal: bool, machine: bool) -> None:
         if done.changed and done.forced
         else ""
     )
-    say(
-        plain(line + forced), {**_row(done), "changed": done.changed, "dry_run": rehearsal}, machine
-    )
+    broken = done.note if done.changed and done.kind == "rollback" else ""
+    warning = f"\nwarning: {' '.join(broken.split())}" if broken else ""
+    row = {**_row(done), "changed": done.changed, "dry_run": rehearsal}
+    say(plain(line + forced + warning), row | ({"warning": broken} if broken else {}), machine)
 
 
 def _row(link: DeploymentEntry) -> dict[str, Any]:

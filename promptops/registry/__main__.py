@@ -113,6 +113,8 @@ def _rollback(options: argparse.Namespace) -> int:
         _say(f"nothing to do: {options.env} of {options.name} serves {done.label} already.")
     else:
         _say(f"{options.env} of {options.name} serves {done.label} now.")
+        if done.note:
+            _say(f"warning: {done.note}")
     return 0
 
 

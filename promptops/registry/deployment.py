@@ -35,7 +35,7 @@ class DeploymentEntry:
     refused, `unmet` holds its reasons; override: why a version was promoted once more; until: `at`
     of the next change, None while this serves;
     changed: False if the call that returned this found nothing to do; note: why, where it was
-    asked for and would only repeat an earlier step.
+    asked for and would only repeat an earlier step; of a rollback, which consumer it breaks.
     """
 
     prompt: str

@@ -278,7 +278,8 @@ class Editor(RegistryRecord):
 
         if_serving: act only while this version serves, else return None; to: the version to go
         back to, None for the last different one that served and was not rolled back itself. A
-        running canary is ended first: the rest stays. Raises NotDeployed if there is nothing to
+        running canary is ended first: the rest stays. `note` of the entry says which registered
+        consumer the version breaks. Raises NotDeployed if there is nothing to
         go back to.
         """
         with self._file.writing() as read:
@@ -296,10 +297,9 @@ class Editor(RegistryRecord):
             if target == now.id and now.canary is None:
                 return replace(now, changed=False)
             # refuses to go back to content that no loader serves
-            history.find(prompt, name, target).version  # noqa: B018
-            return self.chains.seal(
-                read, name, env, self.chains.link(target, "rollback", author, reason, undoes=undone)
-            )
+            note = needs.broken_by(self.path, name, history.find(prompt, name, target).version)
+            link = self.chains.link(target, "rollback", author, reason, undoes=undone)
+            return replace(self.chains.seal(read, name, env, link), note=note)
 
     widen = canary_steps.widen
     finish = canary_steps.finish

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..version import PromptVersion
     from .view import CanarySplit
 
-__all__ = ["FOLDER", "Need", "fits", "read", "write"]
+__all__ = ["FOLDER", "Need", "broken_by", "fits", "read", "write"]
 
 FORM = "r1"
 FOLDER = "promptops.consumers"  # beside the registry file
@@ -125,6 +125,18 @@ def read(registry: str) -> list[Need]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [need for name in names for need in _read_one(os.path.join(folder, name))]
+
+
+def broken_by(registry: str, prompt: str, version: PromptVersion) -> str:
+    """Which stated needs a version of a prompt does not meet, in one sentence; "" if it meets all.
+    Statements that do not read hinder nobody here: the sentence says so.
+    """
+    try:
+        stated = [need for need in read(registry) if need.prompt == prompt]
+    except RegistryCorrupt as error:
+        return f"whether it breaks a registered consumer is not known: {error}"
+    faults = [fault for need in stated for fault in need.unmet(version)]
+    return f"it breaks a registered consumer: {'; '.join(faults)}." if faults else ""
 
 
 def write(path: str, consumer: str, needs: Iterable[Need]) -> bool:

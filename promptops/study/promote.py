@@ -175,7 +175,13 @@ def rollback(
     entry = project.registry.rollback(
         name, env, if_serving=if_serving, to=target, author=project.author, reason=reason
     )
-    return Promoted(entry) if entry is not None else None
+    if entry is None:
+        return None
+    if entry.note:
+        warnings.warn(
+            f"{entry.label} serves {env} of {name} now; {entry.note}", stacklevel=outside()
+        )
+    return Promoted(entry)
 
 
 def _unchanged(serving: DeploymentEntry, why: str) -> Promoted:

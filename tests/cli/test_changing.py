@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from promptops import PromptVersion
+from promptops.registry import needs
 from promptops.registry.editor import Editor
+from promptops.registry.needs import Need
 
 NAME = "support-triage"
 V = [
@@ -145,6 +147,23 @@ def test_rollback(run: Run, path: Path) -> None:
     )
     last = Editor(path).history(NAME, "prod")[-2]
     assert (last.kind, last.author, last.reason) == ("rollback", "eve", "incident")
+
+
+def test_a_rollback_that_breaks_a_consumer_is_done_and_says_so(run: Run, path: Path) -> None:
+    """It is an emergency door: it refuses nothing, rehearsed or not, and names who breaks."""
+    folder = path.parent / "promptops.consumers"
+    needs.write(str(folder / "checkout.json"), "checkout", [Need(NAME, {"nothing": None})])
+    back = ("rollback", NAME, "--env", "prod", "--to", "v1")
+    for words in ((*back, "--dry-run"), back):
+        code, out, _ = run(*words)
+        assert (code, "warning: it breaks a registered consumer" in out) == (0, True)
+        assert "checkout does not supply" in out
+    (folder / "checkout.json").write_text("[")
+    found = json.loads(run("rollback", NAME, "--env", "prod", "--to", "v2", "--json")[1])
+    assert found["number"] == 2
+    assert "whether it breaks a registered consumer is not known" in found["warning"]
+    (folder / "checkout.json").unlink()
+    assert "warning" not in run(*back)[1]
 
 
 def test_canary(run: Run) -> None:

@@ -35,6 +35,7 @@ from promptops.errors import (
 )
 from promptops.lab import Dataset, Guardrail, Lab, Policy, Study
 from promptops.models.scripted import ScriptedModel
+from promptops.registry import needs
 from promptops.scorers import contains, equals, json_has, scorer, similar_to
 from promptops.study.ask import Asker
 from promptops.study.asking_order import order
@@ -1237,3 +1238,17 @@ def test_a_lab_moves_mends_and_removes_what_it_recorded(
     assert any("set aside" in line for line in done)
     assert lab.store.verify() == []
     assert len(lab.study("tone").scores()) == len(study.scores())
+
+
+def test_a_rollback_that_breaks_a_consumer_warns(road: tuple[Lab, Any, Any, Dataset]) -> None:
+    """It is done at once, and says which application does not supply what the version needs."""
+    lab, v1, v2, _ = road
+    for version in (v1, v2):
+        lab.promote(version, env="prod", force=True, reason="as before")
+    folder = lab.project.location.registry.parent / needs.FOLDER
+    needs.write(str(folder / "checkout.json"), "checkout", [needs.Need(v1.prompt, {"other": None})])
+    with pytest.warns(UserWarning, match="serves prod of .* now; it breaks a registered consumer"):
+        lab.rollback(v1.prompt, env="prod")
+    serving = lab.project.registry.serving(v1.prompt, "prod")
+    assert serving is not None
+    assert serving.id == v1.id

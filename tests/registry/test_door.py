@@ -14,6 +14,7 @@ import pytest
 
 import promptops
 from promptops import PromptVersion
+from promptops.registry import needs
 from promptops.registry.__main__ import main
 from promptops.registry.editor import Editor
 
@@ -29,6 +30,18 @@ def path(tmp_path: Path) -> Path:
     for number in (1, 2, 3):
         editor.promote(NAME, number, "prod", author="ann", force=True, reason="x")
     return registry
+
+
+def test_a_rollback_that_breaks_a_consumer_says_so(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After what it did, and with the exit code of what was done."""
+    folder = path.parent / needs.FOLDER
+    needs.write(str(folder / "checkout.json"), "checkout", [needs.Need(NAME, {"y": None})])
+    assert main(["rollback", NAME, "--env", "prod", "--registry", str(path)]) == 0
+    done, warning = capsys.readouterr().out.splitlines()
+    assert done == f"prod of {NAME} serves v2 now."
+    assert warning.startswith("warning: it breaks a registered consumer: it needs {{x}}")
 
 
 def test_rollback_without_extras(path: Path) -> None:
