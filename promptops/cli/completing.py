@@ -8,6 +8,7 @@ nothing if there is no registry to read.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ from ..markup import shorten
 __all__ = ["complete_commands", "completing", "environments", "prompts", "studies", "versions"]
 
 HELP_WIDTH = 60
+# bash puts a completed word on the command line as it is: what it would run or part is not offered
+_NAME = re.compile(r"\w[\w .,:@%+/-]*")
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
@@ -113,7 +116,8 @@ def _studies(path: str, _context: click.Context) -> Iterator[tuple[str, str]]:
             labels = document["labels"]
             arms = " -> ".join(labels[arm] for arm in ("baseline", "candidate") if arm in labels)
             text = f"{document['prompt']} {arms}, {document['made_at'][:10]}"
-            found[document["study"]] = (document["made_at"], text)
+            if _NAME.fullmatch(document["study"]):
+                found[document["study"]] = (document["made_at"], text)
         except (OSError, ValueError, KeyError, TypeError):
             continue
     for study, (_, text) in sorted(found.items(), key=lambda item: item[1], reverse=True):

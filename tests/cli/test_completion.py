@@ -75,6 +75,28 @@ def test_studies_come_from_the_evidence(completed, path: Path) -> None:  # type:
     assert [value for _, value in completed(*words)] == ["s1-old"]
 
 
+@pytest.mark.parametrize(
+    "study",
+    ["s1$(touch x)", "s1`touch x`", "s1;touch", "s1|sh", "s1&sh", "s1>x", "s1\nplain,s2", "-s1"]
+    + ["s1 'a", 's1"a', "s1\\a", "s1*", "~s1", "s1\x1b[2J", "$HOME"],
+)
+def test_a_study_s_name_is_never_a_command(completed, path: Path, study: str) -> None:  # type: ignore[no-untyped-def]
+    """bash puts what is completed on the line as it is, and Enter would run it; evidence may come
+    from anybody.
+    """
+    folder = path.parent / "promptops.evidence"
+    folder.mkdir()
+    for number, name in enumerate((study, "s1-safe")):
+        document = {
+            "study": name,
+            "made_at": "2026-01-01T00:00:00",
+            "labels": {"baseline": "v1", "candidate": "v2"},
+            "prompt": "support-triage",
+        }
+        (folder / f"{number}.json").write_text(json.dumps(document))
+    assert completed("report", "''") == [("plain", "s1-safe")]
+
+
 def test_a_broken_or_missing_registry_completes_nothing(completed, path: Path) -> None:  # type: ignore[no-untyped-def]
     """No message between a person's words."""
     path.write_text("<<<<<<< ours")
