@@ -77,8 +77,23 @@ def test_studies_come_from_the_evidence(completed, path: Path) -> None:  # type:
 
 @pytest.mark.parametrize(
     "study",
-    ["s1$(touch x)", "s1`touch x`", "s1;touch", "s1|sh", "s1&sh", "s1>x", "s1\nplain,s2", "-s1"]
-    + ["s1 'a", 's1"a', "s1\\a", "s1*", "~s1", "s1\x1b[2J", "$HOME"],
+    [
+        "s1$(touch x)",
+        "s1`touch x`",
+        "s1;touch",
+        "s1|sh",
+        "s1&sh",
+        "s1>x",
+        "s1\nplain,s2",
+        "-s1",
+        "s1 'a",
+        's1"a',
+        "s1\\a",
+        "s1*",
+        "~s1",
+        "s1\x1b[2J",
+        "$HOME",
+    ],
 )
 def test_a_study_s_name_is_never_a_command(completed, path: Path, study: str) -> None:  # type: ignore[no-untyped-def]
     """bash puts what is completed on the line as it is, and Enter would run it; evidence may come
