@@ -71,7 +71,7 @@ _SPACE = r"(?:\s|\\+[nrt])"
 _QUOTE = r"(?:\\*[\"'`]|&(?:quot|apos|#34|#39|#x27);)"
 
 _VALUE = r"(?=[A-Za-z0-9._~+/=\-]{0,200}\d)[A-Za-z0-9._~+/=\-]{12,}+(?!\()"  # no call of a function
-# a key of letters alone, in quotes: what stands for one ("YOUR_KEY", "your-key") is no such run
+# a key of letters alone, in quotes; placeholders ("YOUR_KEY", "your-key") are not matched
 _LETTERS = (
     r"(?!(?i:your|my|the|insert|enter|replace|example|sample|test|dummy|placeholder|changeme|x{4}))"
     r"[A-Za-z]{20,}(?=\\*[\"'`])"

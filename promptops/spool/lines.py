@@ -52,8 +52,8 @@ def plain_json(value: object) -> bytes:
 
 
 def cleaned(document: bytes, clean: Callable[[bytes], bytes]) -> bytes:
-    """A JSON document without secrets. One that is the text of a number there is left, since a
-    record that is no JSON is lost.
+    """A JSON document without secrets; one that equals a number in it is left, since the record
+    would be lost if it were not JSON.
     """
     done = clean(document)
     if done is not document:
