@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import click
     from click.shell_completion import CompletionItem
 
-__all__ = ["group", "main"]
+__all__ = ["command_named", "group", "main"]
 
 # command -> module of promptops.cli
 COMMANDS = {
@@ -191,6 +191,15 @@ def _load_first(command: str) -> None:
         raise StoreError(short)
 
 
+def command_named(name: str) -> click.Command | None:
+    """A command, whether or not what it needs is installed."""
+    import click
+
+    module = importlib.import_module(f"promptops.cli.{COMMANDS[name]}")
+    found: Any = getattr(module, HIDDEN_NAMES.get(name, name))
+    return found if isinstance(found, click.Command) else None
+
+
 def group() -> click.Group:
     """The commands; each module is imported when its command is asked for."""
     import click
@@ -210,9 +219,7 @@ def group() -> click.Group:
             if "--help" not in sys.argv and not completing():
                 require_extra(cmd_name)
                 _load_first(cmd_name)
-            module = importlib.import_module(f"promptops.cli.{COMMANDS[cmd_name]}")
-            found: Any = getattr(module, HIDDEN_NAMES.get(cmd_name, cmd_name))
-            return found if isinstance(found, click.Command) else None
+            return command_named(cmd_name)
 
         def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
             commands = complete_commands(SUMMARIES, incomplete)

@@ -1,17 +1,19 @@
-"""`promptops help [TOPIC]`: the manual, offline; its pages ship in the package, but for the one of
-the public names, which is made from their docstrings.
+"""`promptops help [TOPIC]`: the manual, offline; its pages ship in the package, but for those of
+the public names and of the commands, which are made from docstrings and help.
 """
 
 from __future__ import annotations
 
 import difflib
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 
 import click
 
 from ..markup import plain
-from . import api_page
+from . import api_page, command_page
 
 __all__ = ["help_"]
 
@@ -31,21 +33,27 @@ def help_(topic: str | None, wanted: str | None) -> None:
         _search(pages, wanted)
     elif topic is None:
         width = max(map(len, pages))
-        for name, text in pages.items():
-            click.echo(f"{name:<{width}}  {_lead(text)}")
+        for name, read in pages.items():
+            click.echo(f"{name:<{width}}  {_MADE[name][0] if name in _MADE else _lead(read())}")
         click.echo("\npromptops help TOPIC shows a page, --search TEXT looks through all of them.")
     else:
         _show(pages, topic)
 
 
-def _pages() -> dict[str, str]:
+# page -> its title, and what makes it
+_MADE = {"api": ("API", api_page.page), "command-line": ("Command line", command_page.page)}
+
+
+def _pages() -> dict[str, Callable[[], str]]:
+    """Page -> what reads it."""
     folder = files("promptops") / "guide"
-    pages = {
-        entry.name.removesuffix(".md"): entry.read_text(encoding="utf-8")
-        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
-        if entry.name.endswith(".md") and entry.name != "api.md"
+    pages: dict[str, Callable[[], str]] = {
+        entry.name.removesuffix(".md"): partial(entry.read_text, encoding="utf-8")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".md")
     }
-    return {"api": api_page.page(), **pages}
+    made = {name: make for name, (_, make) in _MADE.items()}
+    return dict(sorted({**pages, **made}.items()))
 
 
 def _lead(text: str) -> str:
@@ -54,7 +62,7 @@ def _lead(text: str) -> str:
     return lines[0].lstrip("# ") if lines else ""
 
 
-def _show(pages: dict[str, str], topic: str) -> None:
+def _show(pages: dict[str, Callable[[], str]], topic: str) -> None:
     found = [name for name in pages if name == topic] or [
         name for name in pages if name.startswith(topic)
     ]
@@ -63,7 +71,7 @@ def _show(pages: dict[str, str], topic: str) -> None:
         raise click.UsageError(
             f"the manual has no page {topic!r}; it has {', '.join(near)}: promptops help {near[0]}"
         )
-    text = pages[found[0]]
+    text = pages[found[0]]()
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown
@@ -73,10 +81,10 @@ def _show(pages: dict[str, str], topic: str) -> None:
         click.echo(text)
 
 
-def _search(pages: dict[str, str], wanted: str) -> None:
+def _search(pages: dict[str, Callable[[], str]], wanted: str) -> None:
     hits = 0
-    for name, text in pages.items():
-        for number, line in enumerate(text.splitlines(), start=1):
+    for name, read in pages.items():
+        for number, line in enumerate(read().splitlines(), start=1):
             if wanted.casefold() in line.casefold():
                 hits += 1
                 click.echo(f"{name}:{number}: {plain(line.strip())}")

@@ -118,6 +118,8 @@ def test_help_lists_shows_and_searches() -> None:
     assert listed.exit_code == 0
     assert all(name.removesuffix(".md") in listed.output for name in PAGES)
     assert runner.invoke(group(), ["help", "quick"]).output.startswith("# Quickstart")
+    made = runner.invoke(group(), ["help", "command-line"]).output
+    assert made.strip() == PAGES["command-line.md"].strip()
     found = runner.invoke(group(), ["help", "--search", "false alarm"]).output
     assert "observing:" in found
     wrong = runner.invoke(group(), ["help", "canery"])
