@@ -62,6 +62,7 @@ def observe(
         _endpoint(client),
         service or os.environ.get("OTEL_SERVICE_NAME"),
         release or os.environ.get("PROMPTOPS_RELEASE"),
+        redact or str,
     )
     if not observe_client(client, observer):
         raise PromptOpsError(

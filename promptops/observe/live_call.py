@@ -58,7 +58,7 @@ def session(name: str) -> Iterator[None]:
 @dataclass(frozen=True, slots=True)
 class Observer:
     """What the rows of one client share. content: the share of calls whose values and output are
-    kept, 0 for none.
+    kept, 0 for none; redact: what changes them, `str` for nothing, None for what the queue's do.
     """
 
     queue: LiveQueue
@@ -66,6 +66,7 @@ class Observer:
     endpoint: str | None = None
     service: str | None = None
     release: str | None = None
+    redact: Callable[[str], str] | None = None
 
     def begin(self, request: Mapping[str, object]) -> LiveCall:
         """A call with these arguments begins now, and ends in this process."""
@@ -246,6 +247,8 @@ class LiveCall:
             "service": observer.service,
             "release": observer.release,
         }
+        if observer.redact is not None:
+            row["redact"] = observer.redact
         if self.stream is not None and self.stream.first_token_ms is not None:
             row["first_token_ms"] = round(self.stream.first_token_ms, 3)
         if self._whose is not None:

@@ -14,8 +14,8 @@ from .sinks import FolderSink, StdoutSink
 __all__ = ["RECORD", "all_queues", "healths", "named_sink", "open_queue", "queue_for"]
 
 RECORD = "PROMPTOPS_RECORD"
-# By sink and redactor; a process has one set of queues as it has one standard output.
-_OPEN: dict[tuple[str, Redact | None], LiveQueue] = {}
+# A process has one set of queues as it has one standard output.
+_OPEN: dict[str, LiveQueue] = {}
 
 
 def named_sink(sink: str | os.PathLike[str] | None) -> str | None:
@@ -35,12 +35,13 @@ def sink_of(named: str) -> Sink:
 
 
 def open_queue(named: str, redact: Redact | None = None) -> LiveQueue:
-    """The queue of a sink; made at the first call, without a file or a thread yet."""
-    found = _OPEN.get((named, redact))
-    if found is None:
-        queue = LiveQueue(sink_of(named), RowWriter(redact))
-        found = _OPEN.setdefault((named, redact), queue)
-    return found
+    """The queue of a sink; made at the first call, without a file or a thread yet. redact: for
+    feedback from now on; however many there are, a sink has one thread and one file.
+    """
+    queue = _OPEN.get(named) or _OPEN.setdefault(named, LiveQueue(sink_of(named), RowWriter()))
+    if redact is not None:
+        queue.writer.redact = redact
+    return queue
 
 
 def queue_for(sink: str | os.PathLike[str] | None) -> LiveQueue | None:
@@ -50,8 +51,7 @@ def queue_for(sink: str | os.PathLike[str] | None) -> LiveQueue | None:
     named = named_sink(sink)
     if named is None:
         return next(reversed(_OPEN.values()), None)
-    same = [queue for (each, _), queue in _OPEN.items() if each == named]
-    return same[-1] if same else open_queue(named)
+    return open_queue(named)
 
 
 def all_queues() -> list[LiveQueue]:
@@ -61,4 +61,4 @@ def all_queues() -> list[LiveQueue]:
 
 def healths() -> dict[str, dict[str, object]]:
     """sink -> its health."""
-    return {named: queue.health() for (named, _), queue in list(_OPEN.items())}
+    return {named: queue.health() for named, queue in list(_OPEN.items())}

@@ -43,10 +43,12 @@ def _well_formed(text: str) -> str:
 
 
 class RowWriter:
-    """redact: the application's own, text -> text, for everything that is content."""
+    """redact: the application's own, text -> text, for everything that is content of rows that
+    bring none of their own, such as feedback.
+    """
 
     def __init__(self, redact: Redact | None = None) -> None:
-        self._redact = redact
+        self.redact = redact
         self.faults = 0  # rows whose content was dropped because `redact` raised
         self._clean = Redactor()
 
@@ -60,7 +62,10 @@ class RowWriter:
         self.faults = 0
 
     def prepared(self, table: str, row: dict[str, Any], sink: Sink) -> dict[str, object]:
-        """The row as it is written: JSON-ready, without nulls."""
+        """The row as it is written: JSON-ready, without nulls. Its "redact" is its client's, by
+        which it is changed, and `str` if that client has none.
+        """
+        redact = row.pop("redact", self.redact)
         secret = sink.secret() if any(row.get(name) is not None for name in USERS) else None
         for name in USERS:
             if row.get(name) is not None:
@@ -68,7 +73,7 @@ class RowWriter:
         for name in ("started_at", "at"):
             if isinstance(row.get(name), float):
                 row[name] = utc(row[name])
-        self._content(row)
+        self._content(row, None if redact is str else redact)
         kept = {name: value for name, value in row.items() if value is not None}
         texts = [value for value in kept.values() if isinstance(value, str)]
         together = "\n".join(texts)
@@ -78,18 +83,18 @@ class RowWriter:
                     kept[name] = self._cleaned(value)
         return kept
 
-    def _content(self, row: dict[str, Any]) -> None:
+    def _content(self, row: dict[str, Any], redact: Redact | None) -> None:
         for name in ("values", "tool_calls"):
             value = row.get(name)
             if value is not None and not isinstance(value, str):
                 row[name] = json.dumps(
                     self._plain(value), ensure_ascii=False, separators=(",", ":")
                 )
-        if self._redact is None:
+        if redact is None:
             return
         try:
             changed: dict[str, object] = {
-                name: str(self._redact(self._clean(row[name])))
+                name: str(redact(self._clean(row[name])))
                 for name in CONTENT
                 if row.get(name) is not None
             }

@@ -5,6 +5,7 @@ and what somebody says later finds the answer that it was said of.
 from __future__ import annotations
 
 import json
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from promptops.errors import RenderError
 from promptops.observe.open_queues import open_queue
 from promptops.observe.row_writer import keyed_hash
 from promptops.registry.served_version import Served
+from promptops.spool.segment import segments
 from tests.observe.live_rows_of import COMPLETION, client, rows_of
 
 CANARIES = [f"sk-canary-{index:02d}-abcdefghij0123456789" for index in range(12)]
@@ -243,6 +245,24 @@ def test_interleaved_tasks_are_never_mistaken(folder: Path) -> None:
     assert len(rows) == 50
     for row in rows:
         assert row["prompt"] == prompts[int(row["model"]) % 2].name
+
+
+def test_a_redactor_per_client_takes_no_thread_or_file_each(folder: Path) -> None:
+    """Each row is changed by the redactor of its own client, feedback by the last one."""
+    before, asked = threading.active_count(), VERSION.request(ticket="my Invoice")
+    for number in range(40):
+        own = promptops.observe(
+            client(), sink=str(folder), content=True, redact=lambda _, mine=number: f"by {mine}"
+        )
+        own.chat.completions.create(**asked)
+    promptops.observe(client(), sink=str(folder), content=True).chat.completions.create(**asked)
+    promptops.feedback("r", note="said", sink=str(folder))
+    assert promptops.observe.flush(30)
+    assert threading.active_count() <= before + 1
+    assert len(segments(folder)) == 1
+    outputs = [row["output"] for row in rows_of(folder)]
+    assert outputs == [*(f"by {number}" for number in range(40)), "billing"]
+    assert [row["note"] for row in rows_of(folder, "feedback")] == ["by 39"]
 
 
 def test_feedback_of_any_kind_raises_nothing(folder: Path) -> None:
