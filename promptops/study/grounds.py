@@ -19,7 +19,7 @@ from .copies import Copies, copies_of, golden_reads, reads_of
 from .departures import departures
 from .golden_labels import golden_labels
 from .judgements import earlier_name
-from .like_data import Contents
+from .like_data import ExampleContents
 from .noise_floor import measured
 from .queries.golden_before import scored_against_others
 from .queries.plans import plan_document
@@ -208,7 +208,7 @@ def _earlier_examples(
     """
     earlier: dict[str, Example] = {}
     alike = list[tuple[str, str]]()
-    own = Contents.of(study.dataset) if judged else Contents()
+    own = ExampleContents.of(study.dataset) if judged else ExampleContents()
     ids = {example.fingerprint: example.id for example in study.dataset}
     for id_ in dict.fromkeys(judged):
         with suppress(StudyError):  # its dataset was purged: its examples stay on their own
@@ -216,7 +216,7 @@ def _earlier_examples(
             named = {earlier_name(each.fingerprint): each for each in data}
             fresh = {name: each for name, each in named.items() if name in wanted}
             earlier |= {name: replace(each, id=name) for name, each in fresh.items()}
-            pairs = own.matches(Contents.of(fresh.values()))
+            pairs = own.matches(ExampleContents.of(fresh.values()))
             alike += [(ids[one], earlier_name(two)) for one, two in pairs]
     return earlier, alike
 

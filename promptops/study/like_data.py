@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..dataset import Example
     from ..store import Store
 
-__all__ = ["Contents", "studies_of_like_data"]
+__all__ = ["ExampleContents", "studies_of_like_data"]
 
 _DISTINCT = 0.75  # of the rows: how many values tell the rows of a dataset apart
 _SHARED = 0.5  # of the smaller dataset
@@ -35,7 +35,7 @@ _compared: dict[tuple[str, str], bool] = {}  # by the fingerprints of both conte
 
 
 @dataclass(slots=True)
-class Contents:
+class ExampleContents:
     """What a dataset's examples ask. rows: example's fingerprint -> column -> hash of its value,
     however that is typed; prose: column -> in how many rows it is text of several words.
     """
@@ -44,7 +44,7 @@ class Contents:
     prose: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, examples: Iterable[Example]) -> Contents:
+    def of(cls, examples: Iterable[Example]) -> ExampleContents:
         """Those of a dataset that is at hand."""
         found = cls()
         for example in examples:
@@ -52,7 +52,7 @@ class Contents:
         return found
 
     @classmethod
-    def kept(cls, store: Store, dataset: str) -> Contents:
+    def kept(cls, store: Store, dataset: str) -> ExampleContents:
         """Those of a dataset that a store holds. dataset: its fingerprint."""
         found = cls()
         for text, fingerprint, _ in example_documents(store, dataset):
@@ -74,7 +74,7 @@ class Contents:
                 text = folded(json.dumps(value, sort_keys=True, default=str))
             row[name] = hash(text)
 
-    def matches(self, other: Contents) -> list[tuple[str, str]]:
+    def matches(self, other: ExampleContents) -> list[tuple[str, str]]:
         """(own fingerprint, the other's) of the examples that are the same, () if the datasets are
         not: at least half of the smaller one has, in both, the same text in a column of texts, the
         same values in all columns of the same name, or the same values whatever their columns'
@@ -125,13 +125,17 @@ def studies_of_like_data(
     """
     studies = studies_by_dataset(store, versions)
     own = studies.pop(dataset, [])
-    contents: Contents | None = None
+    contents: ExampleContents | None = None
     found: list[str] = []
     for other, ids in studies.items():
         if (dataset, other) not in _compared:
             if contents is None:
-                contents = Contents.kept(store, dataset) if asked is None else Contents.of(asked)
-            beside = Contents.kept(store, other)
+                contents = (
+                    ExampleContents.kept(store, dataset)
+                    if asked is None
+                    else ExampleContents.of(asked)
+                )
+            beside = ExampleContents.kept(store, other)
             if not contents.rows or not beside.rows:  # purged, or not here yet
                 continue
             if len(_compared) >= _MOST:

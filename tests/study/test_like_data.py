@@ -11,7 +11,7 @@ import pytest
 from promptops.dataset import Dataset
 from promptops.lab import Lab
 from promptops.scorers import equals
-from promptops.study.like_data import Contents
+from promptops.study.like_data import ExampleContents
 
 MakeLab = Callable[..., Lab]
 Row = dict[str, Any]
@@ -130,5 +130,5 @@ def test_looking_through_many_examples_takes_a_moment() -> None:
     """20,000 examples are compared with 20,000 others in less than two seconds of CPU time."""
     one, two = (Dataset.read([note(row, k) for row in asked(20_000)]) for k in (0, 1))
     began = process_time()
-    assert len(Contents.of(one).matches(Contents.of(two))) >= 20_000
+    assert len(ExampleContents.of(one).matches(ExampleContents.of(two))) >= 20_000
     assert process_time() - began < 2
