@@ -5,10 +5,11 @@ are counted as they come and the reading ends where no honest file would go.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from ..errors import DatasetError
 
-__all__ = ["most_of", "refused", "within", "within_cells"]
+__all__ = ["least_of", "most_of", "refused", "within", "within_cells"]
 
 _LEAST, _MOST = 64 << 20, 4 << 30
 _RATIO = 100  # columns of equal texts compress so far; beyond it is a bomb
@@ -19,6 +20,20 @@ _DEEP = 64  # levels that are counted
 def most_of(packed: int) -> int:
     """How many bytes a compressed file of `packed` bytes may hold."""
     return min(_MOST, max(_LEAST, _RATIO * packed))
+
+
+def least_of(parquet: Any) -> int:
+    """How many bytes the rows take at least, by the metadata of a Parquet file: one for a cell,
+    whatever it holds, and those of a value for each in a list.
+    """
+    groups = [parquet.row_group(number) for number in range(parquet.num_row_groups)]
+    listed = sum(
+        max(0, group.column(place).num_values - group.num_rows)
+        for group in groups
+        for place in range(group.num_columns)
+    )
+    cells: int = parquet.num_rows * max(1, parquet.num_columns)
+    return cells + _CELL * listed
 
 
 def within(

@@ -19,7 +19,7 @@ from ..canonical import MAX_DEPTH
 from ..errors import DatasetError, MissingExtra
 from ..markup import shorten
 from .csv_file import header_of
-from .expansion import most_of, refused, within, within_cells
+from .expansion import least_of, most_of, refused, within, within_cells
 from .parquet_file import own_rows
 from .rows import Row, Source, in_file, say_count
 
@@ -202,8 +202,7 @@ def open_parquet(path: Path) -> Source:
         ) from None
     notes: list[str] = []
     packed = path.stat().st_size
-    cells = file.metadata.num_rows * max(1, file.metadata.num_columns)
-    if cells > most_of(packed):  # a row takes bytes, whatever its column holds
+    if least_of(file.metadata) > most_of(packed):
         raise refused(path.name, packed, most_of(packed))
     batches = file.iter_batches(_BATCH)
     read = within((row for b in batches for row in b.to_pylist()), packed, path.name)

@@ -15,6 +15,7 @@ import pytest
 
 from promptops.dataset import Dataset
 from promptops.dataset.expansion import within_cells
+from promptops.dataset.frames import open_parquet
 from promptops.errors import DatasetError
 from promptops.exchange.promptfoo_files import csv_tests
 from promptops.store import Store
@@ -32,6 +33,9 @@ def peak_mb() -> float:
 def parquet(kind: str, path: Path) -> Path:
     if kind == "many rows":
         column = pa.nulls(70_000_000, pa.int8())
+    elif kind == "long lists":
+        values = pa.array([0] * 20_000_000, pa.int64())
+        column = pa.ListArray.from_arrays(pa.array([0, 10_000_000, 20_000_000]), values)
     else:
         few = pa.array([0] * 300_000, pa.int32())
         column = pa.DictionaryArray.from_arrays(few, pa.array(["A" * 100_000]))
@@ -39,7 +43,7 @@ def parquet(kind: str, path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", ["equal texts", "many rows"])
+@pytest.mark.parametrize("kind", ["equal texts", "many rows", "long lists"])
 def test_a_parquet_bomb_is_refused_before_it_expands(tmp_path: Path, kind: str) -> None:
     path = parquet(kind, tmp_path / "b.parquet")
     assert path.stat().st_size < 300_000
@@ -54,6 +58,21 @@ def test_an_honest_parquet_file_is_read(tmp_path: Path) -> None:
     rows = pa.table({"context": ["word " * 1_000] * 2_000, "n": list(range(2_000))})
     pq.write_table(rows, tmp_path / "a.parquet", compression="zstd")
     assert len(Dataset.read(tmp_path / "a.parquet")) == 2_000
+
+
+def test_long_lists_are_refused_before_a_row_is_read(tmp_path: Path) -> None:
+    """What is in lists is counted by the metadata: 3 kB took 2 GB and 18 s before a row came."""
+    with pytest.raises(DatasetError, match="expands to more than"):
+        open_parquet(parquet("long lists", tmp_path / "b.parquet"))
+
+
+def test_lists_of_numbers_are_no_bomb(tmp_path: Path) -> None:
+    """As embeddings are."""
+    lists = [[float(n * k % 977) for k in range(256)] for n in range(500)]
+    pq.write_table(
+        pa.table({"q": [f"q{n}" for n in range(500)], "v": lists}), tmp_path / "a.parquet"
+    )
+    assert len(Dataset.read(tmp_path / "a.parquet")) == 500
 
 
 def workbook(path: Path, sheet: str) -> Path:
