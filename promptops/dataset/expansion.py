@@ -32,8 +32,8 @@ def least_of(parquet: Any) -> int:
         for group in groups
         for place in range(group.num_columns)
     )
-    cells: int = parquet.num_rows * max(1, parquet.num_columns)
-    return cells + _CELL * listed
+    cells = parquet.num_rows * max(1, parquet.num_columns)
+    return int(cells + _CELL * listed)
 
 
 def within(
