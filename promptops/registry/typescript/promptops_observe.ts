@@ -19,8 +19,9 @@ export type Options = { sink?: string | ((line: string) => void); service?: stri
 
 const IDENTITY = Symbol.for("promptops.identity");
 const STARTED = `${Date.now().toString(36)}${randomBytes(3).toString("hex")}`; // a process number comes again after a restart
+// not in a word and not with the letter of an escape, but right after one: much of what is told is JSON
 const SHAPES =
-  /\b(?:sk|rk|pk|ak|gsk|xai|hf)[-_](?=[A-Za-z0-9_-]{0,80}[0-9])[A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{20,}|\bAIza[A-Za-z0-9_-]{20,}|\bA[KS]IA[0-9A-Z]{12,}/g;
+  /(?:(?<![\w\\])|(?<=\\)(?![nrtbfu])|(?<=\\[nrtbf]))(?:(?:sk|rk|pk|ak|gsk|xai|hf)[-_](?=[A-Za-z0-9_-]{0,80}[0-9])[A-Za-z0-9_-]{12,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abeprs]-[A-Za-z0-9-]{10,}|AIza[A-Za-z0-9_-]{20,}|A[KS]IA[0-9A-Z]{12,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,})/g;
 const NAMED = /(?:^|[_-])(?:API[_-]?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|AUTHORIZATION|COOKIE)S?(?:$|[_-])/i;
 const DOORS = [
   ["chat", "completions"],
