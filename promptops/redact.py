@@ -206,8 +206,8 @@ def _spelled(secret: str, begin: str) -> str:
     """The pattern of the secret as it is in plain text, in JSON, in JSON inside JSON to any depth,
     in an address and in HTML.
 
-    begin: what may come before a first backslash, so that a run of them is tried once; "" where the
-    secret is only looked for, by re and by re2: the last backslash will do.
+    begin: what may come before a first backslash, so that a run of them is tried once; "" if the
+    secret is only searched for, by re and by re2: the last backslash is enough.
     """
     first, *rest = _RUNS.findall(secret)
     return _written(first, begin) + "".join(_written(run, r"\\") for run in rest)

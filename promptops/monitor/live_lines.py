@@ -15,8 +15,8 @@ _MARK = '{"promptops"'
 
 
 class LiveLines:
-    """(table, row) of each whole line; cut: how many others began as one of ours does, which a full
-    disk or a log agent has cut. Raises OSError if the log cannot be read.
+    """(table, row) of each whole line; cut: the number of truncated rows, as a full disk or a log
+    agent leaves them. Raises OSError if the log cannot be read.
     """
 
     def __init__(self, path: Path, tables: Collection[str]) -> None:

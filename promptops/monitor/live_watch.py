@@ -164,7 +164,7 @@ def _counted(project: Project, path: str, today: str, scorers: Sequence[object] 
     missing = [each for each in pending if each > last]
     for found in _calls_of(project, file.declaration, judges, missing) if missing else ():
         if not all(found.scores.values()):
-            silent.append(found.day)  # said even if a later day counts: it is passed over for good
+            silent.append(found.day)  # reported even if a later day counts
             continue
         file = _with_day(project, file, found)
         file.write(path)

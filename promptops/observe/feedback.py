@@ -83,7 +83,7 @@ def _number(score: object) -> float | None:
 
 
 def _text(given: object) -> str | None:
-    """The text of what was given; None where it has none."""
+    """The text of the value; None if it cannot be shown as text."""
     with suppress(Exception):
         return None if given is None else str(given)[:CAP]
     return None

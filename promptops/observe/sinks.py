@@ -159,7 +159,7 @@ class StdoutSink:
         return len(lines), 0
 
     def _all(self, data: bytes) -> None:
-        if self._torn:  # by a disk that was full: what follows is no part of that line
+        if self._torn:  # a full disk truncated the last line: begin a new one
             data = b"\n" + data
         self._torn = True
         while data:
