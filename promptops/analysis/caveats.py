@@ -218,6 +218,7 @@ def _discipline(comparison: ComparisonFacts) -> Iterator[str]:
 
 def _alike(comparison: ComparisonFacts) -> Iterator[str]:
     b, a = comparison.candidate, comparison.baseline
+    yield from comparison.grounds.shown
     yield from comparison.grounds.mixed
     if not comparison.grounds.mixed:
         yield from _answered_apart(a, b)

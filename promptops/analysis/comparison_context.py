@@ -57,4 +57,5 @@ class ComparisonContext:
     weighed_by: str = ""
     weighing: bool = False
     mixed: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()  # sentences on examples that a prompt shows
     relabelled: tuple[tuple[str, int, int], ...] = ()

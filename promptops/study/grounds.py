@@ -25,6 +25,7 @@ from .queries.golden_before import scored_against_others
 from .queries.plans import plan_document
 from .recorded_study import RecordedStudy, find_study
 from .records import load_version
+from .shown_examples import shown_statement
 from .split_wear import times_used
 from .weights import weight_column, weights_of
 
@@ -113,7 +114,16 @@ def grounds_of(
         weights=weights_of(data, column, found.copies) if column else None,
         weighed_by=column or "",
         relabelled=_relabelled(study, arms or (), decides or ""),
+        shown=_shown(study, arms or ()),
     )
+
+
+def _shown(study: RecordedStudy, arms: Sequence[Arm]) -> tuple[str, ...]:
+    """Sentences on the examples that the prompts of these arms show with their answers."""
+    store, data = study.project.store, study.dataset
+    read = [(arm, load_version(store, arm.version)) for arm in arms]
+    found = (shown_statement(arm.label, each, data) for arm, each in read if each is not None)
+    return tuple(filter(None, found))
 
 
 def _relabelled(

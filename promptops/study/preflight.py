@@ -19,6 +19,7 @@ from ..scorers.rule import Rule
 from .copies import ask_differently, reads_of
 from .design import StudyDesign
 from .questions import images_of, question
+from .shown_examples import shown_statement
 from .shown_golden import shown_golden
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def check_design(
                 wording.append(opaque)
             continue
         wording += drawn.dataset.check(arm.version, some=True)
+        wording += filter(None, [shown_statement(arm.label, arm.version, drawn.dataset)])
         request = next(
             asked.call.chat
             for place in range(len(drawn.dataset))
