@@ -18,7 +18,6 @@ import hashlib
 import io
 import pickle
 import re
-import sys
 import types
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Set
@@ -27,7 +26,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .code_reads import MISSING, code_text, held_by, looking, only_written, reads_of
-from .code_writes import written_attributes, written_names
+from .code_writes import written_names
 from .object_state import PLAIN, settings_of, state_of
 from .surroundings import PROCESS, Surroundings, installed
 
@@ -36,8 +35,11 @@ __all__ = ["Definition", "FunctionIdentity", "definition", "identify"]
 _CODE = (types.FunctionType, types.MethodType, functools.partial, type)
 _HELD = (list, tuple, dict, set, frozenset, str, bytes, int, float)
 _DEPTH = 12
-# libraries whose objects are values
-_VALUES = {"numpy", "pandas", "polars", "pyarrow"}
+_CONTAINERS = (list, tuple, dict, set, frozenset, types.MappingProxyType)
+_NAMED = (
+    *(types.BuiltinFunctionType, types.BuiltinMethodType, types.ModuleType),
+    *(staticmethod, classmethod, property, functools.cached_property, PurePath, re.Pattern),
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,8 +73,9 @@ def identify(function: Callable[..., object], *, programs: bool = True) -> Funct
 class Definition:
     """What a function was when it was read, apart from what it has written since.
 
-    digest: over its code and the values that it captures, but for what its own code changes;
-    held: objects of libraries, which are known by which one it is, and are kept for that.
+    digest: over its code and the plain values and containers that it captures, but for what its own
+        code changes; held: other objects, which are known by which one it is (what they keep while
+        they work, a cache or a counter, is their own), and are kept for that.
     """
 
     digest: str
@@ -132,6 +135,9 @@ class _FunctionWalk:
         self._alive.append(value)
         if depth > _DEPTH:
             return self._unknown(value, where)
+        if self._defined and not isinstance(value, _CODE) and not _defines(value):
+            self.held.append(value)
+            return f"at:{id(value)}:{self.value(type(value), where, depth + 1)}"
         if not isinstance(value, _HELD) or installed(type(value)):
             for kind, describe in _DESCRIBED:
                 if isinstance(value, kind):
@@ -230,7 +236,7 @@ class _FunctionWalk:
         state = state_of(value)
         if state is None:
             return self._unknown(value, where)
-        written = written_attributes(kind) if self._defined else only_written(kind)
+        written = only_written(kind)
         parts = [
             f"{name}={self.value(item, f'{where}.{name}', depth)}"
             for name, item in sorted(state.items())
@@ -245,9 +251,6 @@ class _FunctionWalk:
         address = getattr(value, "base_url", None)
         if isinstance(address, (str, PurePath)) or type(address).__name__ == "URL":
             return f"client:{kind}:{address}:{settings_of(value)}"
-        if self._defined and _in_packages(type(value)):
-            self.held.append(value)  # what it caches while it works is not known
-            return f"at:{id(value)}"
         try:
             pickled = _OwnCode.dumped(value, lambda own: self.value(own, where, depth))
         except Exception:  # whatever a library's object raises when it is copied
@@ -304,10 +307,13 @@ _DESCRIBED: tuple[tuple[Any, Callable[[_FunctionWalk, Any, str, int], str]], ...
 )
 
 
-def _in_packages(kind: type) -> bool:
-    """Whether an object of this class may change by being used."""
-    top = kind.__module__.partition(".")[0]
-    return top not in sys.stdlib_module_names and top not in _VALUES
+def _defines(value: object) -> bool:
+    """Whether an object is known by what it holds even while it works: a plain container, or what
+    is described by code, a name or an address.
+    """
+    if type(value) in _CONTAINERS or isinstance(getattr(value, "__wrapped__", None), _CODE):
+        return True
+    return isinstance(value, _NAMED)
 
 
 def _builtin(reading: _FunctionWalk, value: Any, where: str, depth: int) -> str:

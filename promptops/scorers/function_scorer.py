@@ -54,7 +54,7 @@ class FunctionScorer:
         function, isolated = self.function, isinstance(self.function, IsolatedFunction)
         own = function.function if isinstance(function, IsolatedFunction) else function
         version = f"s-{self.code.now(own)}"
-        if version == self.version:
+        if version == self.version.partition("+")[0]:  # "+1": judged again where it failed
             return self
         # a process of its own still holds the old code
         now = IsolatedFunction(own, self.name) if isolated else own

@@ -145,3 +145,79 @@ def test_two_arms_are_scored_by_the_same_code(make_lab: Callable[..., Lab]) -> N
     found = study.compare(candidate=v2, baseline=v1)
     assert (found.primary.candidate, found.primary.baseline) == (1.0, 1.0)
     assert found.verdict.decision == "inconclusive"
+
+
+USED = {
+    "an attribute that is read once": """
+import functools
+class Words:
+    @functools.cached_property
+    def all(self):
+        return ["yes"]
+words = Words()
+def judge(output):
+    return output in words.all
+""",
+    "a generator of random numbers": """
+import random
+rng = random.Random(3)
+def judge(output):
+    return rng.random() < 2
+""",
+    "numpy's generator": """
+import numpy
+rng = numpy.random.default_rng(3)
+def judge(output):
+    return rng.random() < 2
+""",
+    "a counter on an object": """
+class Count:
+    n = 0
+count = Count()
+def judge(output):
+    count.n += 1
+    return True
+""",
+    "a counter in a map": """
+count = {"n": 0}
+def judge(output):
+    count["n"] += len(output)
+    return True
+""",
+    "a map that fills when it is read": """
+import collections
+count = collections.defaultdict(int)
+def judge(output):
+    return count[output] == 0
+""",
+    "an iterator": """
+import itertools
+ids = itertools.count()
+def judge(output):
+    return next(ids) >= 0
+""",
+    "a deque": """
+import collections
+last = collections.deque(maxlen=2)
+def judge(output):
+    last.append(output)
+    return len(last) < 3
+""",
+    "a path": """
+from pathlib import Path
+place = Path("somewhere") / "else"
+def judge(output):
+    return not place.exists()
+""",
+}
+
+
+@pytest.mark.parametrize("what", USED)
+def test_what_it_keeps_while_it_works_is_no_other_version(what: str) -> None:
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec(USED[what], space)
+    for made in (scorer(space["judge"]), space["judge"]):
+        before = as_scorer(made).version
+        for output in ("yes", "no"):
+            as_scorer(made)(output)  # type: ignore[operator]
+        assert as_scorer(made).version == before
