@@ -1,7 +1,8 @@
 """A call with wrong arguments raises a TypeError that names what the function accepts.
 
 Python's own message counts arguments; a person wants to know which name was wrong, which are
-accepted, and how the call is written.
+accepted, and how the call is written. Types are compared only once a call has failed: what works
+is never refused, and what fails for its type says so.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import difflib
 import functools
 import inspect
 
+from .errors import PromptOpsError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +20,9 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
     R = TypeVar("R")
+    C = TypeVar("C", bound=type)
 
-__all__ = ["explained", "misfit"]
+__all__ = ["explained", "explained_methods", "misfit"]
 
 
 def explained(function: Callable[P, R]) -> Callable[P, R]:
@@ -29,19 +33,54 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
 
     Returns:
         The function to call in its place. It raises TypeError before anything runs if the
-        arguments do not fit.
+        arguments do not fit, and TypeError in place of another library's error if one of them is
+        of a type that its annotation does not name.
     """
     signature = inspect.signature(function)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            signature.bind(*args, **kwargs)
+            bound = signature.bind(*args, **kwargs)
         except TypeError:
             raise TypeError(misfit(function.__name__, signature, args, kwargs)) from None
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except PromptOpsError:
+            raise
+        except Exception as fault:
+            if said := _wrong_type(function, bound):
+                raise TypeError(said) from fault
+            raise
 
     return call
+
+
+def explained_methods(owner: C) -> C:
+    """The class, each public method of which explains its wrong calls; properties stay."""
+    for name, member in list(vars(owner).items()):
+        bound = isinstance(member, classmethod)
+        function = member.__func__ if bound else member
+        if (
+            name.startswith("_")
+            or not inspect.isfunction(function)
+            or hasattr(function, "__wrapped__")
+        ):
+            continue
+        setattr(owner, name, classmethod(explained(function)) if bound else explained(function))
+    return owner
+
+
+def _wrong_type(function: Callable[P, R], bound: inspect.BoundArguments) -> str | None:
+    from .argument_types import misfit_type
+
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD, "self", "cls")
+    given = {
+        name: value
+        for name, value in bound.arguments.items()
+        if not {bound.signature.parameters[name].kind, name} & set(variable)
+    }
+    return misfit_type(function, given)
 
 
 def misfit(

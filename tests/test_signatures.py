@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+import numpy as np
 import pytest
 
+from promptops.dataset import Dataset
+from promptops.errors import DatasetError
 from promptops.lab import Lab, Study, compare
-from promptops.signatures import explained
+from promptops.signatures import explained, explained_methods
 
 
 @explained
@@ -62,3 +67,118 @@ def test_signature_and_docstring_stay() -> None:
         for p in inspect.signature(door).parameters.values()
     ]
     assert inspect.Parameter.VAR_KEYWORD not in kinds
+
+
+if TYPE_CHECKING:  # as the public modules name their types
+    from pathlib import Path
+
+    from promptops.lab import Policy
+
+    Limits = dict[str, float] | None
+
+
+@explained
+def report(
+    name: str | None = None,
+    limit: int = 10,
+    share: float = 0.5,
+    path: str | Path = "",
+    policy: Policy | None = None,
+    limits: Limits = None,
+    items: Sequence[str] = (),
+    kind: Literal["a", "b"] = "a",
+) -> None:
+    """Something that fails in another library's words, whatever is given."""
+    raise AttributeError("'NoneType' object has no attribute 'casefold'")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"name": ["a"]}, "report() got a list as name; expected str or None."),
+        ({"limit": 1.5}, "report() got a float as limit; expected int."),
+        ({"share": "0.1"}, "report() got a str as share; expected float."),
+        ({"path": 3}, "report() got an int as path; expected str or Path."),
+        ({"policy": {"goal": "better"}}, "report() got a dict as policy; expected Policy or None."),
+        ({"items": 3}, "report() got an int as items; expected Sequence[str]."),
+        ({"kind": "c"}, "report() got a str as kind; expected Literal['a', 'b']."),
+        ({"limit": None}, "report() got None as limit; expected int."),
+    ],
+)
+def test_what_fails_for_its_type_says_so(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(TypeError) as said:
+        report(**given)
+    assert str(said.value) == words
+    assert isinstance(said.value.__cause__, AttributeError)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"limit": np.int64(3), "share": np.float32(1), "items": ["a"]},
+        {"share": 1, "path": pathlib.Path("x"), "limits": {"a": 1.0}},
+        {"limits": 5},  # a name for the type checker alone: nothing is claimed of it
+        {"kind": "b"},
+    ],
+)
+def test_what_fails_for_another_reason_keeps_its_words(given: dict[str, Any]) -> None:
+    with pytest.raises(AttributeError, match="casefold"):
+        report(**given)
+
+
+def test_what_works_is_not_looked_at() -> None:
+    """An annotation is no check: what a function can use, it may be given."""
+
+    @explained
+    def half(number: int) -> float:
+        return number / 2
+
+    assert half(cast("Any", 2.5)) == 1.25
+
+
+def test_our_own_errors_stay() -> None:
+    @explained
+    def refuse(number: int) -> None:
+        raise DatasetError("no.")
+
+    with pytest.raises(DatasetError, match="no"):
+        refuse(cast("Any", "x"))
+
+
+def test_each_public_method_explains_its_calls() -> None:
+    @explained_methods
+    class Door:
+        def one(self, number: int) -> int:
+            return number + 1
+
+        @classmethod
+        def two(cls, number: int) -> int:
+            return number + 1
+
+        @property
+        def three(self) -> int:
+            return 3
+
+    for call in (Door().one, Door.two):
+        with pytest.raises(TypeError, match=r"got a str as number; expected int"):
+            call(cast("Any", "x"))
+        with pytest.raises(TypeError, match="no parameter 'n'"):
+            cast("Any", call)(n=1)
+    assert Door().one(1) == Door.two(1) == 2
+    assert Door().three == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda data: data.get(3), "get() got an int as id; expected str."),
+        (lambda data: data.head("5"), "head() got a str as n; expected int."),
+        (lambda data: data.sample(None), "sample() got None as n; expected int."),
+        (lambda data: data.filter("x"), "filter() got a str as keep; expected Callable"),
+        (lambda data: Dataset.read([{"q": "a"}], inputs=3), "read() got an int as inputs;"),
+    ],
+)
+def test_slips_with_a_dataset(call: Any, words: str) -> None:
+    with pytest.raises(TypeError) as said:
+        call(Dataset.read([{"q": "a"}, {"q": "b"}]))
+    assert str(said.value).startswith(words)

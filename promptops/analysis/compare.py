@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..errors import StudyError
+from ..signatures import explained_methods
 from . import e_values, words
 from .arms import MEASURES, Arm, Pairs, why_unscored
 from .classes import (
@@ -41,6 +42,7 @@ __all__ = ["ComparisonFacts", "ComparisonContext", "compare"]
 _NO_LUCK = 20  # examples of which some version gets one right, where the scorer fits
 
 
+@explained_methods
 class ComparisonFacts:
     """`candidate` against `baseline`. `differences`: a Difference per scorer in the study's order,
     then cost, latency, tokens.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from ..errors import DatasetError
+from ..signatures import explained_methods
 from . import parts, showing, values, writing
 from .build import checked
 from .example import Example
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Dataset"]
 
 
+@explained_methods
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Dataset:
     """A sequence of examples, from a file or table (`Dataset.read`) or from code (`Dataset.of`).
@@ -51,8 +53,6 @@ class Dataset:
 
     def __post_init__(self) -> None:
         parts.check_examples(self.examples)
-
-    # -- where it comes from
 
     @classmethod
     def read(

@@ -12,6 +12,7 @@ from ..analysis.compare import ComparisonFacts, compare
 from ..analysis.verdict import Verdict
 from ..errors import StudyError
 from ..policy import Policy
+from ..signatures import explained_methods
 from ..study.compared import Compared
 from . import show
 from .model_grid import ModelGrid
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Comparison"]
 
 
+@explained_methods
 class Comparison(ComparisonFacts):
     """A paired comparison of two arms, with the verdict of the policy; it displays in a notebook
     and writes Markdown for a pull request.

@@ -17,6 +17,7 @@ from ..canonical import tagged
 from ..errors import StudyError
 from ..markup import count
 from ..run import utc
+from ..signatures import explained, explained_methods
 from ..study.calibration import ENOUGH, MODERATE, LabelledAnswers, is_calibrated
 from ..study.injections import Planted
 from ..study.judge_bias import Length, Position
@@ -67,6 +68,7 @@ class SelfPreference:
     others: int
 
 
+@explained_methods
 @dataclass(frozen=True, slots=True)
 class JudgeReport:
     """The measured quality of one judge on one study. name, version: its scorer's; scored,
@@ -134,6 +136,7 @@ class JudgeReport:
         return show.html(self)
 
 
+@explained
 def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
     """Store human labels of a study's answers; returns how many were new.
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
-from ..signatures import explained
+from ..signatures import explained_methods
 from ..study.project import Project
 from ..study.provenance import in_kernel
 from ..study.queries.listings import runs_frame
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Lab"]
 
 
+@explained_methods
 class Lab:
     """A project's prompts, runs and studies.
 
@@ -84,7 +85,6 @@ class Lab:
         """All prompts: `for prompt in lab.prompts`, `lab.prompts.names`, `lab.prompts.policy`."""
         return Prompts(self.project)
 
-    @explained
     def prompt(self, name: str) -> Prompt:
         """One prompt by its name; a new one is created by its first saved version.
 
@@ -109,7 +109,6 @@ class Lab:
         """All studies, newest first: `for study in lab.studies`, `lab.studies.frame`."""
         return Studies(self.project)
 
-    @explained
     def study(self, name: str | int) -> Study:
         """One recorded study.
 

@@ -19,6 +19,7 @@ from ..monitor.live_sources import live_source, taken_in
 from ..monitor.live_watch import declare_live
 from ..monitor.queries import live_listing
 from ..run import utc
+from ..signatures import explained_methods
 from ..study.queries.steps import deployed_since
 from . import show
 from .monitor import Monitor
@@ -48,6 +49,7 @@ def live_prompts(project: Project, source: object = None) -> list[tuple[str, str
     return live_listing.prompts(project.store)
 
 
+@explained_methods
 class LiveView:
     """The result of `lab.live`; each access reads what was recorded since the previous one.
 

@@ -12,6 +12,7 @@ from ..analysis.correction import Corrected, ppi
 from ..analysis.intervals import welch
 from ..errors import StudyError, VersionError
 from ..scorers.function import as_scorer
+from ..signatures import explained
 from ..study.ask import in_form
 from ..study.calibration import LabelledAnswers, kappa_of, labelled
 from ..study.injections import plant_injections
@@ -30,6 +31,7 @@ from .judge_report import JudgeReport, SelfPreference, Variance
 __all__ = ["measure_judge"]
 
 
+@explained
 def measure_judge(
     study: Study, judge: object = None, labels: DataFrame | None = None, *, plant: int = 0
 ) -> JudgeReport:

@@ -9,6 +9,7 @@ from ..monitor import watch
 from ..monitor.drift_file import MonitorFile
 from ..monitor.drift_rows import alarm_rows, day_rows, watched_lines
 from ..monitor.live_watch import accept_live, run_any_day
+from ..signatures import explained_methods
 from . import show
 from .prompt import Prompt
 
@@ -42,6 +43,7 @@ def watched(
     return Monitor(project, found, scorers, probe)
 
 
+@explained_methods
 class Monitor:
     """The result of `lab.watch`. It reads its file at each access, so it shows what a scheduled job
     has recorded in the meantime.

@@ -13,6 +13,7 @@ from ..errors import StudyError
 from ..optimize import search as searching
 from ..optimize.search import Search
 from ..optimize.spending import Allowance
+from ..signatures import explained_methods
 from ..study import evaluate
 from ..study.provenance import in_kernel
 from ..study.queries.studies import head_of
@@ -93,6 +94,7 @@ def optimized(
     return found
 
 
+@explained_methods
 class Optimization:
     """One search. It uses only train and val; `confirm` runs the test split, once.
 

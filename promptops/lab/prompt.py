@@ -11,6 +11,7 @@ from ..errors import StudyError, VersionError
 from ..markup import shorten
 from ..models.typed_schemas import response_format_of, tools_of
 from ..policy import Policy
+from ..signatures import explained_methods
 from ..study.ask import Asker
 from ..study.records import keep_version
 from ..version import PromptVersion
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Prompt", "SavedVersion", "checked_env", "prompt_name"]
 
 
+@explained_methods
 class SavedVersion:
     """A version of a prompt with its display number; calling it calls its model once, and records
     the call.
@@ -170,6 +172,7 @@ def _stored(
     return number
 
 
+@explained_methods
 class Prompt:
     """A prompt, from `lab.prompt("support-triage")`: save versions, get them by number, see where
     each serves.

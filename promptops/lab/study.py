@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..markup import count, stem
-from ..signatures import explained
+from ..signatures import explained_methods
 from ..study.queries import outcomes
 from . import show
 from .prompt import SavedVersion, checked_env
@@ -34,6 +34,7 @@ __all__ = ["Study"]
 LIMIT = 10_000  # rows of runs() and scores() unless asked otherwise
 
 
+@explained_methods
 class Study:
     """One study of a project, which displays in a notebook.
 
@@ -106,7 +107,6 @@ class Study:
         own = [(scorer.name, scorer.version) for scorer in self.record.scorers]
         return outcomes.scores_frame(self.recorded.project.store, self.id, own, limit)
 
-    @explained
     def compare(
         self,
         *,
@@ -180,7 +180,6 @@ class Study:
 
         return Leaderboard.shown(leaderboard(self.wait().recorded, primary))
 
-    @explained
     def gate(
         self, version: SavedVersion, *, env: str, override: str = "", percent: float | None = None
     ) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..markup import count
-from ..signatures import explained
+from ..signatures import explained_methods
 from . import show
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["StudyReview"]
 
 
+@explained_methods
 class StudyReview:
     """The tools of a reviewer for one study."""
 
     def __init__(self, recorded: RecordedStudy) -> None:
         self.recorded = recorded
 
-    @explained
     def examples(self, *, candidate: object = None, baseline: object = None) -> Examples:
         """Two arms side by side, example by example: `.page(Filter("lost"))`, `.detail(id)`.
 
@@ -43,7 +43,6 @@ class StudyReview:
 
         return Examples(self.recorded, candidate, baseline)
 
-    @explained
     def label(
         self, *, rater: str, kind: str = "pairwise", wanted: Filter | None = None
     ) -> Labelling:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..analysis.intervals import clopper_pearson, quantile
+from ..signatures import explained
 
 __all__ = ["Length", "Position", "correlation", "position_bias"]
 
@@ -43,6 +44,7 @@ class Length:
     beyond: bool
 
 
+@explained
 def position_bias(first: Sequence[str], second: Sequence[str] | None = None) -> Position:
     """Measure how much the position of an answer influences a judge of pairs.
 
