@@ -93,7 +93,7 @@ def _fits(value: object, written: object, names: _Names) -> bool:
     if origin in (Union, types.UnionType):
         return any(_fits(value, one, names) for one in get_args(written))
     if origin is Literal:
-        return value in get_args(written) if isinstance(value, str) else True
+        return any(type(value) is type(one) and value == one for one in get_args(written))
     kind = origin or written
     if kind is None or kind is type(None):
         return value is None
@@ -115,7 +115,7 @@ def _fits_node(value: object, node: ast.expr, names: _Names) -> bool:
     if isinstance(node, ast.Subscript):
         if isinstance(node.value, ast.Name) and node.value.id == "Literal":
             meant = [each.value for each in ast.walk(node.slice) if isinstance(each, ast.Constant)]
-            return value in meant if isinstance(value, str) else True
+            return any(type(value) is type(one) and value == one for one in meant)
         return _fits_node(value, node.value, names)
     found = names.of(node.id) if isinstance(node, ast.Name) else None
     return True if found is None else _fits(value, found, names)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import pytest
 
 from promptops.dataset import Dataset
-from promptops.errors import DatasetError
-from promptops.lab import Lab, Study, compare
+from promptops.errors import DatasetError, PromptOpsError
+from promptops.lab import Lab, Study, compare, position_bias
 from promptops.signatures import explained, explained_methods
 
 
@@ -182,3 +182,26 @@ def test_slips_with_a_dataset(call: Any, words: str) -> None:
     with pytest.raises(TypeError) as said:
         call(Dataset.read([{"q": "a"}, {"q": "b"}]))
     assert str(said.value).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda lab: lab.runs(-1), "limit is -1"),
+        (lambda lab: lab.sql("select 1", limit=-5), "limit is -5"),
+        (lambda lab: lab.live("w", days=float("nan")), "days is nan"),
+        (lambda lab: lab.leaderboard([]), "none was given"),
+        (lambda lab: lab.import_runs("runs.csv", [{"q": "a"}], []), "table is of type str"),
+        (lambda lab: lab.evaluate([], [{"q": "a"}], [], plan="p1"), "plan is 'p1'"),
+        (lambda lab: lab.watch(3, probe=[{"q": "a"}], scorers=["equals()"]), "prompt is a int"),
+        (lambda lab: Dataset.of_tasks({"a": 1, "b": 2}), "the task 'a' is a int"),
+        (lambda lab: position_bias(["A"], ["A", "B"]), "1 and 2 verdicts"),
+        (lambda lab: position_bias(["A"], ["b"]), "one is 'b'"),
+    ],
+)
+def test_a_wrong_value_is_named(
+    make_lab: Callable[..., Lab], call: Callable[[Lab], object], words: str
+) -> None:
+    with pytest.raises(PromptOpsError) as said:
+        call(make_lab())
+    assert words in str(said.value)

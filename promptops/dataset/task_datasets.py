@@ -24,6 +24,12 @@ def joined(tasks: Mapping[str, Dataset]) -> tuple[list[Example], tuple[str, ...]
         DatasetError: there are fewer than two tasks, one has no name or no example, or two are the
             same examples.
     """
+    wrong = [(task, one) for task, one in tasks.items() if not hasattr(one, "examples")]
+    if wrong:
+        raise DatasetError(
+            f"the task {wrong[0][0]!r} is a {type(wrong[0][1]).__name__}; expected a dataset, as in"
+            " Dataset.read(...)."
+        )
     parts = {task: one.examples for task, one in tasks.items()}
     if len(parts) < 2:
         raise DatasetError(

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import StudyError
 from ..markup import count
 from ..monitor import live_questions
 from ..monitor.live_rows import labels_of_feedback, rows_of, to_dataset
@@ -38,6 +39,8 @@ def live(
     project: Project, prompt: Any, *, env: str | None, days: float, source: Any = None
 ) -> LiveView:
     """See Lab.live."""
+    if not 0 <= days < float("inf"):
+        raise StudyError(f"days is {days!r}; expected how many days back, as in days=7.")
     name = prompt.name if isinstance(prompt, Prompt) else str(prompt)
     since = utc(time.time() - days * 86_400)
     return LiveView(project, {"prompt": name, "env": env, "since": since}, live_source(source))

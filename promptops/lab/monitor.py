@@ -11,7 +11,7 @@ from ..monitor.drift_rows import alarm_rows, day_rows, watched_lines
 from ..monitor.live_watch import accept_live, run_any_day
 from ..signatures import explained_methods
 from . import show
-from .prompt import Prompt
+from .prompt import prompt_name
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -37,7 +37,7 @@ def watched(
     project: Project, prompt: Any, probe: Any, scorers: Sequence[Any], options: WatchOptions
 ) -> Monitor:
     """See Lab.watch."""
-    name = prompt.name if isinstance(prompt, Prompt) else prompt
+    name = prompt_name(prompt)
     known: WatchOptions = {"env": "prod", **options}
     found = watch.declare(project, name, probe, scorers, **known)
     return Monitor(project, found, scorers, probe)

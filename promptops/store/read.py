@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
     from pandas import DataFrame
 
-__all__ = ["Deployments", "Params", "as_stored", "ask_user", "asked", "show_deployments"]
+__all__ = [
+    "Deployments",
+    "Params",
+    "as_stored",
+    "ask_user",
+    "asked",
+    "show_deployments",
+    "checked_limit",
+]
 
 Params = Sequence[object] | Mapping[str, object] | None
 Deployments = Callable[[], Iterable[Mapping[str, object]]]
@@ -76,6 +84,13 @@ def show_deployments(con: Connection, query: str, deployments: Deployments | Non
             con.executemany(f"INSERT INTO deployments VALUES ({', '.join('?' * len(names))})", rows)
 
 
+def checked_limit(limit: int) -> int:
+    """The largest number of rows. Raises StoreError if it is negative."""
+    if limit < 0:
+        raise StoreError(f"limit is {limit}; expected the largest number of rows, 0 or more.")
+    return limit
+
+
 def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataFrame:
     """The answer to one statement that reads, at most `limit` rows (a warning says that it was
     cut).
@@ -101,7 +116,7 @@ def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataF
                     "this statement returns no rows; the store is read-only here: query it with"
                     " SELECT."
                 )
-            frame: DataFrame = relation.limit(limit + 1).df()
+            frame: DataFrame = relation.limit(checked_limit(limit) + 1).df()
     except duckdb.InterruptException:
         raise StoreError(
             f"the query ran longer than {timeout_s:g} s and was ended; narrow it, or pass a longer"

@@ -154,6 +154,8 @@ def leaderboard_across(
     project: Project, versions: Sequence[object], primary: str | None
 ) -> Ranking:
     """Versions over their latest studies, best first. Raises StudyError for one never evaluated."""
+    if not versions:
+        raise StudyError("a leaderboard ranks versions, as in [v1, v2]; none was given.")
     labels = {content.id: label for content, _, _, label in map(as_version, versions)}
     sources = latest_sources(project.store, labels)
     scorers = _scorers_of(project, [study for study, _, _ in sources])

@@ -124,6 +124,10 @@ def draw(
         )
     data, repeats = as_dataset(dataset, project.root), options.repeats
     if options.plan is not None:
+        if not hasattr(options.plan, "follow"):
+            raise StudyError(
+                f"plan is {options.plan!r}; expected what lab.plan(...) returned, or None."
+            )
         data, scorers, repeats = options.plan.follow(data, scorers, repeats)
     drawn = design(
         versions,

@@ -77,6 +77,11 @@ def import_runs(
     Raises StudyError for a row whose example the dataset does not have, naming it.
     """
     where = Columns(**columns)
+    if isinstance(table, (str, bytes, Mapping)) or not hasattr(table, "__iter__"):
+        raise StudyError(
+            f"table is of type {type(table).__name__}; expected a DataFrame or a list of dicts, one"
+            " row per output, as from pd.read_csv(path)."
+        )
     rows = table if hasattr(table, "columns") else [dict(row) for row in table]
     scores = score_cells(rows, where.scores)
     rows = with_answers(rows, where.output) if scores else rows

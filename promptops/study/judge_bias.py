@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..analysis.intervals import clopper_pearson, quantile
+from ..errors import StudyError
 from ..signatures import explained
 
 __all__ = ["Length", "Position", "correlation", "position_bias"]
@@ -63,6 +64,13 @@ def position_bias(first: Sequence[str], second: Sequence[str] | None = None) -> 
         )
     else:
         value = {"A": 1, "tie": 0, "B": -1}
+        odd = [x for x in (*first, *second) if x not in value]
+        if odd or len(first) != len(second):
+            raise StudyError(
+                f"the two orders have {len(first)} and {len(second)} verdicts"
+                f"{f' and one is {odd[0]!r}' if odd else ''}; expected one of 'A', 'tie' and 'B' for"
+                " each pair, in both."
+            )
         lean = [value[x] - value[y] for x, y in zip(first, second, strict=True)]
         ahead, behind, same = (
             sum(x > 0 for x in lean),

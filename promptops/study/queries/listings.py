@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...store.read import checked_limit
 from .studies import LISTED
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ __all__ = ["runs_frame", "searches_frame", "studies_frame"]
 
 def runs_frame(store: Store, most: int) -> DataFrame:
     """The newest runs, all of their columns."""
-    return store.frame("select * from runs order by started_at desc limit ?", [most])
+    asked = "select * from runs order by started_at desc limit ?"
+    return store.frame(asked, [checked_limit(most)])
 
 
 def studies_frame(store: Store) -> DataFrame:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...store.read import checked_limit
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -107,7 +109,7 @@ def cells_of(store: Store, study: str) -> list[tuple[str, str, int, str]]:
 
 def runs_frame(store: Store, study: str, limit: int) -> DataFrame:
     """One row per cell of a study (arm, example, repeat) with its run; at most `limit` rows."""
-    return store.frame(_RUNS, [study, limit])
+    return store.frame(_RUNS, [study, checked_limit(limit)])
 
 
 def scores_frame(store: Store, study: str, scorers: Scorers, limit: int) -> DataFrame:
@@ -116,4 +118,4 @@ def scores_frame(store: Store, study: str, scorers: Scorers, limit: int) -> Data
         [name for name, _ in scorers],
         [scorer_version for _, scorer_version in scorers],
     ]
-    return store.frame(_SCORES, [*values, study, limit])
+    return store.frame(_SCORES, [*values, study, checked_limit(limit)])
