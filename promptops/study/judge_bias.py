@@ -66,10 +66,10 @@ def position_bias(first: Sequence[str], second: Sequence[str] | None = None) -> 
         value = {"A": 1, "tie": 0, "B": -1}
         odd = [x for x in (*first, *second) if x not in value]
         if odd or len(first) != len(second):
+            one = f" and one is {odd[0]!r}" if odd else ""
             raise StudyError(
-                f"the two orders have {len(first)} and {len(second)} verdicts"
-                f"{f' and one is {odd[0]!r}' if odd else ''}; expected one of 'A', 'tie' and 'B' for"
-                " each pair, in both."
+                f"the two orders have {len(first)} and {len(second)} verdicts{one}; expected 'A',"
+                " 'tie' or 'B' for each pair in both."
             )
         lean = [value[x] - value[y] for x, y in zip(first, second, strict=True)]
         ahead, behind, same = (
