@@ -17,7 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 __all__ = ["misfit_type"]
 
-_WIDER: dict[object, tuple[type, ...]] = {  # numpy's numbers are no int and no float
+_WIDER: dict[object, tuple[type, ...]] = {  # numpy's numbers count too
     int: (numbers.Integral,),
     float: (numbers.Real,),
     complex: (numbers.Complex,),

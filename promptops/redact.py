@@ -19,7 +19,6 @@ from .key_shapes import HIDDEN, HINT, hide_shapes
 from .late_pattern import late_pattern
 
 __all__ = [
-    "HIDDEN",
     "SHORTEST",
     "HoldsSecrets",
     "Redactor",

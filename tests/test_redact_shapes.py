@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 import re2
 
-from promptops.redact import HIDDEN, Redactor
+from promptops.key_shapes import HIDDEN
+from promptops.redact import Redactor
 from promptops.store import Store
 
 CANARY = "canary-9f8e7d6c5b4a"

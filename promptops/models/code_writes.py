@@ -17,7 +17,7 @@ _FILLS |= {"appendleft", "popleft"}
 
 
 def written_names(code: types.CodeType) -> frozenset[str]:
-    """Global and enclosed names that the code binds anew, or whose content it changes."""
+    """Global and enclosed names that the code assigns, or whose content it changes."""
     enclosed = code.co_freevars
     found = set()
     for step in _changed(code):
@@ -54,8 +54,8 @@ def _read_before(steps: Sequence[dis.Instruction], at: int) -> int:
 
 
 def _base(steps: Sequence[dis.Instruction], at: int, depth: int) -> Iterator[dis.Instruction]:
-    """The load with which the value begins that lies so deep in the stack before a step; nothing
-    if the code branches on the way.
+    """The load that put a value on the stack, so deep below its top before a step; nothing if the
+    code branches on the way.
     """
     height = 0
     for step in reversed(steps[:at]):

@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote, unquote_plus
 
-from ..redact import HIDDEN, SHORTEST, named_like_a_secret, redact
+from ..key_shapes import HIDDEN
+from ..redact import SHORTEST, named_like_a_secret, redact
 
 __all__ = ["QuietAddresses", "header_secrets"]
 

@@ -1,4 +1,4 @@
-"""Which version of itself a user's function is, read again where it was defined anew."""
+"""Which version of itself a user's function is, read again after it was redefined."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class FunctionVersion:
     """8 hex digits over what a function does: its code, defaults and captured values, and how its
     values are read.
 
-    A notebook defines a function that it calls, or a list that it reads, anew in another cell: it
-    is another version then. A memo that it fills itself is none.
+    It becomes another version when a cell of a notebook redefines a function that it calls, or a
+    list that it reads. A memo that it fills itself does not count.
     """
 
     def __init__(

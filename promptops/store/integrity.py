@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..dataset.example import Example
 from ..errors import PromptOpsError
+from ..key_shapes import HIDDEN
 from ..markup import count
-from ..redact import HIDDEN
 from ..spool.segment import read_pieces
 from ..version import PromptVersion
 from .connect import Busy, Damaged

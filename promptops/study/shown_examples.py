@@ -1,4 +1,4 @@
-"""Examples that a prompt shows with their answers: what it answers to these is no evidence."""
+"""Examples that a prompt shows with their answers: its answers to these are not evidence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def shown_statement(label: str, version: PromptVersion, dataset: Dataset) -> str
     ids = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
     return (
         f"The prompt of {label} shows {len(found):,} of the {len(dataset):,} examples with their"
-        f" answers ({ids}): what it answers to these is no evidence. Judge it on examples that it"
+        f" answers ({ids}): its answers to these are not evidence. Judge it on examples that it"
         " does not show."
     )
 
