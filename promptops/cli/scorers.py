@@ -33,7 +33,7 @@ def scorers(name: str | None, as_json: bool) -> None:
         near = difflib.get_close_matches(name, [entry.name for entry in CATALOGUE], 1)
         raise ScorerError(
             "there is no scorer"
-            f" {name!r}{f'; did you mean {near[0]}?' if near else '; promptops scorers lists them'}"
+            f" {name!r}{f'; did you mean {near[0]}?' if near else '; promptops scorers lists them.'}"
         )
     click.echo(
         f"{found.signature}\n{found.family}\n\n{found.doc}\n\nrange: {found.range},"

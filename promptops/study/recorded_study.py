@@ -122,8 +122,8 @@ def find_study(project: Project, name: str | int) -> RecordedStudy:
         StudyRecord.from_row(*heads[0])  # raises, and says why
     names = studies.names(project.store)
     near = difflib.get_close_matches(name, names, 1) or names[:3]
-    hint = f"did you mean {', '.join(map(repr, near))}" if near else "evaluate one first"
-    raise StudyError(f"there is no study {name!r}; {hint}.")
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "evaluate one first."
+    raise StudyError(f"there is no study {name!r}; {hint}")
 
 
 def _readable(head: studies.Head) -> StudyRecord | None:
