@@ -31,10 +31,8 @@ def scorers(name: str | None, as_json: bool) -> None:
         import difflib
 
         near = difflib.get_close_matches(name, [entry.name for entry in CATALOGUE], 1)
-        raise ScorerError(
-            "there is no scorer"
-            f" {name!r}{f'; did you mean {near[0]}?' if near else '; promptops scorers lists them.'}"
-        )
+        hint = f"did you mean {near[0]}?" if near else "promptops scorers lists them."
+        raise ScorerError(f"there is no scorer {name!r}; {hint}")
     click.echo(
         f"{found.signature}\n{found.family}\n\n{found.doc}\n\nrange: {found.range},"
         f" {found.direction}\nsource: {found.source}\nexample: {found.example}"
