@@ -98,6 +98,11 @@ def _completeness(comparison: ComparisonFacts) -> Iterator[str]:
             f" {words.count(first.clusters, 'cluster')}; the clusters count as the independent"
             " units."
         )
+    if first.clusters and comparison.grounds.clustered_by:
+        yield (
+            f"The study {comparison.grounds.clustered_by[0]} judged these examples by clusters that"
+            " this dataset does not declare; they stay in force."
+        )
 
 
 def _unseen_losses(comparison: ComparisonFacts) -> Iterator[str]:

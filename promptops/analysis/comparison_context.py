@@ -32,7 +32,8 @@ class ComparisonContext:
     column of these; weighing: whether the figures are by them, else they are shown beside; mixed:
     sentences on answers and scores of more than one model behind one name; relabelled: (label,
     examples that score more, examples that score less) of each arm by golden answers that were
-    changed after its answers were scored, empty if none was.
+    changed after its answers were scored, empty if none was; clustered_by: names of earlier studies
+    whose clusters of these examples stay in force.
     """
 
     prompt: str = ""
@@ -57,5 +58,6 @@ class ComparisonContext:
     weighed_by: str = ""
     weighing: bool = False
     mixed: tuple[str, ...] = ()
+    clustered_by: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()  # sentences on examples that a prompt shows
     relabelled: tuple[tuple[str, int, int], ...] = ()

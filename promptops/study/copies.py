@@ -44,13 +44,15 @@ Reads = Callable[[Example], object]
 class Copies:
     """copies: id of a copy -> id of the first example that it repeats; clusters: example id ->
     cluster, copies and near-copies united with the declared ones, None if there are none;
-    contradictory: how many inputs have golden answers that differ; rows: of the dataset.
+    contradictory: how many inputs have golden answers that differ; rows: of the dataset;
+    clustered_by: names of the earlier studies whose clusters stay in force.
     """
 
     copies: Mapping[str, str] = field(default_factory=dict)
     clusters: Mapping[str, str] | None = None
     contradictory: int = 0
     rows: int = 0
+    clustered_by: tuple[str, ...] = ()
 
     def weighted(self, weights: str | None) -> Copies:
         """With "rows", each row counts in the means and its copies belong to one cluster, so that

@@ -15,6 +15,7 @@ from ..analysis.compare import ComparisonContext
 from ..dataset import Dataset, Example
 from ..errors import StudyError
 from ..policy import Policy
+from .clusters_before import clusters_before
 from .copies import Copies, copies_of, golden_reads, reads_of
 from .departures import departures
 from .golden_labels import golden_labels
@@ -113,6 +114,7 @@ def grounds_of(
         rules=record.rules,
         weights=weights_of(data, column, found.copies) if column else None,
         weighed_by=column or "",
+        clustered_by=found.clustered_by,
         relabelled=_relabelled(study, arms or (), decides or ""),
         shown=_shown(study, arms or ()),
     )
@@ -173,7 +175,10 @@ def copies_in(
         reads.append(reads_of(version, besides))
     name = primary or record.primary
     needs = next((ref.needs for ref in record.scorers if ref.name == name), ())
-    return copies_of([*study.dataset, *earlier], reads, golden_reads(needs), alike)
+    examples, versions = [*study.dataset, *earlier], [arm.version for arm in read]
+    before = clusters_before(store, record, versions, examples)
+    found = copies_of(examples, reads, golden_reads(needs), [*alike, *before.pairs])
+    return replace(found, clustered_by=before.studies)
 
 
 def pooled_grounds(
