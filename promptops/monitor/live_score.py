@@ -58,9 +58,12 @@ def score_live(
     *,
     share: float = 1.0,
     budget_usd: float | None = None,
+    asker: Asker | None = None,
 ) -> LiveScoring:
     """Judge the share of these rows that their ids' hashes choose; those that have a score of the
     same scorer and version are done. A crash loses at most the last answers: run it again.
+
+    asker: asks the judges, so that several calls share its budget; None: one with `budget_usd`.
 
     Raises StudyError for a share that is not one.
     """
@@ -76,8 +79,7 @@ def score_live(
             skipped[why] += 1
         else:
             cases.append(_case(row))
-    limits = project.limits(budget_usd=budget_usd)
-    ask = Asker(project, limits).ask
+    ask = (asker or Asker(project, project.limits(budget_usd=budget_usd))).ask
     scored = 0
     for start in range(0, len(cases), _STEP):
         phase = ScorePhase(scorers, ask=ask)

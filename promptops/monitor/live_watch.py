@@ -8,7 +8,6 @@ its own calls, on whichever machine has them; a day that was missed is counted b
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -21,6 +20,7 @@ from ..errors import PromptOpsError, StudyError
 from ..run import utc
 from ..scorers.case import Scorer
 from ..scorers.grammar import text_of
+from ..study.ask import Asker
 from .drift_alarm import (
     RECOVERED,
     alarm_ended,
@@ -36,8 +36,8 @@ from .input_lengths import length_bounds, length_group
 from .live_cause import cause_of_live
 from .live_rows import rows_of
 from .live_score import score_live
-from .queries.live_judged import latest_scores
-from .queries.live_listing import scored_calls
+from .queries.live_judged import judged_calls
+from .queries.live_listing import answered_by_day, sampled_calls
 from .watch import Watched, counted_ahead, run_day, thresholds
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ __all__ = ["accept_live", "declare_live", "run_any_day"]
 _LEAST = 14  # days of a reference
 _MOST_MISSED = 28  # days that one run catches up
 EXAMPLE = "live calls"
-Scores = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,8 @@ class _DayOfCalls:
     """
 
     day: str
-    scores: Scores
-    lengths: Sequence[int]
+    scores: dict[str, list[float]]
+    lengths: list[int]
     answered_by: tuple[str, str]
 
 
@@ -181,31 +180,26 @@ def _calls_of(
 ) -> list[_DayOfCalls]:
     """What each day's calls scored; what was not scored yet of the share is scored now."""
     prompt, env = declaration["prompt"], declaration["env"]
-    rows = rows_of(scored_calls(project.store, prompt, env, days[0], days[-1]))
     share, budget = declaration["share"], declaration["budget_usd"]
-    score_live(project, rows, judges, share=share, budget_usd=budget)
-    calls = [str(row["id"]) for row in rows]
-    scores = {judge.name: _scores(project, judge, calls) for judge in judges}
-    first = judges[0].name
-    found = []
-    for day in days:
-        mine = [row for row in rows if str(row["started_at"])[:10] == day]
-        ids = [str(row["id"]) for row in mine]
-        who = Counter(
-            (str(row["model_returned"] or ""), str(row["system_fingerprint"] or "")) for row in mine
-        )
-        of_day = {
-            name: [known[call] for call in ids if call in known] for name, known in scores.items()
-        }
-        lengths = [int(row["chars_in"] or 0) for row in mine if str(row["id"]) in scores[first]]
-        found.append(
-            _DayOfCalls(day, of_day, lengths, who.most_common(1)[0][0] if who else ("", ""))
-        )
-    return found
-
-
-def _scores(project: Project, judge: Scorer, calls: Sequence[str]) -> dict[str, float]:
-    return latest_scores(project.store, judge.name, judge.version, calls)
+    asker = Asker(project, project.limits(budget_usd=budget))
+    for day in days:  # one by one, since a busy application's weeks do not fit into memory
+        rows = rows_of(sampled_calls(project.store, prompt, env, day, share))
+        score_live(project, rows, judges, share=share, asker=asker)
+    period = days[0], days[-1]
+    who: dict[str, tuple[str, str]] = {}
+    for day, model, mark in answered_by_day(project.store, prompt, env, *period):
+        who.setdefault(day, (model, mark))
+    found = {day: _DayOfCalls(day, {}, [], who.get(day, ("", ""))) for day in days}
+    for place, judge in enumerate(judges):
+        for of_day in found.values():
+            of_day.scores[judge.name] = []
+        scorer = judge.name, judge.version
+        for day, length, score in judged_calls(project.store, (prompt, env), period, scorer):
+            if day in found:
+                found[day].scores[judge.name].append(score)
+                if place == 0:
+                    found[day].lengths.append(length)
+    return list(found.values())
 
 
 def _referred(
@@ -309,12 +303,10 @@ def _mix(project: Project, file: MonitorFile, judge: Scorer, since: str) -> Mix 
     before: dict[str, list[float]] = {}
     after: dict[str, list[float]] = {}
     whose = file.declaration["prompt"], file.declaration["env"]
-    calls = rows_of(scored_calls(project.store, *whose, first, last))
-    scores = _scores(project, judge, [str(row["id"]) for row in calls])
-    for row in calls:
-        if (score := scores.get(str(row["id"]))) is not None:
-            into = after if str(row["started_at"])[:10] >= since else before
-            into.setdefault(length_group(int(row["chars_in"] or 0), bounds), []).append(score)
+    scorer = judge.name, judge.version
+    for day, length, score in judged_calls(project.store, whose, (first, last), scorer):
+        into = after if day >= since else before
+        into.setdefault(length_group(length, bounds), []).append(score)
     return shifted(before, after) if before and after and bounds else None
 
 

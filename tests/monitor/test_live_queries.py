@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from promptops.monitor.live_score import _in_share
 from promptops.monitor.queries.live_groups import (
     by_version_and_arm,
     hours,
@@ -19,7 +20,7 @@ from promptops.monitor.queries.live_groups import (
 )
 from promptops.monitor.queries.live_judged import (
     feedback_not_labelled,
-    latest_scores,
+    judged_calls,
     scored_by_all,
 )
 from promptops.monitor.queries.live_listing import (
@@ -30,7 +31,7 @@ from promptops.monitor.queries.live_listing import (
     newest_of_each,
     prompts,
     rows_held,
-    scored_calls,
+    sampled_calls,
     taken_of_each,
 )
 from promptops.store import Store
@@ -122,8 +123,12 @@ def test_calls_by_hour(store: Store) -> None:
 def test_calls_one_by_one(store: Store) -> None:
     """Newest first under a condition; of a day in their order."""
     assert list(chosen(store, ASKED, "failure is null")["id"]) == ["l-3", "l-1"]
-    day = scored_calls(store, "p", "prod", "2026-07-01", "2026-07-01")
+    day = sampled_calls(store, "p", "prod", "2026-07-01", 1.0)
     assert list(day["id"]) == ["l-1", "l-2", "l-3"]
+    assert list(sampled_calls(store, "p", "prod", "2026-07-02", 1.0)["id"]) == []
+    for share in (0.1, 0.3, 0.5, 0.7, 0.9):  # the share that `score_live` chooses
+        chosen_here = [name for name in day["id"] if _in_share(name, share)]
+        assert list(sampled_calls(store, "p", "prod", "2026-07-01", share)["id"]) == chosen_here
     assert prompts(store) == [("p", "dev"), ("p", "prod")]
     assert newest_of_each(store, "p") == [
         ("dev", datetime(2026, 7, 1, 10, 4)),
@@ -145,8 +150,10 @@ def test_what_was_judged(store: Store) -> None:
     both = [("exact", "1"), ("brief", "1")]
     assert scored_by_all(store, ["l-1", "l-3"], both) == {"l-1"}
     assert scored_by_all(store, ["l-1", "l-3"], both[:1]) == {"l-1", "l-3"}
-    assert latest_scores(store, "exact", "1", ["l-1", "l-3"]) == {"l-1": 1.0, "l-3": 0.0}
-    assert latest_scores(store, "exact", "2", ["l-1"]) == {}
+    day = "2026-07-01"
+    found = judged_calls(store, ("p", "prod"), (day, day), ("exact", "1"))
+    assert found == [(day, 0, 1.0), (day, 0, 0.0)]
+    assert judged_calls(store, ("p", "prod"), (day, day), ("exact", "2")) == []
     assert [row[:4] for row in feedback_not_labelled(store, ["l-1", "l-3"])] == [
         ("f-1", "l-1", "good", 1.0)
     ]

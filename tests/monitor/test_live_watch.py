@@ -18,6 +18,7 @@ from promptops.monitor.live_watch import accept_live, declare_live, run_any_day
 from promptops.monitor.watch import thresholds
 from promptops.monitor.webhook import body_of
 from promptops.run import utc
+from promptops.store import Store
 from promptops.study.project import Project
 
 TODAY = date.fromisoformat(utc()[:10])
@@ -189,3 +190,19 @@ def test_the_command_runs_it(project: Project, path: str) -> None:
         assert word in done.output
     done = CliRunner().invoke(group(), ["watch", "list", "--root", root])
     assert "triage.prod (live)" in done.output
+
+
+def test_a_busy_applications_days_are_read_whole(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No number of rows shortens the weeks: a limit of rows had kept the oldest alone."""
+    called(project, -28, -1, 0.9)
+    whole = type(project.store).sql
+
+    def short(store: Store, query: str, limit: int = 10_000, timeout_s: float = 30.0) -> object:
+        return whole(store, query, min(limit, 5 * CALLS), timeout_s)
+
+    monkeypatch.setattr(type(project.store), "sql", short)
+    file = MonitorFile.read(watched(project))
+    assert file.anchored["days"] == [day(-28), day(-1)]
+    assert file.series[0].means == (0.9,)

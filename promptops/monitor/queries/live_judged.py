@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...store.purged_hours import OF_CALLS
+from .live_listing import IN_DAYS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from ...store import Store
 
-__all__ = ["feedback_not_labelled", "latest_scores", "scored_by_all"]
+__all__ = ["feedback_not_labelled", "judged_calls", "scored_by_all"]
 
 
 def scored_by_all(
@@ -29,15 +30,26 @@ def scored_by_all(
     return {run for (run,) in store.rows(sql, asked)}
 
 
-def latest_scores(store: Store, name: str, version: str, calls: Sequence[str]) -> dict[str, float]:
-    """call -> its latest score by a version of a scorer, 0 to 1; in the order of the ids."""
+def judged_calls(
+    store: Store, whose: tuple[str, str], days: tuple[str, str], scorer: tuple[str, str]
+) -> list[tuple[str, int, float]]:
+    """(day, characters of the inputs, latest score from 0 to 1) of the live rows that a scorer has
+    judged, oldest first.
+
+    whose: prompt and environment; days: the first and the last (UTC); scorer: name and version.
+    """
     sql = (
-        "SELECT run_id, arg_max(coalesce(passed::DOUBLE, value), scored_at) FROM scores"
-        " WHERE run_id IN (SELECT unnest($calls)) AND scorer = $name AND scorer_version = $version"
-        " AND coalesce(passed::DOUBLE, value) BETWEEN 0 AND 1 GROUP BY run_id ORDER BY run_id"
+        "SELECT strftime(started_at, '%Y-%m-%d'), coalesce(chars_in, 0),"
+        " arg_max(coalesce(passed::DOUBLE, value), scored_at)"
+        " FROM live JOIN scores ON run_id = live.id"
+        f" WHERE live.prompt = $prompt AND env = $env AND {IN_DAYS}"
+        " AND scorer = $name AND scorer_version = $version"
+        " AND coalesce(passed::DOUBLE, value) BETWEEN 0 AND 1"
+        " GROUP BY live.id, started_at, chars_in ORDER BY started_at, live.id"
     )
-    asked = {"calls": list(calls), "name": name, "version": version}
-    return {str(call): float(value) for call, value in store.rows(sql, asked)}
+    asked = dict(zip(("prompt", "env", "first", "last"), (*whose, *days), strict=True))
+    asked |= {"name": scorer[0], "version": scorer[1]}
+    return list(store.rows(sql, asked))
 
 
 def feedback_not_labelled(

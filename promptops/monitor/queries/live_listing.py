@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from ...store import Store
 
 __all__ = [
+    "IN_DAYS",
     "LIVE_TABLES",
+    "answered_by_day",
     "chosen",
     "folders_taken",
     "live_count",
@@ -23,11 +25,14 @@ __all__ = [
     "newest_of_each",
     "prompts",
     "rows_held",
-    "scored_calls",
+    "sampled_calls",
     "taken_of_each",
 ]
 
 LIVE_TABLES = ("live", "feedback", "live_losses")
+# of one pass over the live rows; a whole day is not read into Python where its share will do
+IN_DAYS = "started_at >= $first::DATE AND started_at < $last::DATE + 1"
+_SHARE_OF = "('0x' || left(sha256('score' || chr(10) || id), 8))::UBIGINT"
 _ROWS = f"""
 WITH of_calls AS ({OF_CALLS.format(calls="live")}),
 given AS (
@@ -59,14 +64,30 @@ def prompts(store: Store) -> list[tuple[str, str | None]]:
     return [(name, env) for name, env in store.rows(sql)]
 
 
-def scored_calls(store: Store, prompt: str, env: str, first: str, last: str) -> DataFrame:
-    """The live rows of the days from `first` to `last` (UTC), as `score_live` takes them."""
-    return store.sql(
-        f"SELECT * FROM ({_ROWS}) WHERE prompt = {_literal(prompt)} AND env = {_literal(env)}"
-        f" AND started_at::DATE BETWEEN {_literal(first)}::DATE AND {_literal(last)}::DATE"
-        " ORDER BY started_at, id",
-        limit=1_000_000,
+def sampled_calls(store: Store, prompt: str, env: str, day: str, share: float) -> DataFrame:
+    """The live rows of a day (UTC) that a share chooses, as `score_live` takes and chooses them."""
+    query = (
+        f"SELECT * FROM ({_ROWS}) WHERE prompt = $prompt AND env = $env AND {IN_DAYS}"
+        f" AND {_SHARE_OF} < $share * 4294967296 ORDER BY started_at, id"
     )
+    asked = {"prompt": prompt, "env": env, "first": day, "last": day, "share": share}
+    return store.frame(query, asked)
+
+
+def answered_by_day(
+    store: Store, prompt: str, env: str, first: str, last: str
+) -> list[tuple[str, str, str]]:
+    """(day, model that came back, fingerprint) of the live rows from `first` to `last` (UTC), of
+    each day the most frequent first.
+    """
+    query = (
+        f"SELECT strftime(started_at, '%Y-%m-%d') AS day, coalesce(model_returned, '') AS returned,"
+        f" coalesce(system_fingerprint, '') AS mark FROM live"
+        f" WHERE prompt = $prompt AND env = $env AND {IN_DAYS}"
+        " GROUP BY day, returned, mark ORDER BY day, count(*) DESC, min(started_at)"
+    )
+    asked = {"prompt": prompt, "env": env, "first": first, "last": last}
+    return list(store.rows(query, asked))
 
 
 def losses(store: Store, since: str) -> int:
