@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Conflict, StudyError
@@ -226,16 +227,33 @@ class MonitorFile:
         replace_file(os.fspath(path), (_text(self.document()) + "\n").encode())
 
 
-def path_of(project: Project, prompt: str, env: str) -> str:
-    """Where the monitor of a prompt in an environment is kept."""
+def path_of(project: Project, prompt: str, env: str, *, live: bool = False) -> str:
+    """Where the monitor of a prompt in an environment is kept: `a.b` in `c` and `a` in `b.c` would
+    share `a.b.c.json`, so whichever comes second has a name with " in " between the two.
+    """
     folder = project.location.registry.parent / FOLDER
-    name = portable(f"{prompt.replace('/', '~')}.{env.replace('/', '~')}.json")
-    return str(folder / name)
+    parts = prompt.replace("/", "~"), env.replace("/", "~")
+    short = folder / portable(".".join(parts) + (".live.json" if live else ".json"))
+    long = folder / portable(" in ".join(parts) + (" live.json" if live else ".json"))
+    whose = prompt, env, live
+    apart = _whose(long) == whose or _whose(short) not in (None, whose)
+    return str(long if apart else short)
 
 
 def live_path_of(project: Project, prompt: str, env: str) -> str:
     """Where the monitor of live quality is kept, beside the probe's."""
-    return path_of(project, prompt, env).removesuffix(".json") + ".live.json"
+    return path_of(project, prompt, env, live=True)
+
+
+def _whose(path: Path) -> tuple[str, str, bool] | None:
+    """Prompt and environment of a monitor's file, and whether it is of live quality; None if there
+    is none, or none that can be read: who reads it next is told why.
+    """
+    try:
+        file = MonitorFile.read(path)
+        return str(file.declaration["prompt"]), str(file.declaration["env"]), file.live
+    except (StudyError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def every(project: Project) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from promptops.dataset import Dataset
 from promptops.errors import StudyError
-from promptops.monitor.drift_file import MonitorFile, every
+from promptops.monitor.drift_file import MonitorFile, every, path_of
 from promptops.monitor.watch import accept, acknowledge, declare, run_day, thresholds
 from promptops.run import utc
 from promptops.scorers import equals
@@ -305,3 +305,28 @@ def test_a_damaged_file_could_not_be_found_out(
     found = run_day(project, str(folder / "triage.prod.json"))
     assert found.exit_code == 2
     assert why in found.unknown
+
+
+def test_monitors_whose_names_are_written_alike_have_files_of_their_own(
+    project: Project, world: World, examples: Dataset
+) -> None:
+    """`a.b` in `c` and `a` in `b.c` had one file: the second was told that it is watched already,
+    and accepting it judged the first.
+    """
+    pairs, paths = [("a.b", "c"), ("a", "b.c")], []
+    for prompt, env in pairs:
+        version = PromptVersion(
+            [{"role": "user", "content": f"{prompt} {{{{number}}}}"}], model="m"
+        )
+        number = project.registry.save(prompt, version, author="Ada")
+        project.registry.promote(prompt, number, env, author="Ada", force=True, reason="first")
+        paths.append(declare(project, prompt, examples, ["equals()"], env=env).path)
+    assert [Path(path).name for path in paths] == ["a.b.c.json", "a in b.c.json"]
+    for (prompt, env), path in zip(pairs, paths, strict=True):
+        declared = MonitorFile.read(path).declaration
+        assert (declared["prompt"], declared["env"]) == (prompt, env)
+        assert accept(project, prompt, env, "as it is now").declaration["prompt"] == prompt
+    assert sorted(every(project)) == sorted(paths)
+    Path(paths[0]).unlink()  # the other one keeps its file
+    assert path_of(project, "a", "b.c") == paths[1]
+    assert path_of(project, "a.b", "c") == paths[0]
