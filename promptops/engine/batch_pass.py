@@ -81,7 +81,14 @@ class BatchPass:
         self._left: dict[str, Question] = {}  # key -> remote question without an answer
         self._back: dict[str, int] = {}
         self._stop = Stop()
-        self._over = HandOver(self._ledger, self._rows, self._clock, executor.pace, self._stop)
+        self._over = HandOver(
+            self._ledger,
+            self._rows,
+            self._clock,
+            executor.pace,
+            self._stop,
+            order.limits.deadline_s,
+        )
         self._ended = False
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None

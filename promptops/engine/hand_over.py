@@ -8,6 +8,7 @@ the provider has none, and left to a person where the provider cannot tell.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from ..errors import CallError
 from ..failure_classes import FAILURES
 from ..markup import count
 from ..models.batches import BatchDoor, BatchItem, BatchRefused
+from ..models.failures import DEADLINE_S
 from .batch_ledger import BatchLedger, Intent, item_id
 from .batch_rows import BatchRows, Group, cut, groups
 from .clock import Clock
@@ -42,8 +44,10 @@ class BatchPace:
 
 @dataclass(slots=True)
 class HandOver:
-    """Brings every question into a batch. doors: by endpoint and request form; open: intents that
-    hold questions of this pass, by their ids; person: what a person has to decide.
+    """Brings every question into a batch.
+
+    deadline_s: of one hand-over with its retries; doors: by endpoint and request form; open:
+    intents that hold questions of this pass, by their ids; person: what a person has to decide.
     """
 
     ledger: BatchLedger
@@ -51,6 +55,7 @@ class HandOver:
     clock: Clock
     pace: BatchPace
     stop: Stop
+    deadline_s: float | None = DEADLINE_S
     doors: dict[tuple[str, str], BatchDoor] = field(default_factory=dict)
     open: dict[str, Intent] = field(default_factory=dict)
     person: str = ""
@@ -95,13 +100,15 @@ class HandOver:
         door = self.doors[group[:2]]
         items = [BatchItem(item_id(each.key), each.call.request) for each in part]
         await asyncio.to_thread(self.ledger.intend, intent)
+        began = self.clock.now()
         for attempt in range(1, _TRIES + 1):
             try:
                 batch = await door.hand_in(items, intent.id, group[2])
             except BatchRefused as refusal:
                 error = refusal.error
-                if FAILURES[error.failure] == "transient" and attempt < _TRIES:
-                    pause = error.retry_after_s or random.uniform(0.0, 2.0**attempt)
+                pause = error.retry_after_s or random.uniform(0.0, 2.0**attempt)
+                late = self.clock.now() + pause - began >= (self.deadline_s or math.inf)
+                if FAILURES[error.failure] == "transient" and attempt < _TRIES and not late:
                     await self.stop.sleep(self.clock, pause)
                     if self.stop.code is None:
                         continue

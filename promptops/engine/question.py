@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..canonical import Written
 from ..errors import SetupError
+from ..models.failures import DEADLINE_S
 from ..models.protocol import Call, Model
 
 __all__ = ["CallAllowance", "Limits", "Provenance", "Question"]
@@ -64,7 +65,7 @@ class Limits:
     concurrency: int | None = None
     budget_usd: float | None = None
     budget_tokens: int | None = None
-    deadline_s: float | None = 600.0
+    deadline_s: float | None = DEADLINE_S
     timeout_s: float = 120.0
     max_attempts: int = 8
     prices: Mapping[str, object] | None = None

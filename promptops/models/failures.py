@@ -18,7 +18,16 @@ from typing import Any
 from ..errors import CallError
 from ..late_pattern import late_pattern
 
-__all__ = ["damaged", "error_of_body", "error_of_exception", "error_of_status", "retry_after_s"]
+__all__ = [
+    "DEADLINE_S",
+    "damaged",
+    "error_of_body",
+    "error_of_exception",
+    "error_of_status",
+    "retry_after_s",
+]
+
+DEADLINE_S = 600.0  # of one call with its retries, whatever wait a server asks for
 
 _SHOWN = 1000  # characters of a provider's message that are kept
 _QUOTA = late_pattern(

@@ -13,6 +13,7 @@ import inspect
 import math
 import random
 import threading
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ from ..errors import CallError, PromptOpsError, ScorerError
 from ..failure_classes import FAILURES
 from ..models.clients import Clients
 from ..models.completion import read_body
-from ..models.failures import error_of_exception, error_of_status
+from ..models.failures import DEADLINE_S, error_of_exception, error_of_status
 from .case import Case
 from .function_version import FunctionVersion
 from .reading import bare
@@ -42,7 +43,7 @@ _TRIES = 4
 class EndpointEmbedder:
     """An embedder that calls an OpenAI-compatible endpoint (`POST /embeddings`).
 
-    A call with transient failures is tried up to 4 times.
+    A call with transient failures is tried up to 4 times within 10 minutes.
 
     Args:
         model: the embedding model's name.
@@ -52,7 +53,7 @@ class EndpointEmbedder:
         api_key: the endpoint's key.
 
     Raises:
-        CallError: if four tries fail.
+        CallError: if four tries fail, or the server asks for a longer wait.
         SetupError: if there is no key.
     """
 
@@ -77,13 +78,17 @@ class EndpointEmbedder:
         documented for the class.
         """
         body = {"model": self.name, "input": list(texts), "encoding_format": "float"}
+        began = time.monotonic()
         for tried in range(1, _TRIES + 1):
             try:
                 return await self._asked(body, len(texts))
             except CallError as error:
                 if tried == _TRIES or FAILURES[error.failure] != "transient":
                     raise
-                await asyncio.sleep(error.retry_after_s or random.uniform(0.1, 0.5) * 2**tried)
+                wait = error.retry_after_s or random.uniform(0.1, 0.5) * 2**tried
+                if time.monotonic() + wait - began >= DEADLINE_S:
+                    raise
+                await asyncio.sleep(wait)
         raise AssertionError
 
     async def _asked(

@@ -265,6 +265,16 @@ def test_endpoint(httpserver: HTTPServer) -> None:
     assert bodies[-1] == {"model": "m", "input": ["cat", "dog"], "encoding_format": "float"}
 
 
+@pytest.mark.timeout(30)
+def test_endpoint_that_asks_for_a_day(httpserver: HTTPServer) -> None:
+    """A wait that is longer than any call may take is an error at once."""
+    bodies = answered(httpserver, *[(429, {"retry-after": "86400"})] * 9)
+    embedder = EndpointEmbedder("m", base_url=httpserver.url_for("/v1"), api_key="k")
+    with pytest.raises(CallError):
+        asyncio.run(embedder(["a"]))
+    assert len(bodies) == 1
+
+
 def test_endpoint_that_refuses(httpserver: HTTPServer) -> None:
     """A refused key is not tried again, and never is in the reason."""
     bodies = answered(httpserver, *[(401, {})] * 9)
