@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis.arms import Arm, Outcomes
 from ..analysis.compare import ComparisonContext
 from ..analysis.tried import Tried, TriedCandidate
-from .like_data import studies_of_like_data
+from .like_data import perhaps_like_data, studies_of_like_data
 from .queries.judged_before import (
     digest_of,
     pooled_outcomes,
@@ -210,7 +210,7 @@ def pooled(
 ) -> tuple[Arm, Arm]:
     """Both arms with every answer that the pair ever gave to these examples, as repeats of the
     primary; examples of earlier studies that this one left out come back in. Answers of another
-    target count as judgements, and are not pooled.
+    target count as judgements, and are not pooled; nor are those to examples that may be others.
 
     Args:
         store: the store that holds the earlier answers.
@@ -227,11 +227,12 @@ def pooled(
     judged = [j.study for j in tried.judgements if j.candidate == candidate.version]
     both = studies_holding(store, baseline.version, judged)
     both &= studies_holding(store, candidate.version, judged)
-    studies = [study for study in judged if study in both]
+    versions = [candidate.version, baseline.version]
+    apart = perhaps_like_data(store, record.dataset.fingerprint, versions)
+    studies = [study for study in judged if study in both and study not in apart]
     ref = next((ref for ref in record.scorers if ref.name == primary), None)
     if ref is None or primary not in candidate.scores:
         return candidate, baseline
-    versions = [candidate.version, baseline.version]
     rows = pooled_outcomes(store, (ref.name, ref.version), studies, versions, record.id)
     ids = {example.fingerprint: example.id for example in reversed(list(dataset))}
     found: dict[str, dict[str, list[float | None]]] = {version: {} for version in versions}

@@ -18,20 +18,23 @@ from typing import TYPE_CHECKING
 
 from .near_copies import folded
 from .queries.kept_content import example_documents
-from .queries.studies_of_versions import studies_by_dataset
+from .queries.studies_of_versions import any_of_target, studies_by_dataset
+from .records import load_version
 
 if TYPE_CHECKING:
     from ..dataset import Example
     from ..store import Store
 
-__all__ = ["ExampleContents", "studies_of_like_data"]
+__all__ = ["ExampleContents", "perhaps_like_data", "studies_of_like_data"]
 
 _DISTINCT = 0.75  # of the rows: how many values tell the rows of a dataset apart
 _SHARED = 0.5  # of the smaller dataset
 _WORDS = re.compile(r"\A[\W\d_]*+[^\W\d_][^ ]*+ [\W\d_]*+[^\W\d_]|[^\x00-\x7f]{4}")
 _HISTORY = "\0history"  # beside the columns
 _MOST = 100_000  # pairs of datasets whose comparison is remembered
-_compared: dict[tuple[str, str], bool] = {}  # by the fingerprints of both contents
+_compared: dict[tuple[str, str, frozenset[str]], bool] = {}  # by both fingerprints and what is read
+
+_Prints = Mapping[object, Sequence[str]]  # what examples hold -> their fingerprints
 
 
 @dataclass(slots=True)
@@ -74,12 +77,19 @@ class ExampleContents:
                 text = folded(json.dumps(value, sort_keys=True, default=str))
             row[name] = hash(text)
 
-    def matches(self, other: ExampleContents) -> list[tuple[str, str]]:
+    def matches(
+        self, other: ExampleContents, read: frozenset[str] = frozenset()
+    ) -> list[tuple[str, str]]:
         """(own fingerprint, the other's) of the examples that are the same, () if the datasets are
         not: at least half of the smaller one has, in both, the same text in a column of texts, the
         same values in all columns of the same name, or the same values whatever their columns'
         names. What does not tell the rows of one dataset apart, such as a category, counts nothing.
+
+        read: the columns that are asked, where they are known: all of them are the same then. Two
+        questions on one document are two examples.
         """
+        if read & self._columns() and read & other._columns():
+            return self._met(self._prints(sorted(read), 0), other._prints(sorted(read), 0))
         shared = sorted(self._columns() & other._columns())
         found: list[tuple[str, str]] = []
         for one, two in (
@@ -87,19 +97,24 @@ class ExampleContents:
             (self._prints(shared), other._prints(shared)),
             (self._prints(), other._prints()),
         ):
-            met = one.keys() & two.keys()
-            if met and len(met) >= _SHARED * min(len(one), len(two)):
-                found += [(one[each][0], id_) for each in met for id_ in two[each]]
+            found += self._met(one, two)
         return found
+
+    @staticmethod
+    def _met(one: _Prints, two: _Prints) -> list[tuple[str, str]]:
+        met = one.keys() & two.keys()
+        if not met or len(met) < _SHARED * min(len(one), len(two)):
+            return []
+        return [(one[each][0], id_) for each in met for id_ in two[each]]
 
     def _columns(self) -> set[str]:
         return {name for row in self.rows.values() for name in row}
 
-    def _texts(self) -> list[Mapping[object, Sequence[str]]]:
+    def _texts(self) -> list[_Prints]:
         half = len(self.rows) / 2
         return [self._prints([name]) for name, count in self.prose.items() if count > half]
 
-    def _prints(self, columns: Sequence[str] | None = None) -> Mapping[object, Sequence[str]]:
+    def _prints(self, columns: Sequence[str] | None = None, distinct: float = _DISTINCT) -> _Prints:
         """What these columns hold -> the examples that hold it; nothing if that does not tell the
         examples apart. columns: None for all of them, without their names.
         """
@@ -108,7 +123,7 @@ class ExampleContents:
             values = sorted(row.values()) if columns is None else map(row.get, columns)
             if any(held := tuple(values)):
                 found[held].append(fingerprint)
-        return found if len(found) >= _DISTINCT * len(self.rows) else {}
+        return found if len(found) >= distinct * len(self.rows) else {}
 
 
 def studies_of_like_data(
@@ -127,8 +142,10 @@ def studies_of_like_data(
     own = studies.pop(dataset, [])
     contents: ExampleContents | None = None
     found: list[str] = []
+    read = _read_by(store, versions) if studies else frozenset()
     for other, ids in studies.items():
-        if (dataset, other) not in _compared:
+        pair = (dataset, other, read)
+        if pair not in _compared:
             if contents is None:
                 contents = (
                     ExampleContents.kept(store, dataset)
@@ -140,7 +157,27 @@ def studies_of_like_data(
                 continue
             if len(_compared) >= _MOST:
                 _compared.clear()
-            _compared[dataset, other] = bool(contents.matches(beside))
-        if _compared[dataset, other]:
+            _compared[pair] = bool(contents.matches(beside, read))
+        if _compared[pair]:
             found += ids
     return found, own
+
+
+def perhaps_like_data(store: Store, dataset: str, versions: Sequence[str]) -> Sequence[str]:
+    """Those of the studies on like data whose examples may be others, since what the versions read
+    is not known: a text that both hold may be a document, and the question beside it another.
+    """
+    return () if _read_by(store, versions) else studies_of_like_data(store, dataset, versions)[0]
+
+
+def _read_by(store: Store, versions: Sequence[str]) -> frozenset[str]:
+    """The columns that some versions read; empty where that is not known, as of a target."""
+    found: set[str] = set()
+    if any_of_target(store, versions):
+        return frozenset()
+    for version in [load_version(store, id_) for id_ in versions]:
+        if version is None or not version.variables:
+            return frozenset()
+        found |= {variable.name for variable in version.variables}
+        found |= {_HISTORY} if version.takes_history else set()
+    return frozenset(found)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import promptops
 from promptops.dataset import Dataset
 from promptops.lab import Lab
 from promptops.scorers import equals
@@ -85,7 +86,7 @@ def test_other_examples_are_a_first_judgement(make_lab: MakeLab) -> None:
 
 
 def test_the_same_answers_with_a_column_more_are_no_more_evidence(make_lab: MakeLab) -> None:
-    """Pooled, an example and the same one with a column more are of one cluster."""
+    """Where what the versions read is not known, they are counted, and not pooled."""
     lab = make_lab()
     for k in range(3):
         rows = [note(row, k) for row in asked()]
@@ -94,7 +95,65 @@ def test_the_same_answers_with_a_column_more_are_no_more_evidence(make_lab: Make
         found = study.compare(candidate="b", baseline="a")
         assert found.grounds.tried.times == k + 1
         assert found.verdict.decision == "inconclusive"
-    assert found.primary.clusters == 40
+    assert (found.primary.n, found.primary.clusters or found.primary.n) == (40, 40)
+
+
+def test_pooled_an_example_and_the_same_one_with_a_space_are_of_one_cluster(
+    make_lab: MakeLab,
+) -> None:
+    from promptops.models.scripted import ScriptedModel
+
+    lab = make_lab(models={"m": ScriptedModel(lambda call: "yes")})
+    v1, v2 = (lab.prompt("w").save(f"{name} {{{{q}}}}", model="m") for name in "AB")
+    for k in range(3):
+        rows = [note({**row, "q": row["q"] + " " * k}, k) for row in asked()]
+        study = lab.evaluate([v1, v2], rows, [equals()]).wait()
+        found = study.compare(candidate=v2, baseline=v1)
+        assert found.grounds.tried.times == k + 1
+    assert (found.primary.n, found.primary.clusters) == (120, 40)
+
+
+def documents(question: str) -> list[Row]:
+    texts = [f"Contract {i}, between company {7 * i} and a supplier." for i in range(40)]
+    return [
+        {"id": f"e{i}", "doc": text, "question": question, "expected": "yes"}
+        for i, text in enumerate(texts)
+    ]
+
+
+def test_another_question_on_the_same_documents_is_another_example(make_lab: MakeLab) -> None:
+    """A candidate that is better on dates was promoted on amounts, where it is no better: both
+    studies' answers were pooled.
+    """
+    from promptops.models.scripted import ScriptedModel
+
+    lab = make_lab(models={"m": ScriptedModel(lambda call: answer(str(call)))})
+    v1, v2 = (
+        lab.prompt("w").save(f"{name} {{{{doc}}}} {{{{question}}}}", model="m")
+        for name in ("old", "new")
+    )
+
+    def answer(call: str) -> str:
+        return "yes" if "amount" in call or "new" in call else "no"
+
+    lab.evaluate([v1, v2], documents("What is the date?"), [equals()]).wait()
+    study = lab.evaluate([v1, v2], documents("What is the amount?"), [equals()]).wait()
+    found = study.compare(candidate=v2, baseline=v1)
+    assert (found.primary.n, found.primary.candidate, found.primary.baseline) == (40, 1.0, 1.0)
+    assert (found.grounds.tried.times, found.verdict.decision) == (1, "inconclusive")
+
+
+def test_other_questions_on_the_same_documents_are_not_pooled_where_they_are_imported(
+    make_lab: MakeLab,
+) -> None:
+    lab = make_lab()
+    for question, lucky in (("What is the date?", 20), ("What is the amount?", 0)):
+        rows = documents(question)
+        table = outputs(rows, candidate="b", lucky=lucky)
+        study = lab.import_runs(table, rows, [equals()], prompt="w", name=question)
+        found = study.compare(candidate="b", baseline="a")
+    assert (found.primary.n, found.primary.candidate, found.primary.baseline) == (40, 0.5, 0.5)
+    assert found.verdict.decision == "inconclusive"
 
 
 def test_a_look_at_the_candidate_alone_counts_through_a_further_column(make_lab: MakeLab) -> None:
@@ -132,3 +191,22 @@ def test_looking_through_many_examples_takes_a_moment() -> None:
     began = process_time()
     assert len(ExampleContents.of(one).matches(ExampleContents.of(two))) >= 20_000
     assert process_time() - began < 2
+
+
+def test_other_questions_on_the_same_documents_are_not_pooled_where_a_target_reads_them(
+    make_lab: MakeLab,
+) -> None:
+    """It reads more than the template does."""
+    from promptops.models.scripted import ScriptedModel
+
+    lab = make_lab(models={"m": ScriptedModel(lambda call: "yes")})
+    v1, v2 = (lab.prompt("w").save(f"{name} {{{{doc}}}}", model="m") for name in ("old", "new"))
+
+    def target(doc: str, question: str) -> str:
+        new = "new" in str(promptops.load("w").messages(doc=doc))
+        return "yes" if "amount" in question or new else "no"
+
+    for question in ("What is the date?", "What is the amount?"):
+        study = lab.evaluate([v1, v2], documents(question), [equals()], target=target).wait()
+        found = study.compare(candidate=v2, baseline=v1)
+    assert (found.primary.n, found.primary.candidate, found.primary.baseline) == (40, 1.0, 1.0)

@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ...store import Store
 
-__all__ = ["studies_by_dataset"]
+__all__ = ["any_of_target", "studies_by_dataset"]
 
 _NAMING = "select id, design from studies where {} order by created_at, id"
+_OF_TARGET = """
+select 1 from study_runs m join runs r on r.id = m.run_id
+where m.version_id in (select unnest(?)) and r.role = 'target' limit 1
+"""
+
+
+def any_of_target(store: Store, versions: Sequence[str]) -> bool:
+    """Whether a target answered in the place of one of these versions."""
+    return store.has("study_runs") and bool(store.rows(_OF_TARGET, [list(versions)]))
 
 
 def studies_by_dataset(store: Store, versions: Sequence[str]) -> dict[str, list[str]]:
