@@ -68,5 +68,5 @@ def _without_what_all_have(lines: list[str]) -> list[str]:
     text = "\n".join(lines)
     for common in _COMMON:
         words = r"\s+".join(map(re.escape, common.split()))
-        text = re.sub(rf"\n+  {words}(?=\n|$)", "", text)
+        text = re.sub(rf"(?<!\n)\n+  {words}(?=\n|$)", "", text)
     return re.sub(r"\nOptions:\s*(\n\n|$)", r"\1", text).strip("\n").split("\n")

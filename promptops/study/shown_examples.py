@@ -17,7 +17,7 @@ __all__ = ["shown_examples", "shown_statement"]
 _LONG = 20  # characters of an input that is not found in a prompt by chance
 _READ = 2_000  # characters in which that word is looked for
 _LETTERS = re.compile(r"[a-z]{4,}")
-_VARIABLE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_VARIABLE = re.compile(r"\{\{[^{}]*\}\}")
 
 
 def shown_statement(label: str, version: PromptVersion, dataset: Dataset) -> str:
