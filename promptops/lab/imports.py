@@ -91,7 +91,7 @@ def live_files(paths: Sequence[str | Path]) -> tuple[list[Path], list[Path]]:
             if not matching:
                 raise DatasetError(f"no file matches {str(path)!r}; check the pattern.")
         for each in matching:
-            there = _is_there(each) and each.is_file()
+            there = _is_there(each) and (each.is_file() or each.is_dir())
             (live if there and is_live_file(each) else others).append(each)
     return live, others
 

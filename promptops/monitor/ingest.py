@@ -19,7 +19,8 @@ from ..observe.sinks import project_key
 from ..spool.segment import read_pieces, segments
 from ..store import Store
 from ..store.schema import TABLES, renamed
-from .live_lines import LiveLines
+from .live_lines import LiveLines, line_files
+from .live_outcomes import recorded_rows
 from .otlp_rows import rows_of_file
 from .queries.live_listing import LIVE_TABLES, rows_held, taken_of_each
 
@@ -61,13 +62,16 @@ class Ingested:
 
 
 def take_folder(store: Store, folder: Path) -> Ingested:
-    """Take what the folder's segments have and was not taken yet."""
+    """Take what the folder's segments and files of lines have and was not taken yet."""
     taken = Ingested()
-    if folder.resolve() == store.folder.resolve() or not folder.is_dir():
-        return taken  # recorded straight into the store, which merges its own segments
+    if not folder.is_dir():
+        return taken
+    lines = line_files(folder)
+    # what is recorded straight into the store is merged by it
+    own = [] if folder.resolve() == store.folder.resolve() else segments(folder)
     where = str(folder.resolve())
-    marks = taken_of_each(store) if segments(folder) else {}
-    for segment in segments(folder):
+    marks = taken_of_each(store) if own or lines else {}
+    for segment in own:
         start = marks.get(segment.name, 0)
         if segment.size <= start:
             continue
@@ -79,11 +83,16 @@ def take_folder(store: Store, folder: Path) -> Ingested:
             }
             mark = {"source": segment.name, "bytes": piece.end, "folder": where}
             _append(store, rows, {"live_sources": [mark]}, taken)
-    return taken
+    grown = [take_lines(store, path, marks.get(str(path.resolve()), 0)) for path in lines]
+    return _together([taken, *grown])
 
 
 def is_live_file(path: Path) -> bool:
-    """Whether a file holds live calls: lines of our own, or OTLP/JSON."""
+    """Whether a file holds live calls: lines of our own, or OTLP/JSON; or whether a folder is one
+    that an application records to.
+    """
+    if path.is_dir():
+        return bool(segments(path)) or any(map(is_live_file, line_files(path)))
     with path.open("rb") as file:
         head = file.read(_HEAD)
     return b'{"promptops"' in head or b'"resourceSpans"' in head
@@ -105,6 +114,9 @@ def read_files(paths: Sequence[Path]) -> Ingested:
     """How many rows the files hold; nothing is written."""
     found = Ingested()
     for path in paths:
+        if path.is_dir():
+            found.rows += sum(1 for _ in recorded_rows(path, LIVE_TABLES))
+            continue
         lines = LiveLines(path, LIVE_TABLES)
         found.rows += sum(1 for rows in (lines, rows_of_file(path)) for _ in rows)
         found.cut += lines.cut
@@ -112,13 +124,12 @@ def read_files(paths: Sequence[Path]) -> Ingested:
 
 
 def take_file(store: Store, path: Path) -> Ingested:
-    """Take a file of lines: our own of stdout, or OTLP/JSON from any tool."""
+    """Take a file of lines: our own of stdout, or OTLP/JSON from any tool; or a folder."""
+    if path.is_dir():
+        return take_folder(store, path)
     secret = project_key(store.folder)
     spans = (_hashed(table, row, secret) for table, row in rows_of_file(path))
-    both = take_lines(store, path), take_rows(store, spans)
-    where = str(path.resolve())
-    store.append("live_sources", [{"source": where, "bytes": path.stat().st_size, "folder": where}])
-    return _together(both)
+    return _together([take_lines(store, path), take_rows(store, spans)])
 
 
 def _hashed(table: str, row: Row, secret: bytes | None) -> tuple[str, Row]:
@@ -131,11 +142,17 @@ def _hashed(table: str, row: Row, secret: bytes | None) -> tuple[str, Row]:
     return table, found
 
 
-def take_lines(store: Store, path: Path) -> Ingested:
-    """Take a file of our own stdout lines; lines of others are left alone."""
-    lines = LiveLines(path, LIVE_TABLES)
+def take_lines(store: Store, path: Path, start: int | None = None) -> Ingested:
+    """Take a file of our own stdout lines; lines of others are left alone.
+
+    start: bytes that were taken before, of a file that may still grow; None: all of it.
+    """
+    lines = LiveLines(path, LIVE_TABLES, start or 0, grows=start is not None)
     taken = take_rows(store, lines)
     taken.cut = lines.cut
+    if lines.end != start:
+        where = str(path.resolve())
+        store.append("live_sources", [{"source": where, "bytes": lines.end, "folder": where}])
     return taken
 
 

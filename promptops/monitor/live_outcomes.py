@@ -1,5 +1,5 @@
 """Live calls as the guard sees them, read from where an application records: a folder of segments
-that may still grow, or a log with one JSON line per call.
+and files that may still grow, or a log with one JSON line per call.
 
 A call is taken once, whatever it was read from. Its quality is its score in the store, by one
 scorer; where no call has one, people's feedback on it ("good").
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from ..errors import StoreError
 from ..spool.segment import read_pieces, segments
 from ..study.queries.live_scores import live_scores
 from .guard import LiveOutcome
-from .live_lines import LiveLines
+from .live_lines import LiveLines, line_files
 
 if TYPE_CHECKING:
     from ..study.project import Project
@@ -57,14 +57,16 @@ def recorded_outcomes(
     return sorted(found, key=lambda each: each.at)
 
 
-def recorded_rows(record: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def recorded_rows(
+    record: Path, tables: Collection[str] = _TABLES
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(table, row) of every live call and word of feedback.
 
     Raises:
         StoreError: the folder or the log cannot be read.
     """
     try:
-        yield from _of_folder(record) if record.is_dir() else LiveLines(record, _TABLES)
+        yield from _of_folder(record, tables) if record.is_dir() else LiveLines(record, tables)
     except OSError as error:
         raise StoreError(
             f"the live calls in {record.name} cannot be read ({error.strerror}); pass the folder or"
@@ -72,15 +74,17 @@ def recorded_rows(record: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         ) from None
 
 
-def _of_folder(folder: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
+def _of_folder(folder: Path, tables: Collection[str]) -> Iterator[tuple[str, Mapping[str, object]]]:
     for segment in segments(folder):
         try:
             for piece in read_pieces(segment, 0):
-                for table in _TABLES:
+                for table in tables:
                     for start, stop in piece.scan.rows.get(table, ()):
                         yield table, json.loads(piece.data[start:stop])
         except FileNotFoundError:  # merged and removed meanwhile
             continue
+    for path in line_files(folder):
+        yield from LiveLines(path, tables, grows=True)
 
 
 def _scores(project: Project, ids: list[str], scorer: str | None) -> dict[str, float]:

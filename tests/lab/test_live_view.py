@@ -19,6 +19,7 @@ from promptops.errors import DatasetError, StoreError, StudyError
 from promptops.lab import Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.monitor import ingest
+from promptops.monitor.live_outcomes import recorded_outcomes
 from promptops.observe.open_queues import open_queue
 from promptops.observe.sinks import FolderSink
 from promptops.registry.served_version import Served
@@ -197,6 +198,31 @@ def test_lines_of_stdout_are_taken_once(tmp_path: Path) -> None:
     assert store.rows("select id, latency_ms from live") == [("l-1", 3.5)]
     assert store.rows("select count(*) from feedback") == [(1,)]
     assert store.rows("select count(*) from runs") == [(0,)]
+
+
+def test_a_folder_of_the_typescript_observer_is_read_as_it_grows(lab: Lab, tmp_path: Path) -> None:
+    """One file per process: what is new at each look, a line that is still being written at the
+    next, beside the rows that Python records to the same folder; the guard sees the same.
+    """
+    folder = tmp_path / "spool"
+    ask("a", answer("billing"))
+    row = {"promptops": "live", "prompt": NAME, "env": "prod", "version_id": VERSION.id}
+    lines = [json.dumps({**row, "id": f"l-{n}", "started_at": utc()}) for n in range(3)]
+    file = folder / "live-7-abc.jsonl"
+    file.write_text(f"{lines[0]}\n{lines[1]}\n{lines[2][:40]}")
+    assert lab.live(NAME).versions[0]["calls"] == 3
+    assert len(recorded_outcomes(lab.project, folder, NAME, "prod")) == 3
+    with file.open("a") as more:
+        more.write(f"{lines[2][40:]}\n")
+    for _ in range(2):
+        assert lab.live(NAME).versions[0]["calls"] == 4
+    assert len(recorded_outcomes(lab.project, folder, NAME, "prod")) == 4
+    taken = lab.import_from(folder).live
+    assert taken is not None
+    assert (taken.new, taken.cut) == (0, 0)
+    found = lab.store.purge(live=["l-1"])
+    assert any("live-7-abc.jsonl, which may hold some of these" in line for line in found.left)
+    assert lab.live(NAME).versions[0]["calls"] == 3  # and it does not come back
 
 
 def test_a_recorder_that_writes_a_former_name_is_read(tmp_path: Path) -> None:
