@@ -247,7 +247,7 @@ def live_path_of(project: Project, prompt: str, env: str) -> str:
 
 def _whose(path: Path) -> tuple[str, str, bool] | None:
     """Prompt and environment of a monitor's file, and whether it is of live quality; None if there
-    is none, or none that can be read: who reads it next is told why.
+    is none, or none that can be read: the next reader says why.
     """
     try:
         file = MonitorFile.read(path)

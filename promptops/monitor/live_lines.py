@@ -21,7 +21,7 @@ def line_files(folder: Path) -> list[Path]:
 
 class LiveLines:
     """(table, row) of each whole line; cut: the number of truncated rows, as a full disk or a log
-    agent leaves them; end: bytes up to which the lines have ended, for who reads on from there.
+    agent leaves them; end: bytes up to which the lines have ended, where the next reader goes on.
 
     start: bytes that were read before; grows: the last line may be still being written, and is left
     alone until it has ended. Raises OSError if the log cannot be read.
