@@ -108,6 +108,7 @@ def _typescript(path: str, folder: str, env: str | None, rehearse: bool, machine
     from ..registry import typescript
     from ..registry.sync import sound
 
+    typescript.check_folder(folder)
     target = os.path.join(folder, typescript.FILE)
     with tempfile.TemporaryDirectory(prefix="promptops-") as scratch:
         if rehearse:
@@ -119,8 +120,10 @@ def _typescript(path: str, folder: str, env: str | None, rehearse: bool, machine
 
 
 def _small(path: str, dest: str | None, env: str, last: int, rehearse: bool, machine: bool) -> None:
-    from ..registry.registry_export import export_file
+    from ..registry.registry_export import check_dest, export_file
 
+    if dest is not None:
+        check_dest(path, dest)
     with tempfile.TemporaryDirectory(prefix="promptops-") as scratch:
         into = (
             os.path.join(scratch, "export.json")

@@ -4,6 +4,7 @@ as in its source.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from ..errors import RegistryError
@@ -13,7 +14,7 @@ from .write_lock import replace
 if TYPE_CHECKING:
     from .document import Document
 
-__all__ = ["export", "export_file"]
+__all__ = ["check_dest", "export", "export_file"]
 
 
 def export(read: Document, env: str, last: int = 3) -> Document:
@@ -57,13 +58,24 @@ def export_file(source: str, dest: str, env: str, last: int = 3) -> bool:
     """Write the export of the file `source` to `dest`, whole or not at all. Returns whether the
     file changed.
 
-    Raises RegistryCorrupt if the source is not sound, RegistryError if nothing serves there.
+    Raises RegistryCorrupt if the source is not sound, RegistryError if nothing serves there or
+    `dest` is the source.
     """
     from .sync import sound
 
+    check_dest(source, dest)
     with open(source, "rb") as file:
         read = sound(file.read(), source)
     exported = export(read, env, last)
     if not exported["prompts"]:
         raise RegistryError(f"{source} serves nothing in {env!r}; promote a version there first.")
     return replace(dest, document.render(exported).encode())
+
+
+def check_dest(source: str, dest: str) -> None:
+    """Raise RegistryError if an export would replace the registry that it is made from."""
+    if os.path.exists(dest) and os.path.samefile(source, dest):
+        raise RegistryError(
+            f"{dest} is the registry itself, and an export would replace its versions and history;"
+            " name another file, such as build/promptops.json."
+        )

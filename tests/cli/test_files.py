@@ -158,6 +158,26 @@ def test_export(run: Run, path: Path) -> None:
     assert '"plain"' not in (path.parent / "web" / "promptops.ts").read_text()
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_an_export_replaces_neither_its_registry_nor_a_file_of_ones_own(
+    run: Run, path: Path, more: tuple[str, ...]
+) -> None:
+    """By name, by a link or through the module; a module promptops.ts that somebody wrote stays."""
+    before, link = path.read_bytes(), path.parent / "link.json"
+    link.symlink_to(path)
+    for dest in ("promptops.json", "link.json"):
+        code, _, said = run("export", dest, "--env", "prod", *more)
+        assert (code, "is the registry itself" in said) == (2, True)
+        assert path.read_bytes() == before
+    for name in ("promptops.ts", "promptops_observe.ts"):
+        own = path.parent / name.removesuffix(".ts") / name
+        own.parent.mkdir()
+        own.write_text('export { ask } from "promptops";\n', encoding="utf-8")
+        code, _, said = run("export", "--typescript", str(own.parent), *more)
+        assert (code, "not written by an export" in said) == (2, True)
+        assert own.read_text(encoding="utf-8") == 'export { ask } from "promptops";\n'
+
+
 def test_check_says_which_loader_a_form_needs(run: Run, path: Path) -> None:
     """By prompt and form, and which version OpenAI takes through Responses only. These are notes:
     the file has no fault.

@@ -13,6 +13,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ...errors import RegistryError
+from ...plain_file import open_plain
 from ..entry import to_version
 from ..write_lock import replace
 
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from ...version import PromptVersion
     from ..document import Document
 
-__all__ = ["FILE", "OBSERVE", "reader", "types", "write"]
+__all__ = ["FILE", "OBSERVE", "check_folder", "reader", "types", "write"]
 
 FILE = "promptops.ts"
 OBSERVE = "promptops_observe.ts"  # live calls; beside the reader, which does not need it
 _BEGIN, _END = "// <prompts>\n", "// </prompts>\n"
+_HEAD = 4096  # bytes in which an export says what it is
 _TYPES = {
     "string": "string",
     "number": "number",
@@ -38,9 +40,10 @@ def write(read: Document, folder: str, env: str | None = None) -> bool:
     """Write the reader with the registry's types into `folder`. Returns whether the file changed.
 
     env: type what this environment serves; None for what any environment serves, else the latest
-    version. Raises RegistryError if there is no prompt to type, RegistryCorrupt if a version
-    is not sound.
+    version. Raises RegistryError if there is no prompt to type or somebody's own file is in the
+    place, RegistryCorrupt if a version is not sound.
     """
+    check_folder(folder)
     head, rest = reader().split(_BEGIN)
     tail = rest.split(_END)[1]
     os.makedirs(folder, exist_ok=True)
@@ -49,6 +52,23 @@ def write(read: Document, folder: str, env: str | None = None) -> bool:
         os.path.join(os.path.abspath(folder), FILE),
         f"{head}{_BEGIN}{types(read, env)}{_END}{tail}".encode(),
     )
+
+
+def check_folder(folder: str) -> None:
+    """Raise RegistryError if a file that no export wrote is where one would be written."""
+    for name in (FILE, OBSERVE):
+        path = os.path.join(folder, name)
+        try:
+            with open_plain(path) as file:
+                there = file.read(_HEAD)
+        except OSError:  # nothing is lost, or writing says what is there
+            continue
+        title = reader(name).split("\n")[1].split(":")[0].split(",")[0].strip(" *")
+        if there.strip() and title.encode() not in there:
+            raise RegistryError(
+                f"{path} was not written by an export, and is left as it is; rename it, or name"
+                " another folder."
+            )
 
 
 def reader(name: str = FILE) -> str:
