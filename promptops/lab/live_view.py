@@ -76,15 +76,13 @@ class LiveView:
         """One row per version and arm: calls, failures, p50_ms, p95_ms, cost_usd, votes, good,
         scored, score.
         """
-        self._take()
-        asked = {**self.asked, "scorer": None}
+        asked = {**self._chosen(), "scorer": None}
         return live_questions.by_version(self.project.store, asked, self.project.prices)
 
     @property
     def hours(self) -> list[dict[str, Any]]:
         """One row per hour and version."""
-        self._take()
-        return live_questions.by_hour(self.project.store, self.asked, quality=True)
+        return live_questions.by_hour(self.project.store, self._chosen(), quality=True)
 
     @property
     def deployments(self) -> list[dict[str, Any]]:
@@ -215,6 +213,14 @@ class LiveView:
     def figure(self) -> object:
         """Calls and p95 latency by hour and version, with deployments, as a plotly figure."""
         return show.live_figure(self)
+
+    def _chosen(self) -> dict[str, Any]:
+        """What figures are asked of: all calls of the window, or those of the condition."""
+        self._take()
+        if self.condition == "true":
+            return self.asked
+        ids = live_listing.chosen_ids(self.project.store, self.asked, self.condition)
+        return {**self.asked, "ids": ids}
 
     def _take(self) -> None:
         taken_in(self.project.store, self.source)

@@ -18,6 +18,7 @@ from ..run import Run
 from ..scorers.case import Case
 from ..scoring.score_phase import ScorePhase
 from ..study.ask import Asker
+from .drift_declared import scorers_of
 from .live_rows import NO_CONTENT, example_of
 from .queries.live_judged import scored_by_all
 
@@ -54,7 +55,7 @@ class LiveScoring:
 def score_live(
     project: Project,
     rows: Sequence[Mapping[str, object]],
-    scorers: Sequence[Scorer],
+    scorers: Sequence[object],
     *,
     share: float = 1.0,
     budget_usd: float | None = None,
@@ -65,12 +66,14 @@ def score_live(
 
     asker: asks the judges, so that several calls share its budget; None: one with `budget_usd`.
 
-    Raises StudyError for a share that is not one.
+    scorers: texts of the catalogue, scorers, functions. Raises StudyError for a share that is not
+    one, ScorerError for a scorer that is none.
     """
     if not 0 < share <= 1:
         raise StudyError(f"share is {share!r}; expected more than 0 and at most 1.")
+    judges = scorers_of(scorers)
     sampled = [row for row in rows if _in_share(str(row["id"]), share)]
-    done = _scored_before(project, sampled, scorers)
+    done = _scored_before(project, sampled, judges)
     skipped: Counter[str] = Counter()
     cases = []
     for row in sampled:
@@ -82,7 +85,7 @@ def score_live(
     ask = (asker or Asker(project, project.limits(budget_usd=budget_usd))).ask
     scored = 0
     for start in range(0, len(cases), _STEP):
-        phase = ScorePhase(scorers, ask=ask)
+        phase = ScorePhase(judges, ask=ask)
         part = cases[start : start + _STEP]
         judged = [*phase.rows(part), *project.loop.finish(_remote(phase, part))]
         kept = [row for row in judged if row["value"] is not None]

@@ -255,11 +255,12 @@ def _derived(
 
 
 def _orphans(con: Connection) -> Iterator[str]:
-    """Rows that speak of a run which is not there."""
-    for table in ("scores", "study_runs", "attempts"):
+    """Rows that speak of a run which is not there; a score may be of a live call."""
+    live = " AND NOT EXISTS (SELECT 1 FROM live l WHERE l.id = t.run_id)"
+    for table, call in (("scores", live), ("study_runs", ""), ("attempts", "")):
         found = con.execute(
             f"SELECT count(*) FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id ="
-            " t.run_id)"
+            f" t.run_id){call}"
         ).fetchall()[0][0]
         if found:
             name = "names" if found == 1 else "name"

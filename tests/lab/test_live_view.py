@@ -15,7 +15,7 @@ import pytest
 
 import promptops
 from promptops import PromptVersion
-from promptops.errors import DatasetError, StoreError, StudyError
+from promptops.errors import DatasetError, ScorerError, StoreError, StudyError
 from promptops.lab import Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.monitor import ingest
@@ -151,6 +151,37 @@ def test_scoring_says_what_it_did_not_score(lab: Lab, monkeypatch: pytest.Monkey
         live.score([json_valid()], share=0)
     with pytest.raises(DatasetError, match="none of 1 live rows has the values"):
         live.where("kept is null").to_dataset("data/none.jsonl")
+
+
+def test_scorers_are_given_as_in_a_study_or_as_texts(lab: Lab) -> None:
+    """A text of the catalogue, as the guide writes it, and a plain function; a score of a live call
+    is no damage to the doctor.
+    """
+
+    def short(output: str) -> bool:
+        return len(output) < 5
+
+    ask("a", answer("{}"))
+    live = lab.live(NAME)
+    assert live.score(["json_valid()", short]).scored == 1
+    assert live.score(["json_valid()", short]).skipped["were scored before"] == 1
+    assert lab.store.verify() == []
+    with pytest.raises(ScorerError, match="3 is not a scorer"):
+        live.score([3])
+
+
+def test_figures_are_of_the_calls_that_a_condition_selects(lab: Lab) -> None:
+    """By version and by hour, and in what the cell shows; an invalid condition is said there."""
+    for text in ("a", "b", "c"):
+        ask(text, answer("{}"), good=text == "a")
+    some = lab.live(NAME).where("good = 0")
+    assert [(row["calls"], row["good"]) for row in some.versions] == [(2, 0.0)]
+    assert [row["calls"] for row in some.hours] == [2]
+    assert "2 calls" in repr(some)
+    assert lab.live(NAME).where("good = 7").versions == []
+    assert lab.live(NAME).versions[0]["calls"] == 3
+    with pytest.raises(StoreError):
+        repr(some.where("nonsense"))
 
 
 def test_a_correction_is_what_equals_judges_by(lab: Lab) -> None:

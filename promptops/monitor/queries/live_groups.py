@@ -20,11 +20,12 @@ __all__ = [
     "tokens",
 ]
 
-# prompt, env (None: any), since and until (UTC); scorer (None: any) for scores
+# prompt, env (None: any), since and until (UTC), ids (None: any); scorer (None: any) for scores
 Asked = Mapping[str, object]
 _WHERE = (
     "prompt = $prompt AND ($env IS NULL OR env = $env) AND started_at >= $since::TIMESTAMP"
     " AND ($until IS NULL OR started_at < $until::TIMESTAMP)"
+    " AND ($ids::VARCHAR[] IS NULL OR id IN (SELECT unnest($ids::VARCHAR[])))"
 )
 _SUMMARY = f"""
 WITH shown AS (SELECT * FROM live WHERE {_WHERE}),
@@ -90,7 +91,7 @@ _BY_VERSION = (
 
 
 def _window(asked: Asked) -> dict[str, object]:
-    return {name: asked.get(name) for name in ("prompt", "env", "since", "until")}
+    return {name: asked.get(name) for name in ("prompt", "env", "since", "until", "ids")}
 
 
 def by_version_and_arm(store: Store, asked: Asked) -> list[dict[str, object]]:
@@ -123,6 +124,12 @@ def latency_bins(store: Store, asked: Asked, by: str) -> dict[tuple[object, ...]
 
 
 def past_hours(store: Store, asked: Asked) -> list[dict[str, object]]:
-    """The rows of `live_hours` within the window: what a purge by age left of calls."""
-    found = store.rows(_PAST, _window(asked))
+    """The rows of `live_hours` within the window: what a purge by age left of calls; none of them
+    is among given ids.
+    """
+    if asked.get("ids") is not None:
+        return []
+    window = _window(asked)
+    del window["ids"]
+    found = store.rows(_PAST, window)
     return [dict(zip(_PAST_COLUMNS, row, strict=True)) for row in found]

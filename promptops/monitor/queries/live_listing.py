@@ -19,6 +19,7 @@ __all__ = [
     "LIVE_TABLES",
     "answered_by_day",
     "chosen",
+    "chosen_ids",
     "folders_taken",
     "live_count",
     "losses",
@@ -103,13 +104,23 @@ def chosen(store: Store, asked: Mapping[str, object], condition: str) -> DataFra
     The condition reads; it reaches no file, extension or setting. Raises StoreError for one that is
     not a condition.
     """
+    query = f"{_choice(asked, condition)} ORDER BY started_at DESC"
+    return store.sql(query, limit=100_000)
+
+
+def _choice(asked: Mapping[str, object], condition: str) -> str:
     shown = {name: _literal(asked[name]) for name in ("prompt", "env", "since")}
     where = (
         f"prompt = {shown['prompt']} AND ({shown['env']} IS NULL OR env = {shown['env']})"
         f" AND started_at >= {shown['since']}::TIMESTAMP"
     )
-    query = f"SELECT * FROM ({_ROWS}) WHERE {where} AND (\n{condition}\n) ORDER BY started_at DESC"
-    return store.sql(query, limit=100_000)
+    return f"SELECT * FROM ({_ROWS}) WHERE {where} AND (\n{condition}\n)"
+
+
+def chosen_ids(store: Store, asked: Mapping[str, object], condition: str) -> list[str]:
+    """The ids of the rows that meet the condition, however many; see `chosen`."""
+    found = store.sql(f"SELECT id FROM ({_choice(asked, condition)})", limit=100_000_000)
+    return [str(each) for each in found["id"]]
 
 
 def newest_of_each(store: Store, prompt: str) -> list[tuple[str | None, datetime]]:
