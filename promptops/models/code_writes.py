@@ -1,44 +1,100 @@
-"""Which names a function's code itself writes to: a memo, a log, a counter."""
+"""What a function's code itself changes: a memo, a log, a counter, a file."""
 
 from __future__ import annotations
 
 import dis
+import functools
 import types
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 from .code_reads import WRITES, codes
 
-__all__ = ["written_names"]
+__all__ = ["CodeWrites", "writes_of"]
 
 _ITEM = {"STORE_SUBSCR": 2, "DELETE_SUBSCR": 2}  # how deep in the stack the container begins
 _TAKEN = {"LOAD_ATTR", "LOAD_METHOD"}
+_GLOBAL = ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME")
 _FILLS = WRITES | {"setdefault", "pop", "popitem", "insert", "remove", "discard", "move_to_end"}
-_FILLS |= {"appendleft", "popleft"}
+_FILLS |= {"appendleft", "popleft", "sort", "reverse", "subtract"}
+_SAVERS = {"write", "writelines", "write_text", "write_bytes", "dump", "save", "executemany"}
+_SAVERS |= {"to_csv", "to_json", "to_parquet", "to_pickle"}
 
 
-def written_names(code: types.CodeType) -> frozenset[str]:
-    """Global and enclosed names that the code assigns, or whose content it changes."""
-    enclosed = code.co_freevars
-    found = set()
-    for step in _changed(code):
-        if step.opname.startswith(("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME")):
-            found.add(str(step.argval))
-    for step in (step for each in codes(code) for step in dis.get_instructions(each)):
-        own = step.opname == "STORE_DEREF" and step.argval in enclosed
-        if own or step.opname == "STORE_GLOBAL":
-            found.add(str(step.argval))
-    return frozenset(found)
+@dataclass(frozen=True, slots=True)
+class CodeWrites:
+    """names: global and enclosed names that are assigned, or whose content changes; paths: such a
+    name and the attributes behind which the content changes; attributes: that are assigned, or
+    whose content changes, of whatever object; given: arguments whose content changes; others:
+    whether that of another value does which the code was given; files: whether it writes files.
+    """
+
+    names: frozenset[str]
+    paths: frozenset[tuple[str, ...]]
+    attributes: frozenset[str]
+    given: frozenset[str]
+    others: bool
+    files: bool
 
 
-def _changed(code: types.CodeType) -> Iterator[dis.Instruction]:
-    """What loads each container that the code changes."""
+@functools.lru_cache(maxsize=1024)
+def writes_of(code: types.CodeType) -> CodeWrites:
+    """What the code and the functions within it change."""
+    names, attributes, given, others, files = set[str](), set[str](), set[str](), False, False
+    paths = set[tuple[str, ...]]()
     for each in codes(code):
         steps = list(dis.get_instructions(each))
-        for at, step in enumerate(steps):
-            if step.opname in _ITEM:
-                yield from _base(steps, _read_before(steps, at), _ITEM[step.opname])
-            elif step.opname in _TAKEN and step.argval in _FILLS:
-                yield from _base(steps, at, 1)
+        taken = each.co_varnames[: each.co_argcount + each.co_kwonlyargcount]
+        for base, path in _changed(steps):
+            attributes |= set(path)
+            if base.opname.startswith(_GLOBAL):
+                names |= set() if path else {str(base.argval)}
+                paths.add((str(base.argval), *path))
+            elif base.opname.startswith("LOAD_FAST") and not path:
+                locals_ = base.argval if isinstance(base.argval, tuple) else (base.argval,)
+                given |= {name for name in locals_ if each is code and name in taken}
+                others = others or any(
+                    name in taken if each is not code else name in _aliases(steps)
+                    for name in locals_
+                )
+        for step in steps:
+            if step.opname == "STORE_GLOBAL" or (
+                step.opname == "STORE_DEREF" and step.argval in code.co_freevars
+            ):
+                names.add(str(step.argval))
+            elif step.opname == "STORE_ATTR":
+                attributes.add(str(step.argval))
+        files = files or not _SAVERS.isdisjoint(each.co_names) or _opens_to_write(each)
+    kept = frozenset(names), frozenset(paths), frozenset(attributes), frozenset(given)
+    return CodeWrites(*kept, others, files)
+
+
+def _opens_to_write(code: types.CodeType) -> bool:
+    modes = {mode + more for mode in "wax" for more in ("", "b", "+", "t", "b+", "+b")}
+    return "open" in code.co_names and any(
+        isinstance(each, str) and each in modes for each in code.co_consts
+    )
+
+
+def _aliases(steps: Sequence[dis.Instruction]) -> set[str]:
+    """Local names of what something else holds."""
+    sources = (*_GLOBAL, *_TAKEN, "BINARY_SUBSCR")
+    return {
+        str(step.argval)
+        for before, step in pairwise(steps)
+        if step.opname.startswith("STORE_FAST")
+        and (before.opname.startswith(sources) or before.argrepr == "[]")
+    }
+
+
+def _changed(steps: Sequence[dis.Instruction]) -> Iterator[tuple[dis.Instruction, list[str]]]:
+    """What loads each container that the code changes, and the attributes that lead to it."""
+    for at, step in enumerate(steps):
+        if step.opname in _ITEM:
+            yield from _base(steps, _read_before(steps, at), _ITEM[step.opname])
+        elif step.opname in _TAKEN and step.argval in _FILLS:
+            yield from _base(steps, at, 1)
 
 
 def _read_before(steps: Sequence[dis.Instruction], at: int) -> int:
@@ -53,15 +109,23 @@ def _read_before(steps: Sequence[dis.Instruction], at: int) -> int:
     return at
 
 
-def _base(steps: Sequence[dis.Instruction], at: int, depth: int) -> Iterator[dis.Instruction]:
+def _base(
+    steps: Sequence[dis.Instruction], at: int, depth: int
+) -> Iterator[tuple[dis.Instruction, list[str]]]:
     """The load that put a value on the stack, so deep below its top before a step; nothing if the
     code branches on the way.
     """
     height = 0
-    for step in reversed(steps[:at]):
+    for place in range(at - 1, -1, -1):
+        step = steps[place]
         height += dis.stack_effect(step.opcode, step.arg, jump=False)
         if height >= depth:
-            yield step
+            path = []
+            for after in steps[place + 1 : at]:
+                if after.opname not in _TAKEN:
+                    break
+                path.append(str(after.argval))
+            yield step, path
             return
         if "JUMP" in step.opname or step.is_jump_target:
             return

@@ -26,20 +26,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .code_reads import MISSING, code_text, held_by, looking, only_written, reads_of
-from .code_writes import written_names
 from .object_state import PLAIN, settings_of, state_of
-from .surroundings import PROCESS, Surroundings, installed
+from .surroundings import PROCESS, Found, Surroundings, installed
 
-__all__ = ["Definition", "FunctionIdentity", "definition", "identify"]
+__all__ = ["CODE", "FunctionIdentity", "FunctionWalk", "identify"]
 
-_CODE = (types.FunctionType, types.MethodType, functools.partial, type)
+CODE = (types.FunctionType, types.MethodType, functools.partial, type)
 _HELD = (list, tuple, dict, set, frozenset, str, bytes, int, float)
 _DEPTH = 12
-_CONTAINERS = (list, tuple, dict, set, frozenset, types.MappingProxyType)
-_NAMED = (
-    *(types.BuiltinFunctionType, types.BuiltinMethodType, types.ModuleType),
-    *(staticmethod, classmethod, property, functools.cached_property, PurePath, re.Pattern),
-)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,33 +57,10 @@ def identify(function: Callable[..., object], *, programs: bool = True) -> Funct
         programs: whether starting another program hides what it does; not so for a scorer, which
             starts the program that it is given.
     """
-    reading = _FunctionWalk(programs)
+    reading = FunctionWalk(programs)
     text = reading.value(function, "", 0)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return FunctionIdentity(digest, tuple(dict.fromkeys(reading.opaque)))
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Definition:
-    """What a function was when it was read, apart from what it has written since.
-
-    digest: over its code and the plain values and containers that it captures, but for what its own
-        code changes; held: other objects, which are known by which one it is (what they keep while
-        they work, a cache or a counter, is their own), and are kept for that.
-    """
-
-    digest: str
-    held: tuple[object, ...] = dataclasses.field(compare=False, repr=False)
-
-
-def definition(function: Callable[..., object]) -> Definition:
-    """How a function is defined at this moment: equal as long as nobody else changes what it is
-    made of, whatever it keeps in a memo, a log or a counter of its own.
-    """
-    reading = _FunctionWalk(False, defined=True)
-    text = reading.value(function, "", 0)
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return Definition(digest, tuple(reading.held))
 
 
 class _Marks:
@@ -109,17 +80,15 @@ class _Marks:
 _MARKS = _Marks()
 
 
-class _FunctionWalk:
+class FunctionWalk:
     """One walk over a function and what it refers to; each object is described once.
 
-    defined: of the definition alone, see `Definition`; held: as it says.
+    files: whether the content of files counts.
     """
 
-    def __init__(self, programs: bool, *, defined: bool = False) -> None:
+    def __init__(self, programs: bool, *, files: bool = True) -> None:
         self.opaque: list[str] = []
-        self.held: list[object] = []
-        self._programs = programs
-        self._defined = defined
+        self._programs, self._files = programs, files
         self._seen: dict[int, int] = {}
         self._alive: list[object] = []  # an id is unique only while its object lives
 
@@ -135,9 +104,10 @@ class _FunctionWalk:
         self._alive.append(value)
         if depth > _DEPTH:
             return self._unknown(value, where)
-        if self._defined and not isinstance(value, _CODE) and not _defines(value):
-            self.held.append(value)
-            return f"at:{id(value)}:{self.value(type(value), where, depth + 1)}"
+        return self.described(value, where, depth)
+
+    def described(self, value: object, where: str, depth: int) -> str:
+        """What an object is that was not met before."""
         if not isinstance(value, _HELD) or installed(type(value)):
             for kind, describe in _DESCRIBED:
                 if isinstance(value, kind):
@@ -165,25 +135,34 @@ class _FunctionWalk:
             return self._of_decorator(function, where, depth)
         look = looking(function)
         reads = reads_of(function.__code__, look)
-        own = {name: each for name, each in vars(function).items() if name != "pytestmark"}
+        own = self.attributes(
+            {name: each for name, each in vars(function).items() if name != "pytestmark"}
+        )
         parts = [
             code_text(function.__code__),
             self.value(function.__defaults__, f"{where}defaults", depth),
             self.value(function.__kwdefaults__, f"{where}defaults", depth),
             self.value(own, f"{where}attributes", depth) if own else "",
         ]
-        surroundings = Surroundings(function, look, programs=self._programs)
-        own_names = written_names(function.__code__) if self._defined else frozenset()
+        around = Surroundings(function, look, programs=self._programs, files=self._files)
         for name in reads.names:
-            if name in own_names:
-                continue
-            for text, value in surroundings.of(reads, name):
+            for text, value in self.taken(function, name, around.of(reads, name)):
                 parts.append(f"{name}={text}{self._held(value, name, depth)}")
-        for name, text, value in surroundings.imported(reads):
+        for name, text, value in around.imported(reads):
             parts.append(f"{name}={text}{self._held(value, name, depth)}")
-        parts += surroundings.loose(reads)
-        self.opaque += surroundings.hidden
+        parts += around.loose(reads)
+        self.opaque += around.hidden
         return f"function({';'.join(parts)})"
+
+    def attributes(self, own: dict[str, object]) -> dict[str, object]:
+        """Those of a function or a class that count."""
+        return own
+
+    def taken(
+        self, function: types.FunctionType, name: str, found: Iterator[Found]
+    ) -> Iterator[Found]:
+        """What counts of that which a function takes from one name."""
+        return found
 
     def _held(self, value: object, where: str, depth: int) -> str:
         return "" if value is MISSING else self.value(value, where, depth)
@@ -219,6 +198,7 @@ class _FunctionWalk:
             )
             and not isinstance(item, (types.GetSetDescriptorType, types.MemberDescriptorType))
         }
+        own = self.attributes(own)
         bases = [base for base in kind.__bases__ if base is not object]
         if not installed(type(kind)):  # a metaclass of the user's answers for the class
             bases.append(type(kind))
@@ -246,7 +226,7 @@ class _FunctionWalk:
 
     def _of_library(self, value: object, where: str, depth: int) -> str:
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
-        if isinstance(wrapped := getattr(value, "__wrapped__", None), _CODE):  # a cache
+        if isinstance(wrapped := getattr(value, "__wrapped__", None), CODE):  # a cache
             return f"{kind}({self.value(wrapped, where, depth)})"
         address = getattr(value, "base_url", None)
         if isinstance(address, (str, PurePath)) or type(address).__name__ == "URL":
@@ -278,7 +258,7 @@ class _OwnCode(pickle.Pickler):
         self._describe = describe
 
     def persistent_id(self, value: object) -> str | None:
-        own = isinstance(value, _CODE) and not installed(value)
+        own = isinstance(value, CODE) and not installed(value)
         return self._describe(value) if own else None
 
     @classmethod
@@ -289,34 +269,25 @@ class _OwnCode(pickle.Pickler):
         return out.getvalue()
 
 
-_DESCRIBED: tuple[tuple[Any, Callable[[_FunctionWalk, Any, str, int], str]], ...] = (
-    (types.FunctionType, _FunctionWalk.function),
-    (types.MethodType, _FunctionWalk.method),
-    (functools.partial, _FunctionWalk.partial),
+_DESCRIBED: tuple[tuple[Any, Callable[[FunctionWalk, Any, str, int], str]], ...] = (
+    (types.FunctionType, FunctionWalk.function),
+    (types.MethodType, FunctionWalk.method),
+    (functools.partial, FunctionWalk.partial),
     ((types.BuiltinFunctionType, types.BuiltinMethodType), lambda r, v, w, d: _builtin(r, v, w, d)),
     (types.ModuleType, lambda r, v, w, _d: r.module(v, w)),
     ((staticmethod, classmethod), lambda r, v, w, d: r.value(v.__func__, w, d)),
     (property, lambda r, v, w, d: r.values((v.fget, v.fset), w, d)),
     (functools.cached_property, lambda r, v, w, d: r.value(v.func, w, d)),
-    (type, _FunctionWalk.kind),
-    ((list, tuple), _FunctionWalk.values),
-    ((dict, types.MappingProxyType), _FunctionWalk.mapping),
-    ((set, frozenset), _FunctionWalk.unordered),
+    (type, FunctionWalk.kind),
+    ((list, tuple), FunctionWalk.values),
+    ((dict, types.MappingProxyType), FunctionWalk.mapping),
+    ((set, frozenset), FunctionWalk.unordered),
     (PurePath, lambda _r, v, _w, _d: f"path:{v}"),
     (re.Pattern, lambda _r, v, _w, _d: f"pattern:{v.pattern!r}:{v.flags}"),
 )
 
 
-def _defines(value: object) -> bool:
-    """Whether an object is known by what it holds even while it works: a plain container, or what
-    is described by code, a name or an address.
-    """
-    if type(value) in _CONTAINERS or isinstance(getattr(value, "__wrapped__", None), _CODE):
-        return True
-    return isinstance(value, _NAMED)
-
-
-def _builtin(reading: _FunctionWalk, value: Any, where: str, depth: int) -> str:
+def _builtin(reading: FunctionWalk, value: Any, where: str, depth: int) -> str:
     owner = value.__self__
     if owner is None or isinstance(owner, types.ModuleType):
         return f"builtin:{value.__module__}.{value.__qualname__}"
@@ -341,6 +312,6 @@ def _configures(value: object) -> bool:
     """Whether what a library's decorator holds is a part of what it does."""
     if isinstance(value, types.MethodType):  # of its own cache, say
         return not installed(type(value.__self__))
-    return isinstance(value, (*_CODE, *PLAIN, types.MappingProxyType, tuple, list)) or not (
+    return isinstance(value, (*CODE, *PLAIN, types.MappingProxyType, tuple, list)) or not (
         isinstance(value, types.ModuleType) or installed(type(value))
     )

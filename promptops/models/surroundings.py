@@ -29,7 +29,7 @@ from typing import Any
 from ..redact import named_like_a_secret
 from .code_reads import MISSING, CodeReads, Look, Use, codes
 
-__all__ = ["PROCESS", "Surroundings", "installed"]
+__all__ = ["PROCESS", "Found", "Surroundings", "installed"]
 
 PROCESS = uuid.uuid4().hex
 _INSTALLED = tuple(
@@ -49,14 +49,16 @@ class Surroundings:
     """What one function takes from around it.
 
     function: whose code it is; look: values of its names; programs: whether a program that it
-    starts is hidden.
+    starts is hidden; files: whether the content of files counts.
     """
 
-    def __init__(self, function: types.FunctionType, look: Look, *, programs: bool) -> None:
+    def __init__(
+        self, function: types.FunctionType, look: Look, *, programs: bool, files: bool = True
+    ) -> None:
         self.hidden: list[str] = []
         self._function = function
         self._look = look
-        self._programs = programs
+        self._programs, self._files = programs, files
 
     def of(self, reads: CodeReads, name: str) -> Iterator[Found]:
         """What the code takes from one global or enclosed name."""
@@ -119,6 +121,8 @@ class Surroundings:
         """A file by its content; hidden where the path is only known to the run: then by whatever
         is found at the paths that the code has.
         """
+        if not self._files:
+            return "file"
         if isinstance(given, (str, PurePath)):
             return f"file:{_content(Path(given))}"
         near = [Path.cwd(), Path(self._function.__code__.co_filename).parent]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
-    from ..models.function_identity import Definition
+    from ..models.function_definition import Definition
 
 __all__ = ["FunctionVersion"]
 
@@ -41,14 +41,15 @@ class FunctionVersion:
     def now(self, function: Callable[..., object]) -> str:
         """The version of the function at this moment."""
         # the built-in scorers need nothing that reads code
-        from ..models.function_identity import definition
+        from ..models.function_definition import definition
 
         if definition(function) != self._defined:
             self._defined, self._version = self._of(function)
         return self._version
 
     def _of(self, function: Callable[..., object]) -> tuple[Definition, str]:
-        from ..models.function_identity import definition, identify
+        from ..models.function_definition import definition
+        from ..models.function_identity import identify
 
         parts = (identify(function, programs=False).digest, *self._read)
         text = "\n".join(parts).encode("utf-8", "surrogatepass")

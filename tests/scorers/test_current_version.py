@@ -203,6 +203,88 @@ def judge(output):
     last.append(output)
     return len(last) < 3
 """,
+    "a memo in a default": """
+def judge(output, _memo={}):
+    if output not in _memo:
+        _memo[output] = output == "yes"
+    return _memo[output]
+""",
+    "a memo in a helper's default": """
+def ask(text, memo={}):
+    return memo.setdefault(text, text == "yes")
+def judge(output):
+    return ask(output)
+""",
+    "a client that is made once": """
+def client():
+    if not hasattr(client, "made"):
+        client.made = object()
+    return client.made
+def judge(output):
+    return client() is not None
+""",
+    "counters of a class": """
+class Usage:
+    calls = 0
+def judge(output):
+    Usage.calls += 1
+    return True
+""",
+    "a memo of a class": """
+class Judge:
+    memo, made = {}, None
+    @classmethod
+    def get(cls):
+        if cls.made is None:
+            cls.made = cls()
+        return cls.made
+    def ask(self, text):
+        self.memo[text] = text == "yes"
+        return self.memo[text]
+def judge(output):
+    return Judge.get().ask(output)
+""",
+    "a decorator that counts": """
+def counted(function):
+    stats = {"calls": 0}
+    def call(*given):
+        stats["calls"] += 1
+        return function(*given)
+    call.stats = stats
+    return call
+@counted
+def ask(text):
+    return text == "yes"
+def judge(output):
+    return ask(output)
+""",
+    "a counter that a helper raises": """
+spent = 0
+def spend():
+    global spent
+    spent += 1
+def judge(output):
+    spend()
+    return spent < 1_000
+""",
+    "a memo that a helper is given": """
+MEMO = {}
+def kept(memo, key, make):
+    if key not in memo:
+        memo[key] = make()
+    return memo[key]
+def judge(output):
+    return kept(MEMO, output, lambda: output == "yes")
+""",
+    "a memo in a file": """
+import json, pathlib, tempfile
+place = pathlib.Path(tempfile.mkdtemp()) / "memo.json"
+def judge(output):
+    memo = json.loads(place.read_text()) if place.exists() else {}
+    memo[output] = output == "yes"
+    place.write_text(json.dumps(memo))
+    return memo[output]
+""",
     "a path": """
 from pathlib import Path
 place = Path("somewhere") / "else"
@@ -221,3 +303,46 @@ def test_what_it_keeps_while_it_works_is_no_other_version(what: str) -> None:
         for output in ("yes", "no"):
             as_scorer(made)(output)  # type: ignore[operator]
         assert as_scorer(made).version == before
+
+
+@pytest.mark.parametrize(
+    ("what", "edit"),
+    [
+        ("a memo in a default", "judge.__code__ = (lambda output, _memo: True).__code__"),
+        ("a memo in a helper's default", "def ask(text):\n    return True"),
+        ("counters of a class", "class Usage:\n    calls, more = 0, 1"),
+        ("a memo of a class", "Judge.ask = lambda self, text: True"),
+        ("a decorator that counts", "@counted\ndef ask(text):\n    return True"),
+        ("a counter that a helper raises", "def spend():\n    pass"),
+        ("a memo that a helper is given", "def kept(memo, key, make):\n    return make()"),
+    ],
+)
+def test_beside_what_it_keeps_an_edit_is_another_version(what: str, edit: str) -> None:
+    space: dict[str, Any] = {"__name__": "a_notebook"}
+    exec(USED[what], space)
+    made = scorer(space["judge"])
+    before = as_scorer(made).version
+    as_scorer(made)("yes")  # type: ignore[operator]
+    exec(edit, space)
+    assert as_scorer(made).version != before
+
+
+def test_a_judge_that_keeps_its_client_and_counts_is_paid_once(
+    make_lab: Callable[..., Lab],
+) -> None:
+    """Each run of the cell had been another version of the scorer, and paid for all judgements."""
+    lab = make_lab(models={"m": ScriptedModel(lambda call: "Yes")})
+    version, paid = lab.prompt("w").save("{{q}}", model="m"), []
+
+    class Usage:
+        calls = 0
+
+    @scorer
+    def judge(output: str) -> bool:
+        Usage.calls += 1
+        paid.append(output)
+        return True
+
+    for _ in range(3):
+        lab.evaluate([version], [{"q": str(i)} for i in range(5)], [judge], name="one").wait()
+    assert len(paid) == Usage.calls == 5

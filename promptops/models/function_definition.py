@@ -1,0 +1,147 @@
+"""How a function is defined, apart from what it keeps while it works."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import re
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from .code_reads import MISSING, looking
+from .code_writes import writes_of
+from .function_identity import CODE, FunctionWalk
+from .surroundings import Found
+
+__all__ = ["Definition", "definition"]
+
+_CONTAINERS = (list, tuple, dict, set, frozenset, types.MappingProxyType)
+_FILLED = (list, dict, set)
+_NAMED = (
+    *(types.BuiltinFunctionType, types.BuiltinMethodType, types.ModuleType),
+    *(staticmethod, classmethod, property, functools.cached_property, PurePath, re.Pattern),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a function was when it was read, apart from what it has written since.
+
+    digest: over its code and the plain values and containers that it captures, but for what its own
+        code or that of its helpers changes; held: other objects, which are known by which one it is
+        (what they keep while they work, a cache or a counter, is their own), and are kept for that.
+    """
+
+    digest: str
+    held: tuple[object, ...] = field(compare=False, repr=False)
+
+
+def definition(function: Callable[..., object]) -> Definition:
+    """How a function is defined at this moment: equal as long as nobody else changes what it is
+    made of, whatever it keeps in a memo, a log or a counter of its own.
+    """
+    first = _DefinitionWalk(_Written())
+    first.value(function, "", 0)
+    reading = _DefinitionWalk(first.found)
+    text = reading.value(function, "", 0)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return Definition(digest, tuple(reading.held))
+
+
+@dataclass(slots=True)
+class _Written:
+    """What a function and its helpers change. places: of names, by the cell or the globals that
+    hold them; containers: by id; others: whether containers of which that is not known.
+    """
+
+    places: set[tuple[int, str]] = field(default_factory=set)
+    containers: set[int] = field(default_factory=set)
+    attributes: set[str] = field(default_factory=set)
+    others: bool = False
+    files: bool = False
+
+    def add(self, function: types.FunctionType) -> None:
+        """What this function's own code changes."""
+        found, look = writes_of(function.__code__), looking(function)
+        self.places |= {_place(function, name) for name in found.names}
+        self.attributes |= found.attributes
+        self.others |= found.others
+        self.files |= found.files
+        filled = [_reached(look(name), path) for name, *path in found.paths]
+        for name in found.given:
+            default = _default(function, name)
+            filled.append(default)
+            self.others |= not isinstance(default, _FILLED)
+        self.containers |= {id(each) for each in filled if isinstance(each, _FILLED)}
+
+
+def _place(function: types.FunctionType, name: str) -> tuple[int, str]:
+    enclosed = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
+    return id(enclosed.get(name, function.__globals__)), name
+
+
+def _reached(value: Any, path: list[str]) -> object:
+    for name in path:
+        value = inspect.getattr_static(value, name, MISSING)
+    return value
+
+
+def _default(function: types.FunctionType, name: str) -> object:
+    """The default of an argument; None without one."""
+    code, defaults = function.__code__, function.__defaults__ or ()
+    taken = code.co_varnames[: code.co_argcount]
+    found = dict(zip(taken[len(taken) - len(defaults) :], defaults, strict=True))
+    return {**found, **(function.__kwdefaults__ or {})}.get(name)
+
+
+class _DefinitionWalk(FunctionWalk):
+    """A walk that leaves out what is written. found: what the functions that it meets write."""
+
+    def __init__(self, written: _Written) -> None:
+        super().__init__(False, files=not written.files)
+        self.held: list[object] = []
+        self.found = _Written()
+        self._written = written
+
+    def described(self, value: object, where: str, depth: int) -> str:
+        if isinstance(value, types.FunctionType):
+            self.found.add(value)
+        filled = id(value) in self._written.containers or self._written.others
+        kept = (filled and isinstance(value, _FILLED)) or not _defines(value)
+        if isinstance(value, CODE) or not kept:
+            return super().described(value, where, depth)
+        self.held.append(value)
+        return f"at:{id(value)}:{self.value(type(value), where, depth + 1)}"
+
+    def attributes(self, own: dict[str, object]) -> dict[str, object]:
+        return {
+            name: value
+            for name, value in own.items()
+            if name not in self._written.attributes or _is_code(value)
+        }
+
+    def taken(
+        self, function: types.FunctionType, name: str, found: Iterator[Found]
+    ) -> Iterator[Found]:
+        written = _place(function, name) in self._written.places
+        for text, value in found:
+            last = text.rpartition(".")[2]
+            if _is_code(value) or not (written or last in self._written.attributes):
+                yield text, value
+
+
+def _is_code(value: object) -> bool:
+    return isinstance(value, (*CODE, staticmethod, classmethod, property))
+
+
+def _defines(value: object) -> bool:
+    """Whether an object is known by what it holds even while it works: a plain container, or what
+    is described by code, a name or an address.
+    """
+    if type(value) in _CONTAINERS or isinstance(getattr(value, "__wrapped__", None), CODE):
+        return True
+    return isinstance(value, _NAMED)
