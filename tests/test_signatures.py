@@ -205,3 +205,15 @@ def test_a_wrong_value_is_named(
     with pytest.raises(PromptOpsError) as said:
         call(make_lab())
     assert words in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"), [("{{q}}", {"temprature": 1}), ("Say {q}", {}), ("{{q}}", {"top": 1})]
+)
+def test_a_warning_names_the_line_of_the_caller(
+    make_lab: Callable[..., Lab], text: str, settings: dict[str, Any]
+) -> None:
+    """Not ours: Python says a warning of one line once, so that a second cell heard nothing."""
+    with pytest.warns(UserWarning) as caught:
+        make_lab().prompt("w").save(text, model="m", **settings)
+    assert {each.filename for each in caught} == {__file__}

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
 
 from ..errors import VersionError
+from ..store.recorder import outside
 from ..version import PromptVersion
 from ..version.from_request import looks_like_format
 from ..version.setting import unknown_settings
 from ..version.tools_in_chat import refused_in_chat
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["check_says_something", "warn_form", "warn_format", "warn_unknown"]
 
@@ -40,7 +37,7 @@ def warn_unknown(version: PromptVersion) -> None:
         warnings.warn(
             f"setting {name!r} is not one that a known provider of {version.api!r} requests has;"
             f" {meant}",
-            stacklevel=4,
+            stacklevel=outside(),
         )
 
 
@@ -52,7 +49,7 @@ def warn_form(version: PromptVersion) -> None:
         warnings.warn(
             f"OpenAI takes tools with the reasoning of {version.model} through Responses only; save"
             ' the version with api="responses".',
-            stacklevel=4,
+            stacklevel=outside(),
         )
 
 
@@ -67,6 +64,6 @@ def warn_format(version: PromptVersion) -> None:
             warnings.warn(
                 f"{field} is sent unchanged: a variable is {{{field}}} here;"
                 " PromptVersion.from_format turns an f-string prompt into a version.",
-                stacklevel=3,
+                stacklevel=outside(),
             )
             return
