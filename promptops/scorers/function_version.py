@@ -29,7 +29,13 @@ class FunctionVersion:
         labels: Mapping[str, float] | None = None,
     ) -> None:
         self._read = repr(at_least), repr(sorted((labels or {}).items()))
-        self._defined, self._version = self._of(function)
+        self._defined: Definition | None = None
+        self._version = ""
+        self._read_again(function)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without what it holds of this process (a lock, a client), which no other process has."""
+        return {**vars(self), "_defined": None}
 
     @classmethod
     def known(cls, function: Callable[..., object]) -> FunctionVersion:
@@ -44,16 +50,19 @@ class FunctionVersion:
         from ..models.function_definition import definition
 
         if definition(function) != self._defined:
-            self._defined, self._version = self._of(function)
+            self._read_again(function)
         return self._version
 
-    def _of(self, function: Callable[..., object]) -> tuple[Definition, str]:
+    def _read_again(self, function: Callable[..., object]) -> None:
         from ..models.function_definition import definition
         from ..models.function_identity import identify
 
-        parts = (identify(function, programs=False).digest, *self._read)
-        text = "\n".join(parts).encode("utf-8", "surrogatepass")
-        return definition(function), hashlib.sha256(text).hexdigest()[:8]
+        found, copied = identify(function, programs=False), self._defined is None and self._version
+        self._defined = definition(function)
+        if copied and found.opaque:  # new in every process, though nobody changed it
+            return
+        text = "\n".join((found.digest, *self._read)).encode("utf-8", "surrogatepass")
+        self._version = hashlib.sha256(text).hexdigest()[:8]
 
 
 _KNOWN: WeakKeyDictionary[types.FunctionType, FunctionVersion] = WeakKeyDictionary()
