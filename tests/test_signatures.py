@@ -214,6 +214,6 @@ def test_a_warning_names_the_line_of_the_caller(
     make_lab: Callable[..., Lab], text: str, settings: dict[str, Any]
 ) -> None:
     """Not ours: Python says a warning of one line once, so that a second cell heard nothing."""
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="setting|variable") as caught:
         make_lab().prompt("w").save(text, model="m", **settings)
     assert {each.filename for each in caught} == {__file__}
