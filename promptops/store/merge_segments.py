@@ -216,11 +216,13 @@ def _steps(sources: Sources, ledger: Mapping[str, tuple[int, int]]) -> Iterator[
 
 def everything(sources: Sources) -> Iterator[tuple[str, pa.Table]]:
     """(table, pyarrow table) of all that was ever recorded and is not hidden, repeated keys and
-    all.
+    all: what a merge into a new file meets, which leaves out the bytes of a segment that a batch
+    holds. The batch may be without rows that were purged since.
     """
     for batch in sources.batches:
         yield from batch.read()
-    for step in _steps(sources, {}):
+    held = {name: (size, 0) for name, size in marks_of(sources.batches).items()}
+    for step in _steps(sources, held):
         yield from step.rows.tables()
 
 

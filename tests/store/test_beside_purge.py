@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from promptops.spool.segment import segments
 from promptops.store import Store
 from promptops.store import repair as repair_module
 
@@ -76,3 +77,24 @@ def test_the_doctor_says_that_it_could_not_look(
         assert any("repair again" in line for line in store.repair())
         assert child.wait(60) == 0
     assert Store(folder).rows("select id from runs") == [("a",)]
+
+
+def test_a_segment_beside_the_batch_that_was_purged_of_its_rows_is_no_fault(
+    tmp_path: Path,
+) -> None:
+    """A member of a team may get both: a merge takes the batch alone, and so does the doctor."""
+    store = Store(tmp_path / "store")
+    old, new = {"started_at": "2020-01-01T00:00:00"}, {"started_at": "2026-11-30T00:00:00"}
+    store.append("runs", [{"id": "r-old", **old}, {"id": "r-new", **new}])
+    store.seal()
+    [segment] = segments(store.folder)
+    before = segment.path.read_bytes()
+    store.purge(before="2021-01-01")
+    assert segments(store.folder) == []
+    segment.path.write_bytes(before)
+    assert store.rows("select id from runs") == [("r-new",)]
+    assert store.verify() == []
+    assert store.repair() == []
+    store.archive()
+    assert [*segments(store.folder), *store.verify()] == []
+    assert store.rows("select id from runs") == [("r-new",)]
