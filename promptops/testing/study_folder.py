@@ -13,7 +13,7 @@ from xml.etree import ElementTree as Xml
 
 from ..errors import PromptOpsError, StudyError
 from ..markup import count, markdown
-from ..study.queries.call_figures import Began, spent_since
+from ..study.queries.call_figures import Began, made_since
 from .study_file import Declared, junit_document, junit_suite, xml_text
 
 if TYPE_CHECKING:
@@ -142,11 +142,14 @@ class _Bill:
             self.waiting += max(now.counted_usd - now.cost_usd, 0.0)
 
     def of(self, lab: Lab) -> float:
-        """USD so far, that of this project included."""
+        """USD so far, that of this project included; what others ask meanwhile in the same stores
+        is not counted.
+        """
         self.labs[lab.store.folder] = lab
-        moment = self.began.moment
+        moment, ids = self.began.moment, self.began.ids
         return self.waiting + sum(
-            spent_since(each.store, moment, each.project.prices) for each in self.labs.values()
+            made_since(each.store, moment, each.project.prices, ids)[1]
+            for each in self.labs.values()
         )
 
 

@@ -9,6 +9,7 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as Xml
 
 import pytest
@@ -17,7 +18,7 @@ from promptops.cli.__main__ import main
 from promptops.errors import StudyError
 from promptops.lab import Dataset, Lab
 from promptops.models.scripted import ScriptedModel
-from promptops.run import utc
+from promptops.run import new_id, utc
 from promptops.scorers import equals
 from promptops.testing import study_file
 from promptops.testing.study_folder import StudyFolder, since_last, study_files
@@ -114,13 +115,18 @@ def test_a_folder_needs_a_study_and_a_report_one(
 
 
 def test_the_budget_is_of_all_studies(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the first spends is not there for the second; what a file allows itself still counts."""
+    """What the first spends is not there for the second, and what others spend is; what a file
+    allows itself still counts.
+    """
     seen: list[object] = []
     ran = study_file.Declared.evaluate
 
     def spending(self: study_file.Declared, lab: Lab, batch: bool | str = False) -> object:
         seen.append(self.options.get("budget_usd"))
-        lab.store.append("runs", [_call(len(seen))])
+        call = _call(len(seen))
+        other = f"r-{0:016x}{(int(call['id'][-16:], 16) + 2**63) % 2**64:016x}"
+        # and what another person's process asks meanwhile, in the same store
+        lab.store.append("runs", [call, {**call, "id": other, "cost_usd": 100.0}])
         return ran(self, lab, batch)
 
     monkeypatch.setattr(study_file.Declared, "evaluate", spending)
@@ -157,9 +163,9 @@ def test_answers_without_usage_count_in_the_budget_of_all_studies(project: Path)
     assert seen == [5.0, 4.0, 3.0, 2.0]
 
 
-def _call(number: int) -> dict[str, object]:
+def _call(number: int) -> dict[str, Any]:
     return {
-        "id": f"r{number}",
+        "id": new_id(),
         "key": f"k{number}",
         "started_at": utc(),
         "role": "model",
