@@ -198,7 +198,7 @@ def _meet(con: Connection, sources: Sources) -> None:
     """Temporary tables `met_...`: the hashes of everything that segments and archive hold."""
     for table in TABLES:
         con.execute(f"CREATE TEMP TABLE met_{table} (_key UBIGINT, _content UBIGINT)")
-    for table, rows in everything(sources):
+    for table, rows in everything(sources.once()):
         con.register("fresh", rows)
         con.execute(f"INSERT INTO met_{table} SELECT {_hashes(table, 'f')} FROM fresh f")
         con.unregister("fresh")

@@ -76,6 +76,14 @@ class Sources:
             pending=(own, pending[: max(0, marks.get(own, 0) - written)]),
         )
 
+    def once(self) -> Sources:
+        """Without the segments that the archive holds, which no merge into a new file reads: their
+        rows may be purged in the archive alone.
+        """
+        held = marks_of(self.batches)
+        left = (found for found in self.segments if found.size > held.get(found.name, 0))
+        return replace(self, segments=tuple(left))
+
     def beyond(self, covered: Mapping[str, int]) -> bool:
         """Whether there is anything that `covered` has not."""
         return any(size > covered.get(name, 0) for name, size in self.sizes().items())
@@ -216,13 +224,11 @@ def _steps(sources: Sources, ledger: Mapping[str, tuple[int, int]]) -> Iterator[
 
 def everything(sources: Sources) -> Iterator[tuple[str, pa.Table]]:
     """(table, pyarrow table) of all that was ever recorded and is not hidden, repeated keys and
-    all: what a merge into a new file meets, which leaves out the bytes of a segment that a batch
-    holds. The batch may be without rows that were purged since.
+    all.
     """
     for batch in sources.batches:
         yield from batch.read()
-    held = {name: (size, 0) for name, size in marks_of(sources.batches).items()}
-    for step in _steps(sources, held):
+    for step in _steps(sources, {}):
         yield from step.rows.tables()
 
 
