@@ -33,7 +33,7 @@ def decide_first(
     name = _primary_of(arm, policy, primary, context)
     outcomes = arm.scores[name]
     checks = [
-        *preconditions.first_must_pass(arm.label, outcomes, policy),
+        *preconditions.first_must_pass(arm.label, outcomes, policy, context.copies),
         *_enough(arm.label, outcomes, policy),
         *_level(arm.label, name, outcomes, policy, context.rules),
         *preconditions.first_constant(arm, name, policy, context.labels, context.clusters),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..policy import Policy
 from ..policy_rules import (
@@ -39,9 +39,14 @@ def must_pass(comparison: ComparisonFacts, policy: Policy) -> list[Check]:
         own, before = found.get(example, (None, None))
         status = must_pass_status(own, before, first=False)
         if status == "unproven":
-            text = f"The must-pass example {example!r} has no scored pair."
             checks.append(
-                Check("must_pass", "unproven", text, f"Evaluate both versions on {example!r}.")
+                _repeats(example, comparison.grounds.copies)
+                or Check(
+                    "must_pass",
+                    "unproven",
+                    f"The must-pass example {example!r} has no scored pair.",
+                    f"Evaluate both versions on {example!r}.",
+                )
             )
         elif status == "fail":
             text = (
@@ -52,18 +57,31 @@ def must_pass(comparison: ComparisonFacts, policy: Policy) -> list[Check]:
     return checks or [Check("must_pass", "pass", _all_hold(len(policy.must_pass)))]
 
 
+def _repeats(example: str, copies: Mapping[str, str]) -> Check | None:
+    """What to name in place of a copy, whose outcomes are those of the example that it repeats."""
+    first = copies.get(example)
+    if first is None:
+        return None
+    text = f"The must-pass example {example!r} is a copy of {first!r}, and copies are one example."
+    return Check("must_pass", "unproven", text, f"Name {first!r} in must_pass.")
+
+
 def _all_hold(count: int) -> str:
     return f"All {count} must-pass examples hold." if count > 1 else "The must-pass example holds."
 
 
-def first_must_pass(label: str, outcomes: Outcomes, policy: Policy) -> Iterator[Check]:
+def first_must_pass(
+    label: str, outcomes: Outcomes, policy: Policy, copies: Mapping[str, str] | None = None
+) -> Iterator[Check]:
     """The same for a first deployment, which has to pass them all."""
     known = dict(zip(outcomes.examples, outcomes.mean, strict=True))
     for example in policy.must_pass:
         status = must_pass_status(known.get(example), None, first=True)
         if status == "unproven":
             text = f"The must-pass example {example!r} has no score."
-            yield Check("must_pass", "unproven", text, f"Evaluate {label} on {example!r}.")
+            yield _repeats(example, copies or {}) or Check(
+                "must_pass", "unproven", text, f"Evaluate {label} on {example!r}."
+            )
         elif status == "fail":
             yield Check(
                 "must_pass",

@@ -252,8 +252,10 @@ def _numbers(request: GateRequest, evidence: Evidence) -> Iterator[Unmet]:
         return
     yield from _amounts(request, evidence, candidate, baseline)
     at = {example: index for index, example in enumerate(evidence.examples)}
+    copies = ", or name the example that it is a copy of" if evidence.dataset.get("copies") else ""
     for example in request.policy.must_pass:
-        yield from _must_pass(example, at.get(example), candidate, baseline, request.label)
+        for unmet in _must_pass(example, at.get(example), candidate, baseline, request.label):
+            yield replace(unmet, next=f"{unmet.next[:-1]}{copies}.") if example not in at else unmet
     scorer = evidence.scorers.get(evidence.primary, {})
     if not judge_may_decide(str(scorer.get("kind")), scorer.get("calibrated"), request.policy):
         text, step = uncalibrated_judge(evidence.primary)

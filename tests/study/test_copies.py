@@ -11,6 +11,7 @@ from promptops.dataset import Example
 from promptops.errors import Refused
 from promptops.lab import Lab, compare
 from promptops.models.scripted import ScriptedModel
+from promptops.policy import Policy
 from promptops.scorers import equals, scorer
 from promptops.study.copies import copies_of, golden_reads, reads_of
 from promptops.study.near_copies import folded
@@ -263,3 +264,25 @@ def test_versions_that_ask_the_same_of_every_row_are_named_before_paying(
     version = lab.prompt("w").save("Answer briefly.", model="m")
     with pytest.warns(UserWarning, match=r"All 12 requests of v1 are equal.*\{\{q\}\}"):
         lab.evaluate([version], rows(), [equals()])
+
+
+def test_a_must_pass_example_that_is_a_copy_is_named_with_its_first(
+    pair: tuple[Lab, Any, Any],
+) -> None:
+    """Its outcomes are there, by the id of the example that it repeats."""
+    lab, v1, v2 = pair
+    data = [{"id": f"e{i}", **row} for i, row in enumerate(rows())]
+    data.append({"id": "must", "q": "7", "expected": "yes"})
+    policy = Policy(must_pass=("must",), min_score=0.1)
+    study = lab.evaluate([v1, v2], data, [equals()], name="one")
+    verdict = study.compare(candidate=v2, baseline=v1).decide(policy)
+    [check] = [check for check in verdict.checks if check.name == "must_pass"]
+    text = "The must-pass example 'must' is a copy of 'e7', and copies are one example."
+    assert (check.status, check.text, check.next) == ("unproven", text, "Name 'e7' in must_pass.")
+    lab.prompt("w").policy = policy
+    with pytest.raises(
+        Refused, match="evaluate on 'must' too, or name the example that it is a copy of"
+    ):
+        lab.promote(v2, env="prod", study=study)
+    named = study.compare(candidate=v2, baseline=v1).decide(Policy(must_pass=("e7",)))
+    assert next(c for c in named.checks if c.name == "must_pass").status == "pass"
