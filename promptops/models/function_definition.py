@@ -15,7 +15,8 @@ from typing import Any
 from .code_reads import MISSING, looking
 from .code_writes import writes_of
 from .function_identity import CODE, FunctionWalk
-from .surroundings import Found
+from .object_state import edited_in, settings_in
+from .surroundings import Found, installed
 
 __all__ = ["Definition", "definition"]
 
@@ -31,9 +32,10 @@ _NAMED = (
 class Definition:
     """What a function was when it was read, apart from what it has written since.
 
-    digest: over its code and the plain values and containers that it captures, but for what its own
-        code or that of its helpers changes; held: other objects, which are known by which one it is
-        (what they keep while they work, a cache or a counter, is their own), and are kept for that.
+    digest: over its code and the plain values, containers, tables and attributes that it captures,
+        but for what its own code or that of its helpers changes; held: other objects, which are
+        known by which one it is (what they keep while they work, a cache or a counter, is their
+        own), and are kept for that.
     """
 
     digest: str
@@ -55,12 +57,14 @@ def definition(function: Callable[..., object]) -> Definition:
 @dataclass(slots=True)
 class _Written:
     """What a function and its helpers change. places: of names, by the cell or the globals that
-    hold them; containers: by id; others: whether containers of which that is not known.
+    hold them; containers: by id; settings: attributes that change after an object was made;
+    others: whether containers of which that is not known.
     """
 
     places: set[tuple[int, str]] = field(default_factory=set)
     containers: set[int] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
+    settings: set[str] = field(default_factory=set)
     others: bool = False
     files: bool = False
 
@@ -69,6 +73,8 @@ class _Written:
         found, look = writes_of(function.__code__), looking(function)
         self.places |= {_place(function, name) for name in found.names}
         self.attributes |= found.attributes
+        if function.__name__ not in {"__init__", "__post_init__"}:
+            self.settings |= found.attributes
         self.others |= found.others
         self.files |= found.files
         filled = [_reached(look(name), path) for name, *path in found.paths]
@@ -115,7 +121,11 @@ class _DefinitionWalk(FunctionWalk):
         if isinstance(value, CODE) or not kept:
             return super().described(value, where, depth)
         self.held.append(value)
-        return f"at:{id(value)}:{self.value(type(value), where, depth + 1)}"
+        own = not installed(type(value)) or isinstance(value, types.SimpleNamespace)
+        edited = [] if filled else edited_in(value)
+        edited += settings_in(value, self._written.settings) if own else []
+        kind = self.value(type(value), where, depth + 1)
+        return f"at:{id(value)}:{kind}{self.values(edited, where, depth + 1)}"
 
     def attributes(self, own: dict[str, object]) -> dict[str, object]:
         return {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import collections
+import functools
+import hashlib
+import pickle
+from collections.abc import Mapping, Set
 from typing import Any
 
 from ..redact import named_like_a_secret
 
-__all__ = ["PLAIN", "settings_of", "state_of"]
+__all__ = ["PLAIN", "edited_in", "settings_in", "settings_of", "state_of"]
 
 PLAIN = (str, bytes, int, float, complex, bool, type(None), type(Ellipsis))
 
@@ -47,6 +51,43 @@ def state_of(value: object) -> dict[str, object] | None:
             state["()"] = plain.__repr__(value)
         return state
     return None
+
+
+def edited_in(value: object) -> list[object]:
+    """The values of a table, or of a container of the module `collections`; none of others."""
+    kind = type(value)
+    if isinstance(value, collections.defaultdict):  # reading it adds what its factory makes
+        make = value.default_factory
+        empty: object = make() if make is not None and make in _EMPTY else None
+        return [(key, item) for key, item in value.items() if item != empty]
+    if kind in (collections.OrderedDict, collections.Counter):
+        return [(key, item) for key, item in value.items()]  # type: ignore[attr-defined]
+    if kind in (collections.deque, bytearray):
+        return list(value)  # type: ignore[call-overload, no-any-return]
+    if (kind.__module__.partition(".")[0], kind.__name__) not in _TABLES:
+        return []
+    try:  # a copy of a table has one block for each type
+        held = pickle.dumps(value.copy(), protocol=4)  # type: ignore[attr-defined]
+    except Exception:  # whatever a cell of it raises
+        return []
+    return [hashlib.sha256(held).hexdigest()]
+
+
+def settings_in(value: object, changed: Set[str]) -> list[object]:
+    """The attributes of an object, by name, apart from those that code changes."""
+    return [
+        (name, item)
+        for name, item in sorted((state_of(value) or {}).items())
+        if name not in changed
+        and not isinstance(getattr(type(value), name, None), functools.cached_property)
+    ]
+
+
+_EMPTY = (int, float, str, list, dict, set)
+_TABLES = {
+    ("numpy", "ndarray"),
+    *(("pandas", name) for name in ("DataFrame", "Series", "Index")),
+}
 
 
 def _slots(kind: type) -> tuple[str, ...]:

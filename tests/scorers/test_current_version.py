@@ -285,6 +285,23 @@ def judge(output):
     place.write_text(json.dumps(memo))
     return memo[output]
 """,
+    "an object that fills its memo by another name": """
+import threading
+def keep(log, text):
+    log.append(text)
+class Box:
+    def __init__(self):
+        self.memo, self.log, self.lock = {}, [], threading.Lock()
+    def ask(self, text):
+        memo = self.memo
+        memo[text] = text == "yes"
+        keep(self.log, text)
+        with self.lock:
+            return memo[text]
+box = Box()
+def judge(output):
+    return box.ask(output)
+""",
     "a path": """
 from pathlib import Path
 place = Path("somewhere") / "else"
@@ -346,3 +363,76 @@ def test_a_judge_that_keeps_its_client_and_counts_is_paid_once(
     for _ in range(3):
         lab.evaluate([version], [{"q": str(i)} for i in range(5)], [judge], name="one").wait()
     assert len(paid) == Usage.calls == 5
+
+
+EDITED_IN_PLACE = {
+    "a dataclass": """
+import dataclasses
+@dataclasses.dataclass
+class Settings:
+    words: list = dataclasses.field(default_factory=lambda: ["yes"])
+    limit: int = 3
+settings = Settings()
+def judge(output):
+    return output in settings.words and len(output) < settings.limit
+""",
+    "a namespace": """
+import types
+settings = types.SimpleNamespace(words=["yes"], limit=3)
+def judge(output):
+    return output in settings.words and len(output) < settings.limit
+""",
+    "an object of a class of its own, which also counts": """
+class Settings:
+    def __init__(self):
+        self.words, self.limit, self.calls = ["yes"], 3, {}
+    def fits(self, output):
+        self.calls[output] = 1
+        return len(output) < self.limit
+settings = Settings()
+def judge(output):
+    return output in settings.words and settings.fits(output)
+""",
+}
+
+
+@pytest.mark.parametrize("what", EDITED_IN_PLACE)
+@pytest.mark.parametrize("edit", ["settings.limit = 4", 'settings.words.append("no")'])
+@pytest.mark.parametrize("decorated", [True, False])
+def test_an_attribute_that_is_edited_is_another_version(
+    what: str, edit: str, decorated: bool
+) -> None:
+    """Settings that a notebook keeps in an object and changes in a later cell."""
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec(EDITED_IN_PLACE[what], space)
+    made = scorer(space["judge"]) if decorated else space["judge"]
+    before = as_scorer(made).version
+    as_scorer(made)("yes")  # type: ignore[operator]
+    assert as_scorer(made).version == before
+    exec(edit, space)
+    assert as_scorer(made).version != before
+
+
+@pytest.mark.parametrize(
+    ("value", "edit"),
+    [
+        ("numpy.zeros(3)", "held[1] = 1"),
+        ('pandas.DataFrame({"a": [0] * 9, "b": ["x"] * 9})', 'held.loc[4, "b"] = "y"'),
+        ("pandas.Series([0, 0])", "held[1] = 1"),
+        ("collections.OrderedDict(a=0)", 'held["a"] = 1'),
+        ("collections.defaultdict(int, a=5)", 'held["a"] = 1'),
+        ("collections.Counter(a=5)", 'held["a"] = 1'),
+        ("collections.deque([0])", "held[0] = 1"),
+        ("bytearray([0])", "held[0] = 1"),
+    ],
+)
+def test_a_table_or_container_that_is_edited_is_another_version(value: str, edit: str) -> None:
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec("import collections, numpy, pandas", space)
+    exec(f"held = {value}\ndef judge(output):\n    return bool(len(held))", space)
+    made = scorer(space["judge"])
+    before = as_scorer(made).version
+    as_scorer(made)("yes")  # type: ignore[operator]
+    assert as_scorer(made).version == before
+    exec(edit, space)
+    assert as_scorer(made).version != before
