@@ -58,6 +58,18 @@ def test_quiet_days_are_quiet_and_a_drop_alarms_with_the_day_it_began() -> None:
     assert alarm["cause"]["facts"]["lost"] == ["e03", "e04", "e05", "e06"]
 
 
+def test_what_always_scores_the_same_raises_no_alarm() -> None:
+    """The lots that rank equal days of this monitor reach the threshold on the 24th."""
+    file = monitor()
+    file = after(
+        replace(file, declaration={**file.declaration, "prompt": "triage-17"}), range(1, 25)
+    )
+    assert file.series[0].days[-1].evidence >= 365
+    assert file.alarms == ()
+    file = after(file, range(25, 27), {3})
+    assert [(alarm["before"], alarm["now"]) for alarm in file.alarms] == [(1.0, 0.975)]
+
+
 def test_an_alarm_ends_after_seven_days_like_the_anchor_and_a_second_drop_is_a_second() -> None:
     file = after(monitor(), range(1, 6), {3, 4, 5, 6})
     assert file.alarms[0]["closed"] is None
