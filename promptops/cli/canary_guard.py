@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from ..markup import plain
+from ..markup import count, plain
 from .options import say
 
 __all__ = ["guarding", "run_guard"]
@@ -55,7 +55,7 @@ def run_guard(
 ) -> None:
     """Judge the canary of NAME in ENV, say what was seen, and end with the exit code."""
     from ..monitor.guard import GuardLimits, end_canary, guard
-    from ..monitor.live_outcomes import recorded_outcomes
+    from ..monitor.live_outcomes import cut_lines, recorded_outcomes
     from ..study.project import Project
 
     record = guards["record"]
@@ -74,11 +74,17 @@ def run_guard(
     report = guard(
         project, name, env, outcomes, GuardLimits(guards["latency_ms"], guards["cost_usd"])
     )
-    code, text = report.exit_code, report.lines()
+    code, text, cut = report.exit_code, report.lines(), cut_lines(record)
+    if cut:
+        text.append(f"note: {count(cut, 'line')} of {record.name} cut off, and not counted here.")
     if report.decision == "abort" and guards["abort"] and not dry_run:
         text.append(end_canary(project, report))
     elif report.decision == "abort":
         text.append(f"to end it: {report.command}")
     project.close()
-    say("\n".join(map(plain, text)), {**asdict(report), "exit_code": code}, as_json)
+    say(
+        "\n".join(map(plain, text)),
+        {**asdict(report), "cut_lines": cut, "exit_code": code},
+        as_json,
+    )
     sys.exit(code)

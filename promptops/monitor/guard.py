@@ -165,7 +165,8 @@ def guard(
     if report.keyed < _KEYED:
         note = (
             f"only {report.keyed:.0%} of the calls carry a user's key, and calls are not the unit:"
-            " ask with promptops.load(..., key=user_id). Nothing is decided."
+            " ask with promptops.load(..., key=user_id), and set PROMPTOPS_HASH_KEY where rows go"
+            " to stdout or an address. Nothing is decided."
         )
         return replace(report, decision="report", note=note)
     arms = {each.version for each in keyed}

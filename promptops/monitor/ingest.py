@@ -95,7 +95,8 @@ def is_live_file(path: Path) -> bool:
         return bool(segments(path)) or any(map(is_live_file, line_files(path)))
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    return b'{"promptops"' in head or b'"resourceSpans"' in head
+    ours = (b'{"promptops"', b'{\\"promptops\\"')  # as it is, and within a log agent's JSON
+    return any(mark in head for mark in (*ours, b'"resourceSpans"'))
 
 
 def take_files(store: Store, paths: Sequence[Path]) -> Ingested:

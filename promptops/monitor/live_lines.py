@@ -1,17 +1,22 @@
-"""Rows of live calls as lines of JSON: in a log, beside the lines of others, or in the files that
-the TypeScript observer keeps in a folder, one per process.
+"""Rows of live calls as lines of JSON: in a log, beside the lines of others and as a log agent
+wraps them, or in the files that the TypeScript observer keeps in a folder, one per process.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 __all__ = ["LiveLines", "line_files"]
 
-_MARK = b'{"promptops"'
+_MARK = '{"promptops"'
+_WRAPPED = json.dumps(_MARK)[1:-1]  # within the JSON of a log agent
+_CRI = re.compile(r"[^ ]{10,40} (stdout|stderr) ([FP])[^ ]{0,40} ")
+_PIECE = 16_000  # bytes, about: Docker splits a line into pieces of 16 KiB
+_DECODER = json.JSONDecoder()
 
 
 def line_files(folder: Path) -> list[Path]:
@@ -24,7 +29,8 @@ class LiveLines:
     agent leaves them; end: bytes up to which the lines have ended, where the next reader goes on.
 
     start: bytes that were read before; grows: the last line may be still being written, and is left
-    alone until it has ended. Raises OSError if the log cannot be read.
+    alone until it has ended. What Docker and Kubernetes split is put together, stream by stream.
+    Raises OSError if the log cannot be read.
     """
 
     def __init__(
@@ -35,6 +41,7 @@ class LiveLines:
 
     def __iter__(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         self.cut, self.end = 0, self._start
+        pieces: dict[str, list[str]] = {}  # stream -> what came of its unfinished line
         with self._path.open("rb") as file:
             file.seek(self._start)
             for line in file:
@@ -42,14 +49,45 @@ class LiveLines:
                     self.end += len(line)
                 elif self._grows:
                     return
-                start = line.find(_MARK)  # a log agent may write a time before it
-                if start < 0:
+                stream, text, whole = _unwrapped(line.decode("utf-8", "replace"), bool(pieces))
+                if not whole:
+                    pieces.setdefault(stream, []).append(text)
                     continue
-                try:
-                    row = json.loads(line[start:].decode("utf-8", "replace"))
-                except (ValueError, RecursionError):
-                    self.cut += 1
-                    continue
+                if stream in pieces:
+                    text = "".join([*pieces.pop(stream), text])
+                yield from self._rows(text)
+        for left in pieces.values():
+            yield from self._rows("".join(left))
+
+    def _rows(self, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The rows of a line; a log agent may write a time before one and fields after it."""
+        start = text.find(_MARK)
+        while start >= 0:
+            try:
+                row, end = _DECODER.raw_decode(text, start)
+            except (ValueError, RecursionError):
+                self.cut += 1
+                end = start + 1
+            else:
                 table = row.pop("promptops")
                 if table in self._tables:
                     yield table, row
+            start = text.find(_MARK, end)
+
+
+def _unwrapped(line: str, unfinished: bool) -> tuple[str, str, bool]:
+    """(stream, text, whether its line ends here) of a line of a log."""
+    if wrapped := _CRI.match(line):  # Kubernetes
+        return wrapped[1], line[wrapped.end() :].rstrip("\r\n"), wrapped[2] == "F"
+    if not (line.startswith("{") and (unfinished or _WRAPPED in line)):
+        return "", line, True
+    try:
+        outer = json.loads(line)
+    except (ValueError, RecursionError):
+        return "", line, True
+    text = outer.get("log")
+    if isinstance(text, str) and "stream" in outer:  # Docker
+        whole = text.endswith("\n") or len(text.encode("utf-8", "replace")) < _PIECE
+        return str(outer["stream"]), text, whole
+    texts = (each for each in outer.values() if isinstance(each, str) and _MARK in each)
+    return "", next(texts, line), True

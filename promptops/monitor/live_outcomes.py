@@ -22,7 +22,7 @@ from .live_lines import LiveLines, line_files
 if TYPE_CHECKING:
     from ..study.project import Project
 
-__all__ = ["recorded_outcomes", "recorded_rows"]
+__all__ = ["cut_lines", "recorded_outcomes", "recorded_rows"]
 
 _TABLES = ("live", "feedback")
 _OURS = frozenset(("cancelled", "budget_stop", "circuit_open"))  # the application's own doing
@@ -72,6 +72,15 @@ def recorded_rows(
             f"the live calls in {record.name} cannot be read ({error.strerror}); pass the folder or"
             " log that promptops.observe writes."
         ) from None
+
+
+def cut_lines(record: Path) -> int:
+    """The lines of live calls in a log that are not whole and are in no figure; 0 of a folder."""
+    lines = LiveLines(record, _TABLES)
+    if not record.is_dir():
+        for _ in lines:
+            pass
+    return lines.cut
 
 
 def _of_folder(folder: Path, tables: Collection[str]) -> Iterator[tuple[str, Mapping[str, object]]]:

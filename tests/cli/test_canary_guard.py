@@ -92,6 +92,17 @@ def test_a_canary_that_is_well_goes_on_and_without_keys_nothing_is_known(
     assert "only 0% of the calls carry a user's key" in out
 
 
+def test_lines_that_were_cut_are_said(path: Path, run: Run, tmp_path: Path) -> None:
+    """A log agent that cuts long lines may leave out the calls of one arm."""
+    log = Path(log_of(tmp_path, recorded(path, 0.0)))
+    words = ("canary", "guard", NAME, "--env", "dev", "--record", str(log))
+    assert "cut off" not in run(*words)[1]
+    with log.open("a", encoding="utf-8") as file:
+        file.write('\n{"promptops": "live", "id": "l-9\n' * 2)
+    assert "note: 2 lines of app.log cut off, and not counted here." in run(*words)[1]
+    assert json.loads(run(*words, "--json")[1])["cut_lines"] == 2
+
+
 def test_feedback_is_the_quality_where_nothing_is_scored(
     path: Path, run: Run, tmp_path: Path
 ) -> None:
