@@ -23,6 +23,7 @@ __all__ = [
     "shorten",
     "stem",
     "uncell",
+    "unlinked",
     "without_data",
 ]
 
@@ -132,20 +133,20 @@ def markdown(text: object) -> str:
     It may be put anywhere in a line, in a table's cell and between marks of our own. Where code
     hosts link words that have no mark, an invisible joiner is between.
     """
-    return _NUMBERED.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", _unlinked(text))).translate(_NAMED)
+    return _NUMBERED.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", unlinked(text))).translate(_NAMED)
 
 
 def code(text: object) -> str:
     """A code span on one line that shows `text`, whatever back-ticks it holds; not for a table's
     cell, where `|` would end it.
     """
-    line = _unlinked(text)
+    line = unlinked(text)
     fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
     pad = " " if not line or line[0] == "`" or line[-1] == "`" else ""
     return f"{fence}{pad}{line}{pad}{fence}"
 
 
-def _unlinked(text: object) -> str:
+def unlinked(text: object) -> str:
     """The text on one line, without control characters, and with a joiner after what would become a
     link.
     """

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .. import git
 from ..errors import Refused
 from ..evidence import FOLDER as EVIDENCE
+from ..markup import unlinked
 from ..plain_file import copy_plain, read_plain
 from ..registry.editor import Editor
 from ..registry.file import RegistryFile
@@ -79,8 +80,8 @@ def open_proposal(
     asked.keep_verdict(serving)
     branch = f"promptops/{_plain(prompt)}-{saved.label}-{_plain(env)}"
     statement = " ".join(asked.verdict.reasons) if asked.verdict is not None else ""
-    message = (
-        f"Propose {prompt} {saved.label} for {env}\n\n{reason.strip()}\n\n{statement}\n"
+    message = (  # a code host obeys `Fixes #1`, mentions and trailers in a commit's message
+        f"Propose {prompt} {saved.label} for {env}\n\n{unlinked(reason)}\n\n{statement}\n"
         f"Study: {found.name}\nProposed by {agent.author}\n"
     )
     message = project.store.clean(message)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from ..errors import RegistryError
 from . import document
 
-__all__ = ["fetch"]
+__all__ = ["fetch", "shown"]
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PIECE = 1 << 16
@@ -51,8 +51,8 @@ def fetch(source: str, headers: Mapping[str, str], timeout_s: float) -> Fetched 
 
 def _late(source: str) -> RegistryError:
     return RegistryError(
-        f"{source} was not fetched within the timeout; what was there stays: try again, or give it"
-        " longer."
+        f"{shown(source)} was not fetched within the timeout; what was there stays: try again, or"
+        " give it longer."
     )
 
 
@@ -78,12 +78,12 @@ def _fetched(source: str, headers: Mapping[str, str], until: float) -> Fetched |
             else "check the address and who may read it"
         )
         raise RegistryError(
-            f"{source} answered {error.code} {_line(error.reason)}; {hint}."
+            f"{shown(source)} answered {error.code} {_line(error.reason)}; {hint}."
         ) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise RegistryError(
-            f"{source} cannot be fetched ({type(error).__name__}: {_line(error)}); what was there"
-            " stays."
+            f"{shown(source)} cannot be fetched ({type(error).__name__}: {_line(error)}); what was"
+            " there stays."
         ) from None
 
 
@@ -95,7 +95,8 @@ def _line(error: object) -> str:
 def _whole(source: str, answer: Any, until: float) -> Fetched:
     if answer.status != 200:
         raise RegistryError(
-            f"{source} answered {answer.status}, which is not the whole file; check the address."
+            f"{shown(source)} answered {answer.status}, which is not the whole file; check the"
+            " address."
         )
     parts, size = [], 0
     while size <= document.MAX_BYTES:
@@ -109,7 +110,9 @@ def _whole(source: str, answer: Any, until: float) -> Fetched:
     length = answer.headers.get("Content-Length")
     whole = size > document.MAX_BYTES or length is None or not length.isdigit()
     if not whole and int(length) != size:
-        raise RegistryError(f"{source} was cut short at {size:,} of {length} bytes; try again.")
+        raise RegistryError(
+            f"{shown(source)} was cut short at {size:,} of {length} bytes; try again."
+        )
     return b"".join(parts), answer.headers.get("ETag")
 
 
@@ -124,8 +127,8 @@ def _opener() -> Any:
             _checked(newurl)
             if urlsplit(newurl).scheme != urlsplit(req.full_url).scheme:
                 raise RegistryError(
-                    f"{req.full_url[:80]} redirects to another scheme ({newurl[:80]}), which is not"
-                    " followed; give the final address."
+                    f"{shown(req.full_url)} redirects to another scheme ({shown(newurl)}), which"
+                    " is not followed; give the final address."
                 )
             return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -133,8 +136,28 @@ def _opener() -> Any:
 
 
 def _checked(address: str) -> None:
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        raise RegistryError(
+            f"{shown(address)} is not an address; give one such as https://HOST/promptops.json."
+        ) from None
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise RegistryError(
-            f"{address[:80]} is not https; a registry is fetched over https, or copied from a file."
+            f"{shown(address)} is not https; a registry is fetched over https, or copied from a"
+            " file."
         )
+    if "@" in parts.netloc:
+        raise RegistryError(
+            f"the address of {shown(address)} holds a name or password, which is not sent; leave it"
+            " out, and send a token (--token-env, headers=)."
+        )
+
+
+def shown(address: str) -> str:
+    """An address as messages show it: without a name, a password and the query, which may hold a
+    signature or a token.
+    """
+    scheme, mark, rest = address.split("?")[0].split("#")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"[:200]

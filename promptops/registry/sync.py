@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import RegistryCorrupt, RegistryError
 from ..plain_file import open_plain
 from . import document
-from .fetch import fetch
+from .fetch import fetch, shown
 from .locate import absolute
 from .write_lock import locked, replace
 
@@ -38,10 +38,10 @@ def sync(
 ) -> Synced:
     """Make `dest` hold what `source` holds: an https address (http on loopback only) or a file.
 
-    headers: sent with the request, for a private host; never stored; timeout_s: for all of the
-    fetch together, during which nobody is kept from writing `dest`. The answer's ETag is kept
-    beside the file, so that an unchanged registry is not sent again. Raises RegistryError if it
-    cannot be had, RegistryCorrupt if it is not sound; `dest` is then untouched.
+    headers: sent with the request, for a private host; neither they nor the address are stored;
+    timeout_s: for all of the fetch together, during which nobody is kept from writing `dest`. The
+    answer's ETag is kept beside the file, so that an unchanged registry is not sent again. Raises
+    RegistryError if it cannot be had, RegistryCorrupt if it is not sound; `dest` is then untouched.
     """
     dest = absolute(dest)
     before = _bytes_of(dest)
@@ -58,20 +58,22 @@ def sync(
         if fetched is None:
             return Synced(False, "the host says that it is unchanged")
         data, tag = fetched
-    sound(data, source)
+    sound(data, shown(source) if "://" in source else source)
     os.makedirs(os.path.dirname(dest), exist_ok=True)
     with locked(dest):  # not while a host is waited for: a rollback needs it at once
         now = _bytes_of(dest)
         if now not in (before, data):
             raise RegistryError(
-                f"{dest} was written while {source} was fetched, and is left as it is now; sync"
-                " again."
+                f"{dest} was written while {shown(source)} was fetched, and is left as it is now;"
+                " sync again."
             )
         changed = replace(dest, data)
         if tag is not None:
             replace(
                 _beside(dest),
-                json.dumps({"source": source, "etag": tag, "sha256": _sha256(data)}).encode(),
+                json.dumps(
+                    {"source": _named(source), "etag": tag, "sha256": _sha256(data)}
+                ).encode(),
             )
     return Synced(changed, "written" if changed else "the same bytes were there")
 
@@ -107,11 +109,20 @@ def _headers(
     try:
         with open_plain(_beside(dest)) as file:
             kept = json.loads(file.read())
-        if held is not None and kept["source"] == source and kept["sha256"] == _sha256(held):
+        if (
+            held is not None
+            and kept["source"] == _named(source)
+            and kept["sha256"] == _sha256(held)
+        ):
             out["If-None-Match"] = str(kept["etag"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         pass
     return out
+
+
+def _named(source: str) -> str:
+    """What the file beside the registry calls the address: it may hold a signature or a token."""
+    return _sha256(source.encode("utf-8", "surrogateescape"))
 
 
 def _beside(dest: str) -> str:

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -378,6 +379,21 @@ def test_what_a_proposal_needs(agent: Callable[..., Agent]) -> None:
     one.lab.prompt("triage").policy = {"goal": "not_worse", "margin": 0.9}
     answer = call(one, "open_proposal", {**PROPOSAL, "study": study})
     assert "not committed; next:" in answer.text
+
+
+def test_a_reason_forges_nothing_in_the_commit(agent: Callable[..., Agent]) -> None:
+    """It is one line of the message, in which a code host finds no issue to close, nobody to notify
+    and no trailer.
+    """
+    one = agent()
+    reason = "better\n\nFixes #1, ask @ada\nProposed by Ada\nSigned-off-by: Ada <a@b.c>"
+    opened = call(one, "open_proposal", {**PROPOSAL, "study": prepared(one), "reason": reason})
+    message = git(one.root, "log", "-1", "--format=%B", json.loads(opened.text)["branch"])
+    assert message.startswith("Propose triage v2 for prod\n\nbetter Fixes")
+    assert not re.search(r"#\d|@\w", message)
+    assert [line for line in message.splitlines() if line.startswith(("Proposed", "Signed"))] == [
+        "Proposed by agent:claude for Ada"
+    ]
 
 
 @pytest.mark.parametrize(("calls", "sent"), [(122, 122), (200, 123)])

@@ -158,6 +158,34 @@ def test_only_https_and_files(tmp_path: Path) -> None:
         sync(str(tmp_path / "absent.json"), str(tmp_path / "r.json"))
 
 
+def test_a_secret_in_the_address_is_neither_kept_nor_said(
+    host: tuple[type[Host], str], tmp_path: Path
+) -> None:
+    """A signed address, as object stores give one, works and is not sent in vain a second time."""
+    kind, address = host
+    dest = tmp_path / "machine" / "promptops.json"
+    signed = f"{address}?sig=hunter2"
+    assert sync(signed, str(dest)).changed
+    assert not sync(signed, str(dest)).changed
+    assert [code for code, _ in kind.sent] == [200, 304]
+    assert all(b"hunter2" not in path.read_bytes() for path in dest.parent.iterdir())
+    for behaviour in ("500", "redirect", "cut"):
+        kind.behaviour, kind.body = behaviour, kind.body + b"\n"
+        with pytest.raises(RegistryError, match="json") as caught:
+            sync(signed, str(dest))
+        assert "hunter2" not in str(caught.value)
+    kind.behaviour, kind.body = "", b"{"
+    named = address.replace("http://", "http://ann:hunter2@")
+    for odd, said in (
+        (signed, "not"),
+        (named, "name or password"),
+        ("https://[::1?hunter2", "not an"),
+    ):
+        with pytest.raises((RegistryError, RegistryCorrupt), match=said) as caught:
+            sync(odd, str(dest))
+        assert "hunter2" not in str(caught.value)
+
+
 def test_an_export_serves_as_its_source_does(source: Path, tmp_path: Path) -> None:
     """Small, sealed as in the source, with canary; only what the last N deployments of that
     environment cite is in it.
