@@ -180,6 +180,8 @@ def _value(expected: object, file: _DatasetFile, id: str) -> object:
         raise DatasetError(f"the golden answer of {id!r} {fault}.")
     if not file.reading.source.text or isinstance(expected, str):
         return None if expected == "" and file.reading.source.text else expected
+    if isinstance(expected, (list, tuple, dict)):  # any member of a list is right; of its text none
+        return list(expected) if isinstance(expected, tuple) else expected
     return None if expected is None else canonical(expected)
 
 
@@ -223,6 +225,8 @@ def _in_place(file: _DatasetFile, row: int, value: object) -> Correction:
         raise Unsafe(f"a value of a {file.path.suffix.lower()} file cannot be changed by itself")
     if column is None:
         raise Unsafe(f"{file.path.name} has no column of golden answers")
+    if form.kind == "csv" and isinstance(value, (list, dict)):
+        raise Unsafe(f"a cell of {file.path.name} holds text, which a list or an object is not")
     held = Held(file.path.name, file.data)
     head, text, encoding = decoded(file.data, form.encoding)
     begin, end = place_of(text, held, form, (row, line), column)

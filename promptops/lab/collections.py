@@ -93,11 +93,13 @@ class Studies:
 
     def named(self, name: str | int) -> Study:
         """See Lab.study."""
-        if isinstance(name, str):
-            for id, running in self.project.running.items():
+        try:
+            return Study(find_study(self.project, name))
+        except StudyError:  # it may be running, and not be stored yet
+            for id, running in reversed(self.project.running.items()):
                 if name in (id, running.name):
                     return Study(RecordedStudy(self.project, running.record))
-        return Study(find_study(self.project, name))
+            raise
 
     @property
     def names(self) -> list[str]:

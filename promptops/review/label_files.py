@@ -56,7 +56,7 @@ def holds_labels(path: Path) -> bool:
 
 def _read(store: Store, path: Path, study: RecordedStudy | None) -> Iterator[dict[str, Any]]:
     answers: dict[str, Mapping[tuple[str, str], str]] = {}  # study -> its runs
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
         if not line.strip():
             continue
         where = f"{path.name}, line {number}"

@@ -295,7 +295,9 @@ class StudyExamples:
 
 def _incumbent(study: RecordedStudy, others: Sequence[ArmRecord]) -> ArmRecord | None:
     """The arm that serves prod, else the first of the others."""
-    serving = study.project.registry.serving(study.prompt, "prod") if study.prompt else None
+    registry = study.project.registry
+    known = study.prompt in registry.names()  # a study of imported answers may name another
+    serving = registry.serving(study.prompt, "prod") if known else None
     return next(
         (arm for arm in others if serving is not None and arm.version == serving.id),
         others[0] if others else None,

@@ -513,3 +513,20 @@ def test_the_view_shows_the_line_before_it_writes_it(lab: Lab) -> None:
     )
     view.file.value = "/etc/hostname"
     assert "is outside the project" in view.change.value
+
+
+@pytest.mark.parametrize("answer", [["billing", "pay"], {"kind": "billing"}])
+@pytest.mark.parametrize("file", ["data.csv", "data.tsv"])
+def test_a_list_stands_beside_a_file_of_text(lab: Lab, file: str, answer: Any) -> None:
+    """Any member of a list is right; its text in a cell had made every answer wrong."""
+    comma = "," if file.endswith("csv") else "\t"
+    path = lab.project.root / file
+    path.write_text(f"id{comma}q{comma}expected\n1{comma}one{comma}a\n2{comma}two{comma}b\n")
+    before = path.read_bytes()
+    version = lab.prompt("c").save("{{q}}", model="m")
+    study = lab.evaluate([version], Dataset.read(path), name="list")
+    change = study.review.correct("2", answer)
+    assert change.path.name == f"{file}.corrections.jsonl"
+    assert "holds text" in change.why
+    assert path.read_bytes() == before
+    assert Dataset.read(path).get("2").expected == answer

@@ -95,3 +95,19 @@ def test_a_rescore_that_is_interrupted_is_not_finished(
         "select event, detail from study_events where detail like 'KeyboardInterrupt%'"
     )
     assert [event for event, _ in rows] == ["stopped"]
+
+
+def test_a_name_means_the_newest_study_of_it(lab: Lab) -> None:
+    """In the kernel that ran them it had meant the first, while a purge took the last."""
+    version = lab.prompt("a").save("{{x}}", model="m")
+    for size in (4, 8, 6):
+        lab.evaluate([version], Dataset.read(ROWS[:size]), [equals()], name="tone").wait()
+        assert len(lab.study("tone").runs()) == size
+    assert lab.store.purge(study="tone").removed["study_runs"] == 6
+    assert len(lab.study("tone").runs()) == 8
+
+
+def test_a_study_that_is_not_stored_yet_is_found(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = studied(lab, [equals()], name="tone")
+    monkeypatch.setattr("promptops.study.recorded_study.studies.heads_by_name", lambda *_: [])
+    assert lab.study("tone").id == lab.study(study.id).id == study.id

@@ -1189,8 +1189,9 @@ def test_the_store_takes_in_every_file_that_is_handed_out(
         "rater": "cleo",
     }
     labels, exported = tmp_path / "labels.jsonl", tmp_path / "all.jsonl"
+    noted = {**line, "example_id": "t8", "note": "pasted\u2028from a page"}
     labels.write_text(
-        f"{json.dumps(line)}\n{json.dumps({**line, 'example_id': 't8'})}\n", encoding="utf-8"
+        f"{json.dumps(line)}\n{json.dumps(noted, ensure_ascii=False)}\n", encoding="utf-8"
     )
     other = make_lab("elsewhere")
     with pytest.raises(

@@ -301,3 +301,15 @@ def test_amounts_that_are_no_numbers_are_refused_before_anything_is_kept(
     with pytest.raises(StudyError, match=f"row 0 has {next(iter(odd))} .*expected a number from 0"):
         lab.import_runs([{**row, **odd}], data, [equals()], prompt="p")
     assert len(lab.studies) == 0
+
+
+def test_answers_of_a_prompt_that_nobody_saved_are_looked_at_and_labelled(lab: Lab) -> None:
+    """Its name alone had made the examples and the labels of the study raise."""
+    table = outputs("a") + outputs("b")
+    study = lab.import_runs(table, DATA, [equals()], prompt="elsewhere")
+    assert "elsewhere" not in lab.prompts.names
+    examples = study.review.examples()
+    assert examples.baseline.label == "a"
+    task = study.review.label(rater="Ada", kind="rubric").answer("pass")
+    assert task is not None
+    assert study.review.labels()["rater"].tolist() == ["Ada"]

@@ -28,7 +28,8 @@ def studies_frame(store: Store) -> DataFrame:
     return store.frame(
         "select s.name, s.prompt, try_cast(json_array_length(d, '$.arms') as int) as arms,"
         " (d->>'$.dataset.name') as dataset, try_cast(d->>'$.dataset.n' as int) as"
-        " examples, (select count(*) from study_runs m where m.study_id = s.id) as runs,"
+        " examples, (select count(distinct (m.arm, m.example_id, m.repeat)) from study_runs m where"
+        " m.study_id = s.id) as runs,"
         " (select arg_max(e.event, e.event_at) from study_events e where e.study_id = s.id) as"
         " status, s.created_at, s.id from (select *, case when json_valid(design) then design"
         f" end as d from studies) s where {LISTED} order by s.created_at desc"

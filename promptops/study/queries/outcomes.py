@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...store.read import checked_limit
+from .recorded_runs import OUTCOMES
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -33,9 +34,14 @@ _FIRST_TWO = (
     f"join {_OWN} on s.scorer = own.name and s.scorer_version = own.scorer_version "
     "where m.study_id = ? and m.version_id = ? and m.repeat < 2 group by all order by all"
 )
+# of a place that was asked again after a failure, the run that counts
+_COUNTS = (
+    "from study_runs m join runs r on r.id = m.run_id where m.study_id = ? qualify row_number() "
+    "over (partition by m.arm, m.version_id, m.example_id, m.repeat order by (r.failure is null "
+    "or list_contains(?, r.failure)) desc, r.imported_from is null desc, r.started_at desc) = 1 "
+)
 _RUNS = (
-    "select m.arm, m.example_id, m.repeat, m.reused, r.* exclude (example_id, repeat) "
-    "from study_runs m join runs r on r.id = m.run_id where m.study_id = ? "
+    f"select m.arm, m.example_id, m.repeat, m.reused, r.* exclude (example_id, repeat) {_COUNTS}"
     "order by m.example_id, m.arm, m.repeat limit ?"
 )
 _SCORES = (
@@ -101,15 +107,15 @@ def unscored_of(store: Store, study: str, scorers: Scorers) -> list[tuple[str, s
 def cells_of(store: Store, study: str) -> list[tuple[str, str, int, str]]:
     """(arm, example, repeat, run) of every cell of a study, by example, arm and repeat."""
     return store.rows(
-        "select arm, example_id, repeat, run_id from study_runs where study_id = ?"
-        " order by example_id, arm, repeat",
-        [study],
+        f"select m.arm, m.example_id, m.repeat, m.run_id {_COUNTS}"
+        "order by m.example_id, m.arm, m.repeat",
+        [study, OUTCOMES],
     )
 
 
 def runs_frame(store: Store, study: str, limit: int) -> DataFrame:
     """One row per cell of a study (arm, example, repeat) with its run; at most `limit` rows."""
-    return store.frame(_RUNS, [study, checked_limit(limit)])
+    return store.frame(_RUNS, [study, OUTCOMES, checked_limit(limit)])
 
 
 def scores_frame(store: Store, study: str, scorers: Scorers, limit: int) -> DataFrame:
