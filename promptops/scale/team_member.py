@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from getpass import getuser
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from ..errors import StoreError
 from ..spool.locks import turn
 from ..spool.segment import make_folder
+from ..store.archive import settled
 from ..store.recorder import say
 from ..store.team import Tombstone
 from .membership import Membership
@@ -187,6 +189,23 @@ class TeamMember:
                 yield mine
             finally:
                 self._holder = 0
+
+    @contextmanager
+    def _alone_to_share(self) -> Iterator[bool]:
+        """As `_alone`, but not while a purge of this store is under way: between its tombstone and
+        its end, rows that it takes out would be handed over as if they had come after it. A purge
+        waits for `_alone`, so that it is not waited for within.
+        """
+        until = time.monotonic() + WAIT_S
+        while True:
+            with self._alone() as mine:
+                if not mine or settled(self._folder):
+                    yield mine
+                    return
+            if time.monotonic() > until:
+                yield False
+                return
+            time.sleep(0.05)
 
     @contextmanager
     def _scratch_folder(self) -> Iterator[Path]:

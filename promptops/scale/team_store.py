@@ -81,7 +81,7 @@ class TeamStore(TeamWriter):
         if self._holding:
             return
         try:
-            with self._alone() as mine:
+            with self._alone_to_share() as mine:
                 if mine:
                     self._store.seal()
                     self._share()
@@ -103,9 +103,11 @@ class TeamStore(TeamWriter):
             ) from error
 
     def _sync(self, bring: bool) -> None:
-        with self._alone() as free:
+        with self._alone_to_share() as free:
             if not free:
-                raise StoreError(f"another process of {self._folder} is sharing; try again.")
+                raise StoreError(
+                    f"another process of {self._folder} shares or purges just now; try again."
+                )
             if bring:
                 self._look()
             else:

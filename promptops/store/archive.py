@@ -32,6 +32,7 @@ from .manifest import (
 )
 from .schema import FORMER, TABLES
 from .shortage import is_shortage
+from .sitting import if_nobody_else
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,6 +46,7 @@ __all__ = [
     "look",
     "marks_of",
     "recover",
+    "settled",
     "sweep",
     "write_batch",
 ]
@@ -148,6 +150,17 @@ def alone(folder: Path, wait_s: float = 0.0) -> Iterator[bool]:
     """
     with one_at_a_time(), turn(folder / "archive.lock", exclusive=True, wait_s=wait_s) as mine:
         yield mine
+
+
+def settled(folder: Path) -> bool:
+    """Whether surely nobody is within `alone` at this moment. It waits for nobody, so that it may
+    be asked by who holds what those within it wait for. Raises OSError as `alone` does.
+    """
+    with if_nobody_else() as quiet:
+        if not quiet:
+            return False
+        with turn(folder / "archive.lock", exclusive=True, wait_s=0.0) as mine:
+            return mine
 
 
 def write_batch(

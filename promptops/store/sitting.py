@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
 
-__all__ = ["KEEPERS", "Keeper", "one_at_a_time", "sitting"]
+__all__ = ["KEEPERS", "Keeper", "if_nobody_else", "one_at_a_time", "sitting"]
 
 MOST_S = 0.25  # a file is kept for; WAIT_S of the others is twenty times that
 
@@ -44,6 +44,20 @@ def one_at_a_time() -> Iterator[None]:
             if str(error) == "Query interrupted" and _by_the_user():
                 raise KeyboardInterrupt from None
             raise
+
+
+@contextmanager
+def if_nobody_else() -> Iterator[bool]:
+    """Whether no other thread is in `one_at_a_time`, which none enters until the block ends then;
+    nobody is waited for.
+    """
+    lock = _ONE_AT_A_TIME[0]
+    mine = lock.acquire(blocking=False)
+    try:
+        yield mine
+    finally:
+        if mine:
+            lock.release()
 
 
 def _by_the_user() -> bool:
