@@ -46,9 +46,10 @@ def definition(function: Callable[..., object]) -> Definition:
     """How a function is defined at this moment: equal as long as nobody else changes what it is
     made of, whatever it keeps in a memo, a log or a counter of its own.
     """
-    first = _DefinitionWalk(_Written())
+    written = _Written()
+    first = _DefinitionWalk(written)  # kept, since it keeps what is known by its id
     first.value(function, "", 0)
-    reading = _DefinitionWalk(first.found)
+    reading = _DefinitionWalk(written)
     text = reading.value(function, "", 0)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return Definition(digest, tuple(reading.held))
@@ -105,17 +106,16 @@ def _default(function: types.FunctionType, name: str) -> object:
 
 
 class _DefinitionWalk(FunctionWalk):
-    """A walk that leaves out what is written. found: what the functions that it meets write."""
+    """A walk that leaves out what is written: what it knows to be so, and adds to as it goes."""
 
     def __init__(self, written: _Written) -> None:
         super().__init__(False, files=not written.files)
         self.held: list[object] = []
-        self.found = _Written()
         self._written = written
 
     def described(self, value: object, where: str, depth: int) -> str:
         if isinstance(value, types.FunctionType):
-            self.found.add(value)
+            self._written.add(value)
         filled = id(value) in self._written.containers or self._written.others
         kept = (filled and isinstance(value, _FILLED)) or not _defines(value)
         if isinstance(value, CODE) or not kept:

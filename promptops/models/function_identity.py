@@ -115,19 +115,20 @@ class FunctionWalk:
         return self.instance(value, where, depth + 1)
 
     def values(self, values: Iterator[object] | Any, where: str, depth: int) -> str:
-        return f"[{','.join(self.value(each, where, depth) for each in values)}]"
+        # a copy, here and below: the function may be at work in another thread, and fill it
+        return f"[{','.join(self.value(each, where, depth) for each in list(values))}]"
 
     def mapping(self, values: Mapping[Any, Any], where: str, depth: int) -> str:
         pairs = [
             f"{self.value(key, where, depth)}={self.value(item, f'{where}[{_text(key)}]', depth)}"
-            for key, item in values.items()
+            for key, item in list(values.items())
         ]
         factory = getattr(values, "default_factory", None)  # a defaultdict's
         made = self.value(factory, where, depth) if factory is not None else ""
         return f"{type(values).__qualname__}{{{','.join(pairs)}}}{made}"
 
     def unordered(self, values: Set[object], where: str, depth: int) -> str:
-        return f"set{{{','.join(sorted(self.value(each, where, depth) for each in values))}}}"
+        return f"set{{{','.join(sorted(self.value(each, where, depth) for each in list(values)))}}}"
 
     def function(self, function: types.FunctionType, where: str, depth: int) -> str:
         """Its code and whatever that refers to; a library's function is known by its name."""
@@ -136,7 +137,7 @@ class FunctionWalk:
         look = looking(function)
         reads = reads_of(function.__code__, look)
         own = self.attributes(
-            {name: each for name, each in vars(function).items() if name != "pytestmark"}
+            {name: each for name, each in list(vars(function).items()) if name != "pytestmark"}
         )
         parts = [
             code_text(function.__code__),
@@ -172,7 +173,7 @@ class FunctionWalk:
         by that and by what it was configured with; not by its locks and caches.
         """
         cells = [held_by(cell) for cell in function.__closure__ or ()]
-        around = [*cells, *vars(function).values()]
+        around = [*cells, *list(vars(function).values())]
         told = [each for each in around if each is not MISSING and _configures(each)]
         name = f"library:{function.__module__}.{function.__qualname__}"
         return f"{name}{self.values(told, where, depth)}" if told else name
@@ -191,7 +192,7 @@ class FunctionWalk:
             return f"library:{kind.__module__}.{kind.__qualname__}"
         own = {
             name: item
-            for name, item in vars(kind).items()
+            for name, item in list(vars(kind).items())
             if name not in {"__module__", "__dict__", "__weakref__", "__doc__", "__qualname__"}
             and not name.startswith(
                 ("__firstlineno__", "__static_attributes__", "_abc_", "__dataclass_", "__annot")

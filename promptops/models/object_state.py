@@ -44,7 +44,7 @@ def state_of(value: object) -> dict[str, object] | None:
                 state[name] = getattr(value, name)
     if state or hasattr(value, "__dict__") or "__slots__" in vars(type(value)):
         if isinstance(value, (dict, list, tuple, set, frozenset)):
-            held = value.items() if isinstance(value, dict) else value
+            held = list(value.items()) if isinstance(value, dict) else value
             state["()"] = frozenset(held) if isinstance(value, (set, frozenset)) else list(held)
         if isinstance(value, (str, bytes, int, float)):
             plain: Any = next(kind for kind in PLAIN if isinstance(value, kind))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import types
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -42,15 +43,18 @@ class FunctionVersion:
         """The version of a function that is passed as it is, the same object each time."""
         if not isinstance(function, types.FunctionType):
             return cls(function)
-        return _KNOWN.setdefault(function, cls(function))
+        if (found := _KNOWN.get(function)) is None:
+            found = _KNOWN[function] = cls(function)
+        return found
 
     def now(self, function: Callable[..., object]) -> str:
         """The version of the function at this moment."""
         # the built-in scorers need nothing that reads code
         from ..models.function_definition import definition
 
-        if definition(function) != self._defined:
-            self._read_again(function)
+        with suppress(RuntimeError):  # another thread, where the function works, filled its memo
+            if definition(function) != self._defined:
+                self._read_again(function)
         return self._version
 
     def _read_again(self, function: Callable[..., object]) -> None:
