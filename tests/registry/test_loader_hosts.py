@@ -327,8 +327,8 @@ def test_a_file_system_whose_clock_ticks_in_seconds(
     monkeypatch.setattr(read_view, "COARSE_S", 0.4)
 
     def coarse(look: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
-        def looked(*args: object) -> os.stat_result:
-            found, second = look(*args), 1_700_000_000
+        def looked(*args: object, **kwargs: object) -> os.stat_result:
+            found, second = look(*args, **kwargs), 1_700_000_000
             ticks = {"st_mtime_ns": second * 10**9, "st_ctime_ns": second * 10**9}
             return os.stat_result((*found[:7], second, second, second), ticks)
 
