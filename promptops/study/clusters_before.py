@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .like_data import ExampleContents
-from .queries.clusters_before import asked_by_examples, clustered_studies, clusters_of
+from .queries.clustered_studies import asked_by_examples, clustered_studies, clusters_of
 from .queries.studies_of_versions import studies_by_dataset
 
 if TYPE_CHECKING:
