@@ -281,6 +281,25 @@ def test_answers_of_another_target_count_as_a_judgement_and_are_not_pooled(
     assert comparison.grounds.tried.times == 2
 
 
+def test_the_models_own_answers_are_not_pooled_with_those_of_a_target(make_lab: MakeLab) -> None:
+    """The same versions on the same rows, first alone and then within an application that is always
+    wrong, and the other way round: each study has its own figures, and counts as a judgement.
+    """
+    for order in ("model first", "target first"):
+        lab = make_lab(order, models={"m": ScriptedModel(lambda call: "yes")})
+        prompt = lab.prompt("w")
+        pair = [prompt.save(f"{name} {{{{q}}}}", model="m") for name in "AB"]
+        data = [{"q": str(i), "expected": "yes"} for i in range(40)]
+        targets: list[Any] = [None, lambda q: "no"]
+        for place, target in enumerate(targets if order == "model first" else targets[::-1]):
+            study = lab.evaluate(pair, data, [equals()], target=target).wait()
+            found = study.compare(candidate=pair[1], baseline=pair[0])
+            right = 1.0 if target is None else 0.0
+            assert (found.primary.candidate, found.primary.baseline) == (right, right)
+            assert found.primary.repeats == 1
+            assert found.grounds.tried.times == 1 + place
+
+
 def test_another_order_of_the_same_rows_is_no_further_evidence(make_lab: MakeLab) -> None:
     """A column that nobody reads makes another study, which shuffles the same answers anew: one of
     its beginnings looks settled (60 won and 40 lost in all, p = .06), and that promotes nothing.

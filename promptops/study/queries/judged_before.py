@@ -102,13 +102,18 @@ _HOLDING = """
 select distinct study_id from study_runs where version_id = ? and study_id in (select unnest(?))
 """
 _POOLED = """
+with own as (
+  select distinct o.endpoint, coalesce(o.role, '') = 'target' as by_target
+  from study_runs m join runs o on o.id = m.run_id where m.study_id = ?
+)
 select distinct m.version_id, m.example_fingerprint, m.run_id,
   case when s.passed is null then s.value else s.passed::double end
 from study_runs m join runs r on r.id = m.run_id left join scores s on s.run_id = m.run_id
   and s.example_fingerprint = m.example_fingerprint and s.scorer = ? and s.scorer_version = ?
 where m.study_id in (select unnest(?)) and m.version_id in (select unnest(?))
-  and (coalesce(r.role, '') <> 'target' or r.endpoint in (select o.endpoint from study_runs own
-    join runs o on o.id = own.run_id where own.study_id = ?))
+  and case when coalesce(r.role, '') = 'target'
+    then r.endpoint in (select endpoint from own where by_target)
+    else exists (select 1 from own where not by_target) or not exists (select 1 from own) end
 order by 1, 2, 3
 """
 
@@ -214,9 +219,10 @@ def pooled_outcomes(
     """(version, example's fingerprint, run, outcome) of every run in some studies, each run once.
 
     Answers of a target (a function in the model's place) that the study at hand did not ask are
-    left out: another function, or another state of it, is another system.
+    left out, and the model's own if it asked a target alone: another function, or another state of
+    it, is another system.
 
     scorer: name and version.
     """
-    values: list[Any] = [*scorer, list(studies), list(versions), at_hand]
+    values: list[Any] = [at_hand, *scorer, list(studies), list(versions)]
     return list(store.rows(_POOLED, values))
