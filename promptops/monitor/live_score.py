@@ -67,7 +67,7 @@ def score_live(
     asker: asks the judges, so that several calls share its budget; None: one with `budget_usd`.
 
     scorers: texts of the catalogue, scorers, functions. Raises StudyError for a share that is not
-    one, ScorerError for a scorer that is none.
+    one, ScorerError for what is not a scorer.
     """
     if not 0 < share <= 1:
         raise StudyError(f"share is {share!r}; expected more than 0 and at most 1.")
