@@ -180,6 +180,8 @@ def _discipline(comparison: ComparisonFacts) -> Iterator[str]:
     if grounds.tried.needed(comparison.alpha) is not None:
         first = comparison.primary
         yield grounds.tried.statement(comparison.alpha, first.n, first.n_needed)
+    if grounds.pooled:
+        yield grounds.pooled
     plan = grounds.plan or {}
     if plan.get("departures"):
         late = any("before the plan was frozen" in one for one in plan["departures"])

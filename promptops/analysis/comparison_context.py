@@ -61,3 +61,4 @@ class ComparisonContext:
     clustered_by: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()  # sentences on examples that a prompt shows
     relabelled: tuple[tuple[str, int, int], ...] = ()
+    pooled: str = ""  # a sentence on answers of earlier studies that the figures count

@@ -29,7 +29,7 @@ from .grounds import (
     policy_for,
     pooled_grounds,
 )
-from .judgements import pooled, pooled_size, tried_before
+from .judgements import pooled, pooled_note, pooled_size, tried_before
 from .other_model import other_models
 from .queries.studies import newest_holding
 from .recorded_study import RecordedStudy, find_study
@@ -214,7 +214,9 @@ def _compared(
             both = (candidate, baseline)
             candidate, baseline = pooled(store, study.record, study.dataset, both, name, tried)
             grounds = pooled_grounds(study, grounds, (candidate, baseline), name, weights)
-            grounds = replace(grounds, planned=pooled_size(candidate, name, grounds))
+            told = pooled_note(both, (candidate, baseline), name)
+            size = pooled_size(candidate, name, grounds)
+            grounds = replace(grounds, planned=size, pooled=told)
     grounds = replace(grounds, mixed=_mixed(study, sources[::-1], name, grounds))
     found = compare(
         candidate, baseline, grounds=grounds, primary=name, alpha=policy.alpha, ties=policy.ties

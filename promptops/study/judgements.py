@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..store import Store
     from .study_record import StudyRecord
 
-__all__ = ["Ahead", "pooled", "pooled_size", "tried_ahead", "tried_before"]
+__all__ = ["Ahead", "pooled", "pooled_note", "pooled_size", "tried_ahead", "tried_before"]
 
 Row = tuple[str, str, str, int, int]  # study, design, version, examples, digest of its runs
 
@@ -246,6 +246,25 @@ def pooled(
         new = replace(new, calibrated=old.calibrated)
         out.append(replace(arm, scores={**arm.scores, primary: new}))
     return out[0], out[1]
+
+
+def pooled_note(own: Sequence[Arm], both: Sequence[Arm], primary: str) -> str:
+    """What a reader of a pooled figure should know: that this study's answers are a part of it; ""
+    if they are all of it.
+
+    Args:
+        own: the arms with the answers of the study at hand.
+        both: the same arms with all answers.
+        primary: the scorer that decides.
+    """
+    held = [[arm.scores.get(primary) for arm in arms] for arms in (own, both)]
+    mine, every = (sum(int(each.scored.sum()) for each in arms if each) for arms in held)
+    if mine >= every:
+        return ""
+    return (
+        f"The figures on {primary} are over all {every:,} answers that the two gave in the studies"
+        f" that judged them; {mine:,} are of this study (study.scores())."
+    )
 
 
 def earlier_name(fingerprint: str) -> str:

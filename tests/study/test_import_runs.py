@@ -313,3 +313,19 @@ def test_answers_of_a_prompt_that_nobody_saved_are_looked_at_and_labelled(lab: L
     task = study.review.label(rater="Ada", kind="rubric").answer("pass")
     assert task is not None
     assert study.review.labels()["rater"].tolist() == ["Ada"]
+
+
+def test_figures_that_count_earlier_answers_say_so(lab: Lab) -> None:
+    """The same names with other outputs are asked again, and both count: the figures are not those
+    of the table at hand.
+    """
+    first = lab.import_runs(outputs("a") + outputs("b"), DATA, [equals()], name="one")
+    assert not any("are over all" in note for note in first.compare().notes)
+    other = [{**row, "output": "yes"} for row in outputs("a")] + outputs("b")
+    found = lab.import_runs(other, DATA, [equals()], name="two").compare()
+    assert found.primary.baseline == pytest.approx((8 + 12) / 24)
+    said = [note for note in found.notes if "are over all" in note]
+    assert said == [
+        "The figures on equals(expected) are over all 28 answers that the two gave in the studies"
+        " that judged them; 24 are of this study (study.scores())."
+    ]
