@@ -215,8 +215,7 @@ def _compared(
             candidate, baseline = pooled(store, study.record, study.dataset, both, name, tried)
             grounds = pooled_grounds(study, grounds, (candidate, baseline), name, weights)
             told = pooled_note(both, (candidate, baseline), name)
-            size = pooled_size(candidate, name, grounds)
-            grounds = replace(grounds, planned=size, pooled=told)
+            grounds = replace(grounds, planned=pooled_size(candidate, name, grounds), pooled=told)
     grounds = replace(grounds, mixed=_mixed(study, sources[::-1], name, grounds))
     found = compare(
         candidate, baseline, grounds=grounds, primary=name, alpha=policy.alpha, ties=policy.ties
