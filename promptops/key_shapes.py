@@ -197,7 +197,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
     # a short password has a letter and a digit
     (
         late_pattern(
-            rf"(?i)({_PASSWORDS}{_SET})(?=[^\s\d]{{0,40}}\d)(?=[\d!-/:-@]{{0,40}}[a-z])"
+            rf"(?i)({_PASSWORDS}{_SET})(?!~?/[\w.\-]+/)(?=[^\s\d]{{0,40}}\d)(?=[\d!-/:-@]{{0,40}}[a-z])"
             r"[\w!#%*+\-./:=?@^~$|]{8,64}+(?![\w(\[{])"
         ),
         rf"\1{HIDDEN}",
@@ -216,7 +216,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
         ),
         rf"\1{HIDDEN}",
     ),
-    (late_pattern(rf"({_LOGIN})(?!\$|[0-9]+\s)[^\s\"'`\\]{{6,}}"), rf"\1{HIDDEN}"),
+    (late_pattern(rf"({_LOGIN})(?![$<{{]|[0-9]+\s)[^\s\"'`\\]{{6,}}"), rf"\1{HIDDEN}"),
 )
 
 # A linear pass that finds every text which a shape above might match; most texts end here. It is

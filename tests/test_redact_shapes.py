@@ -613,6 +613,9 @@ def test_a_key_is_found_by_how_it_is_handed_over(text: str) -> None:
         '{"token": "Constantinople", "page_token": "2024-01-15", "key": "uploads/2024/A1b2.pdf"}',
         "-----BEGIN CERTIFICATE-----\nMIIE1234MIIE1234MIIE1234\n-----END CERTIFICATE-----",
         "curl https://example.org/a?b=c -H 'Accept: text/html'",
+        "curl -u {{user}}:{{password}} https://example.com",
+        "curl -u ada:<password> https://example.com",
+        "pwd: /home/ada/projects2024",
     ],
 )
 def test_what_only_speaks_of_keys_is_left_alone(text: str) -> None:
