@@ -139,7 +139,7 @@ class _DefinitionWalk(FunctionWalk):
     ) -> Iterator[Found]:
         written = _place(function, name) in self._written.places
         for text, value in found:
-            last = text.rpartition(".")[2]
+            last = text.partition("variable:")[0].rpartition(".")[2]  # of `environ`, by their names
             if _is_code(value) or not (written or last in self._written.attributes):
                 yield text, value
 

@@ -302,6 +302,12 @@ box = Box()
 def judge(output):
     return box.ask(output)
 """,
+    "a counter in the environment": """
+import os
+def judge(output):
+    os.environ["A_COUNTER_OF_A_TEST"] = os.environ.get("A_COUNTER_OF_A_TEST", "") + "."
+    return True
+""",
     "a path": """
 from pathlib import Path
 place = Path("somewhere") / "else"
