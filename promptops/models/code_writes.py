@@ -19,6 +19,7 @@ _GLOBAL = ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME")
 _FILLS = WRITES | {"setdefault", "pop", "popitem", "insert", "remove", "discard", "move_to_end"}
 _FILLS |= {"appendleft", "popleft", "sort", "reverse", "subtract"}
 _SAVERS = {"write", "writelines", "write_text", "write_bytes", "dump", "save", "executemany"}
+_UNNAMED = {"setattr", "vars", "__dict__", "__setattr__"}
 _SAVERS |= {"to_csv", "to_json", "to_parquet", "to_pickle"}
 
 
@@ -27,7 +28,8 @@ class CodeWrites:
     """names: global and enclosed names that are assigned, or whose content changes; paths: such a
     name and the attributes behind which the content changes; attributes: that are assigned, or
     whose content changes, of whatever object; given: arguments whose content changes; others:
-    whether that of another value does which the code was given; files: whether it writes files.
+    whether that of another value does which the code was given; files: whether it writes files;
+    any_attribute: whether it assigns attributes that it does not name (`setattr`).
     """
 
     names: frozenset[str]
@@ -36,6 +38,7 @@ class CodeWrites:
     given: frozenset[str]
     others: bool
     files: bool
+    any_attribute: bool
 
 
 @functools.lru_cache(maxsize=1024)
@@ -67,7 +70,8 @@ def writes_of(code: types.CodeType) -> CodeWrites:
                 attributes.add(str(step.argval))
         files = files or not _SAVERS.isdisjoint(each.co_names) or _opens_to_write(each)
     kept = frozenset(names), frozenset(paths), frozenset(attributes), frozenset(given)
-    return CodeWrites(*kept, others, files)
+    any_attribute = any(not _UNNAMED.isdisjoint(each.co_names) for each in codes(code))
+    return CodeWrites(*kept, others, files, any_attribute)
 
 
 def _opens_to_write(code: types.CodeType) -> bool:

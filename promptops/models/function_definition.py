@@ -59,7 +59,7 @@ def definition(function: Callable[..., object]) -> Definition:
 class _Written:
     """What a function and its helpers change. places: of names, by the cell or the globals that
     hold them; containers: by id; settings: attributes that change after an object was made;
-    others: whether containers of which that is not known.
+    others, any_attribute: whether containers or attributes of which that is not known.
     """
 
     places: set[tuple[int, str]] = field(default_factory=set)
@@ -68,6 +68,7 @@ class _Written:
     settings: set[str] = field(default_factory=set)
     others: bool = False
     files: bool = False
+    any_attribute: bool = False
 
     def add(self, function: types.FunctionType) -> None:
         """What this function's own code changes."""
@@ -78,12 +79,14 @@ class _Written:
             self.settings |= found.attributes
         self.others |= found.others
         self.files |= found.files
+        self.any_attribute |= found.any_attribute
         filled = [_reached(look(name), path) for name, *path in found.paths]
         for name in found.given:
             default = _default(function, name)
             filled.append(default)
             self.others |= not isinstance(default, _FILLED)
         self.containers |= {id(each) for each in filled if isinstance(each, _FILLED)}
+        self.containers |= {id(look(name)) for name, *path in found.paths if path}  # a table's rows
 
 
 def _place(function: types.FunctionType, name: str) -> tuple[int, str]:
@@ -123,7 +126,8 @@ class _DefinitionWalk(FunctionWalk):
         self.held.append(value)
         own = not installed(type(value)) or isinstance(value, types.SimpleNamespace)
         edited = [] if filled else edited_in(value)
-        edited += settings_in(value, self._written.settings) if own else []
+        if own and not self._written.any_attribute:
+            edited += settings_in(value, self._written.settings)
         kind = self.value(type(value), where, depth + 1)
         return f"at:{id(value)}:{kind}{self.values(edited, where, depth + 1)}"
 
@@ -131,7 +135,7 @@ class _DefinitionWalk(FunctionWalk):
         return {
             name: value
             for name, value in own.items()
-            if name not in self._written.attributes or _is_code(value)
+            if _is_code(value) or not (name in self._written.attributes or name.startswith("__"))
         }
 
     def taken(

@@ -74,11 +74,14 @@ def edited_in(value: object) -> list[object]:
 
 
 def settings_in(value: object, changed: Set[str]) -> list[object]:
-    """The attributes of an object, by name, apart from those that code changes."""
+    """The attributes of an object, by name, apart from those that code changes, and from private
+    ones, which its own class changes, or a library that this is made of.
+    """
     return [
         (name, item)
         for name, item in sorted((state_of(value) or {}).items())
         if name not in changed
+        and not name.startswith("_")
         and not isinstance(getattr(type(value), name, None), functools.cached_property)
     ]
 

@@ -302,6 +302,45 @@ box = Box()
 def judge(output):
     return box.ask(output)
 """,
+    "a model of pydantic": """
+import pydantic
+class Judge(pydantic.BaseModel):
+    calls: int = 0
+    _memo: dict = pydantic.PrivateAttr(default_factory=dict)
+    def ask(self, text):
+        self.calls += 1
+        self._memo[text] = text == "yes"
+        return self._memo[text]
+own = Judge()
+def judge(output):
+    return own.ask(output)
+""",
+    "attributes without their names": """
+class Kept:
+    def __init__(self):
+        self.made, self.calls, self.last = None, 0, ""
+own = Kept()
+def judge(output):
+    object.__setattr__(own, "made", output)
+    setattr(own, "last", output)
+    vars(own)["calls"] += 1
+    return True
+""",
+    "a client of one's own class": """
+import httpx
+class Client(httpx.Client):
+    pass
+own = Client(transport=httpx.MockTransport(lambda request: httpx.Response(200)))
+def judge(output):
+    return own.get("http://example.com").status_code == 200
+""",
+    "rows of a table": """
+import pandas
+log = pandas.DataFrame({"output": ["first"]})
+def judge(output):
+    log.loc[len(log)] = [output]
+    return True
+""",
     "a counter in the environment": """
 import os
 def judge(output):
