@@ -76,10 +76,15 @@ class ProjectStore(Store):
             The files written.
 
         Raises:
-            StudyError: if the format is unknown, or nothing has been answered yet.
+            StudyError: if it is no study, the format is unknown, or nothing has been answered yet.
         """
         from ..exchange.write_runs import write_runs
 
+        if not hasattr(study, "recorded"):
+            raise StudyError(
+                f"{str(study)[:80]!r} is not a study; pass what lab.evaluate(...) or"
+                " lab.study(name) returns."
+            )
         return write_runs(study.wait().recorded, Path(path), form)
 
     def purge(

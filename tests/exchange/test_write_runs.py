@@ -100,6 +100,12 @@ def test_an_unknown_format_is_named(studied: Any, tmp_path: Path) -> None:
         studied[0].store.write_study(studied[1], tmp_path / "x", "weka")
 
 
+def test_a_name_is_not_a_study(studied: Any, tmp_path: Path) -> None:
+    lab, study = studied
+    with pytest.raises(StudyError, match=r"is not a study; pass what lab\.evaluate"):
+        lab.store.write_study(study.name, tmp_path / "out.json")
+
+
 def test_labels_of_langfuse_serve_as_imported(make_lab: Callable[..., Any], tmp_path: Path) -> None:
     """An environment that serves nothing serves it, marked; one that does stays as it is."""
     path = tmp_path / "prompt.json"
