@@ -197,7 +197,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
     # a short password has a letter and a digit
     (
         late_pattern(
-            rf"(?i)({_PASSWORDS}{_SET})(?!~?/[\w.\-]+/)(?=[^\s\d]{{0,40}}\d)(?=[\d!-/:-@]{{0,40}}[a-z])"
+            rf"(?i)({_PASSWORDS}{_SET})(?!~?/[\w.\-]+/)"
+            rf"(?=[^\s\d]{{0,40}}\d)(?=[\d!-/:-@]{{0,40}}[a-z])"
             r"[\w!#%*+\-./:=?@^~$|]{8,64}+(?![\w(\[{])"
         ),
         rf"\1{HIDDEN}",
