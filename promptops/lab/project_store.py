@@ -76,7 +76,7 @@ class ProjectStore(Store):
             The files written.
 
         Raises:
-            StudyError: if it is no study, the format is unknown, or nothing has been answered yet.
+            StudyError: if it is not a study, the format is unknown, or nothing is answered yet.
         """
         from ..exchange.write_runs import write_runs
 
