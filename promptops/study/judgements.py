@@ -210,7 +210,7 @@ def pooled(
 ) -> tuple[Arm, Arm]:
     """Both arms with every answer that the pair ever gave to these examples, as repeats of the
     primary; examples of earlier studies that this one left out come back in. Answers of another
-    target count as judgements, and are not pooled; nor are those to examples that may be others.
+    endpoint count as judgements, and are not pooled; nor are those to examples that may be others.
 
     Args:
         store: the store that holds the earlier answers.

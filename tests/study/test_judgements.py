@@ -300,6 +300,21 @@ def test_the_models_own_answers_are_not_pooled_with_those_of_a_target(make_lab: 
             assert found.grounds.tried.times == 1 + place
 
 
+def test_answers_of_another_address_are_not_pooled(make_lab: MakeLab) -> None:
+    """The same model name, served elsewhere."""
+    data = [{"id": f"e{i}", "q": str(i), "expected": "yes"} for i in range(40)]
+    found = []
+    for label, said in (("one", "yes"), ("two", "no")):
+        model = ScriptedModel(lambda call, said=said: said, label=label)
+        lab = make_lab("shared", models={"m": model})
+        prompt = lab.prompt("w")
+        pair = [prompt.save(f"{name} {{{{q}}}}", model="m") for name in "AB"]
+        study = lab.evaluate(pair, data, [equals()]).wait()
+        figures = study.compare(candidate=pair[1], baseline=pair[0]).primary
+        found.append((figures.candidate, figures.baseline, figures.repeats))
+    assert found == [(1.0, 1.0, 1), (0.0, 0.0, 1)]
+
+
 def test_another_order_of_the_same_rows_is_no_further_evidence(make_lab: MakeLab) -> None:
     """A column that nobody reads makes another study, which shuffles the same answers anew: one of
     its beginnings looks settled (60 won and 40 lost in all, p = .06), and that promotes nothing.
