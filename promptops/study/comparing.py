@@ -181,7 +181,20 @@ def _ranked(
         alpha=policy.alpha,
     )
     mixed = other_models(study.project.store, sources, scorers)
-    return replace(board, notes=(*mixed, *board.notes))
+    return replace(board, notes=(*_within_targets(arms), *mixed, *board.notes))
+
+
+def _within_targets(arms: Sequence[Arm]) -> list[str]:
+    """What to say where a target (a function in the model's place) gave the answers of some arms,
+    and not those of the others.
+    """
+    names = [arm.label for arm in arms if "target" in (arm.facts.get("sources") or ())]
+    if not names or len(names) == len(arms):
+        return []
+    return [
+        f"The answers of {', '.join(names)} are those of a target, the others are the model's own:"
+        " evaluate all of them in one study before you compare them."
+    ]
 
 
 def _compared(

@@ -298,6 +298,10 @@ def test_the_models_own_answers_are_not_pooled_with_those_of_a_target(make_lab: 
             assert (found.primary.candidate, found.primary.baseline) == (right, right)
             assert found.primary.repeats == 1
             assert found.grounds.tried.times == 1 + place
+        assert "those of a target" not in str(lab.leaderboard(pair).notes)
+        lab.evaluate(pair[:1], data, [equals()], target=lambda q: "maybe").wait()
+        lab.evaluate(pair[1:], data, [equals()], fresh=True).wait()
+        assert "answers of v1 are those of a target" in lab.leaderboard(pair).notes[0]
 
 
 def test_answers_of_another_address_are_not_pooled(make_lab: MakeLab) -> None:
