@@ -115,10 +115,12 @@ class FunctionWalk:
         return self.instance(value, where, depth + 1)
 
     def values(self, values: Iterator[object] | Any, where: str, depth: int) -> str:
+        """The text of a list's values, in order."""
         # a copy, here and below: the function may be at work in another thread, and fill it
         return f"[{','.join(self.value(each, where, depth) for each in list(values))}]"
 
     def mapping(self, values: Mapping[Any, Any], where: str, depth: int) -> str:
+        """The text of a map's pairs and of its default factory."""
         pairs = [
             f"{self.value(key, where, depth)}={self.value(item, f'{where}[{_text(key)}]', depth)}"
             for key, item in list(values.items())
@@ -128,6 +130,7 @@ class FunctionWalk:
         return f"{type(values).__qualname__}{{{','.join(pairs)}}}{made}"
 
     def unordered(self, values: Set[object], where: str, depth: int) -> str:
+        """The text of a set's values, in the order of their texts."""
         return f"set{{{','.join(sorted(self.value(each, where, depth) for each in list(values)))}}}"
 
     def function(self, function: types.FunctionType, where: str, depth: int) -> str:
@@ -179,10 +182,12 @@ class FunctionWalk:
         return f"{name}{self.values(told, where, depth)}" if told else name
 
     def method(self, method: types.MethodType, where: str, depth: int) -> str:
+        """The text of a bound method: its function and its owner."""
         owner = self.value(method.__self__, "self", depth)
         return f"method({self.value(method.__func__, where, depth)},{owner})"
 
     def partial(self, partial: functools.partial[object], where: str, depth: int) -> str:
+        """The text of a partial: its function and its arguments."""
         parts = (partial.func, partial.args, partial.keywords)
         return f"partial{self.values(parts, where, depth)}"
 
