@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 import time
 from _thread import RLock
-from functools import partial
 
 from ..errors import NotDeployed, RegistryCorrupt, RegistryError, RegistryNotFound, UnknownPrompt
 from . import read_view, source
@@ -69,8 +68,7 @@ class Loader:
         self.path = find() if path is None else absolute(path)
         self._place = source.encoded(self.path)
         self._on_change = on_change
-        self._monotonic = monotonic
-        self._saved_copy = saved_copy
+        self._monotonic, self._saved_copy = monotonic, saved_copy
         self._view = views.RegistryView(object(), views.Content({}), since=time.monotonic())
         # the last success of every pair that ever succeeded
         self._good: dict[tuple[str, str], Served | CanarySplit] = {}
@@ -86,8 +84,10 @@ class Loader:
 
     def __reduce__(self) -> tuple[object, ...]:
         """For another process: one of the same file, settings and needs, as it began."""
+        from functools import partial  # loads as long as a third of this module
+
         given: dict[str, Any] = {"on_change": self._on_change, "monotonic": self._monotonic}
-        given |= {"saved_copy": self._saved_copy, "watch_s": self._watch_s}
+        given.update(saved_copy=self._saved_copy, watch_s=self._watch_s)
         return partial(type(self), **given), (self.path,), {"_needs": self._needs}
 
     # -- reading
