@@ -230,12 +230,19 @@ _STEMS = re.sub(
     "key|token|secret|pass(?:word|wd|wort|phrase|e)?|pwd?|auth(?:orization)?|pat|credentials?"
     "|kennwort|contrasena|senha|-Lines",
 )
+# Eight characters or more with a digit, and without what ends a value: neither a word of a sentence
+# nor "key": "k1:...", which every row has.
+_SIGN = r"[!#-&(-9;-\[\]-_a-~]"
+_WITH_DIGIT = "|".join(
+    [rf"{_SIGN}{{{place}}}[0-9]{_SIGN}{{{7 - place}}}" for place in range(8)]
+    + [rf"{_SIGN}{{8,200}}[0-9]"]
+)
 HINT = (
     rf"\b(?:{'|'.join(_AHEAD.sub('', each) for each in _PREFIXED)})"
     rf"|\\(?:{_ESCAPED})(?:{'|'.join(_AHEAD.sub('', each) for each in _PREFIXED)})"
     rf"|(?:{_STEMS}|{_FOREIGN})"
-    rf"(?:[^A-Za-z]{{1,12}}(?:is |b|value[^a-z]{{1,12}})?|(?i:{_SET}))"
-    r"(?i:(?:basic|bearer|token|apikey) +)?[!-9;-~]{8}"  # not "key": "k1:...", which every row has
+    rf"(?:[^A-Za-z]{{1,12}}(?:is |b[^A-Za-z0-9]{{0,4}}|value[^a-z]{{1,12}})?|(?i:{_SET}))"
+    rf"(?i:(?:basic|bearer|token|apikey) +)?(?:{_WITH_DIGIT}|[A-Za-z]{{20}})"
     r"|[Cc]ookie[^a-z]"
     r"|[Bb](?i:earer|asic) +[A-Za-z0-9._~+/=\-]{12}|eyJ[A-Za-z0-9_-]{10}|PRIVATE KEY"
     r"|://[^/\s]{3,}@|[Ww](?i:ebhook)|[Hh](?i:ooks\.(?:zapier|slack))|/spaces/"

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import re2
 
-from promptops.key_shapes import HIDDEN
+from promptops.key_shapes import HIDDEN, HINT
 from promptops.redact import Redactor
 from promptops.store import Store
 
@@ -622,3 +622,16 @@ def test_what_only_speaks_of_keys_is_left_alone(text: str) -> None:
     """Programs, placeholders and prose keep every character."""
     assert clean(text) == text
     assert json.loads(clean(json.dumps(text))) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"key":"k","prompt":"p","model":"m","output":"an answer","id":"r-00000000000000000007"}',
+        f'{{"key":"k1:{7:032x}","output":"The key difference is how secrets are kept."}}',
+        "To reset your password, open settings; token usage and authorization come later.",
+    ],
+)
+def test_an_ordinary_row_does_not_begin_the_long_search(text: str) -> None:
+    """It takes a thousand times as long; a word such as `password` alone had begun it."""
+    assert re.search(HINT, text.encode()) is None
