@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
+TOP = {"promptops", "notebooks", "tests", "data"}
+TOP |= {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"}
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +25,16 @@ def measured() -> tuple[Any, Any]:
     sys.modules["structure_measure"] = module
     spec.loader.exec_module(module)
     return module, module.modules()
+
+
+def test_nothing_else_is_at_the_top() -> None:
+    """The folders and files that the project may hold, beside those that begin with a dot."""
+    root = HERE.parents[1]
+    if not (root / ".git").exists():
+        pytest.skip("no git here: an unpacked release")
+    tracked = subprocess.check_output(["git", "-C", str(root), "ls-files"], text=True).split("\n")
+    top = {name.split("/")[0] for name in tracked if name and not name.startswith(".")}
+    assert top == TOP
 
 
 def test_no_circle_at_run_time(measured: tuple[Any, Any]) -> None:
