@@ -316,9 +316,10 @@ def test_a_stop_ends_the_wait(
 
         stopped.start()
         began = time.monotonic()
-        with pytest.warns(UserWarning, match="waits for another process"):
+        with pytest.warns(UserWarning, match="waits for another process") as said:
             found = lab.evaluate(versions, "rows.jsonl", [equals()])
         assert time.monotonic() - began < 10  # long before the other's claim ends
+        assert any("stopped by hand. Run the cell again" in str(each.message) for each in said)
         assert found.status == "stopped"
         assert model.calls == []
     finally:
