@@ -143,8 +143,8 @@ class RunningStudy:
         out = []
         if stopped:
             out.append(
-                f"{self.name} stopped: {stopped.rstrip('.')}. Run the cell again to finish it; what is"
-                " done is kept."
+                f"{self.name} stopped: {stopped.rstrip('.')}. Run the cell again to finish it;"
+                " what is done is kept."
             )
         if marking.open:
             out.append(
