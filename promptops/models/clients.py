@@ -290,7 +290,11 @@ def _twin(openai: Any, client: Any, http: object) -> object:
         return openai.AsyncOpenAI(**options)
     if client._azure_ad_token is not None:
         options |= {"api_key": None, "azure_ad_token": client._azure_ad_token}
-    return openai.AsyncAzureOpenAI(**options, api_version=client._api_version)
+    twin = openai.AsyncAzureOpenAI(**options, api_version=client._api_version)
+    # by these it finds paths outside its deployment, as that of `/responses`
+    twin._azure_endpoint = client._azure_endpoint
+    twin._azure_deployment = client._azure_deployment
+    return twin
 
 
 def is_loopback(base_url: str) -> bool:

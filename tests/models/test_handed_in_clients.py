@@ -67,6 +67,11 @@ CLIENTS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
         "/openai/responses",
         lambda url: openai.AsyncAzureOpenAI(**azure(url)),
     ),
+    "azure deployment responses": (
+        "responses",
+        "/openai/responses",
+        lambda url: openai.AzureOpenAI(**azure(url), azure_deployment="dep"),
+    ),
     "bedrock": (
         "anthropic",
         "/model/m/invoke",
