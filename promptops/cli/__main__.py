@@ -13,10 +13,10 @@ import traceback
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..errors import MissingExtra, PromptOpsError, Refused, StoreError
+from ..errors import MissingExtra, PromptOpsError, Refused
 from .extras import extra_of, require_extra
 from .standard_streams import standard_streams
-from .system_limits import loading_was_stopped, rehearse, shortage
+from .system_limits import ended_in_order, loading_was_stopped, shortage
 
 if TYPE_CHECKING:
     import click
@@ -106,8 +106,6 @@ SUMMARIES = {
     "completion": "Print the line that completes names.",
     "help": "Show the manual, offline.",
 }
-# exit code 1 is their word on something
-VERDICTS = frozenset({"evaluate", "optimize", "promote", "canary", "verify", "compare", "doctor"})
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 HIDDEN_NAMES = {
     "help": "help_",
@@ -121,7 +119,11 @@ HIDDEN_NAMES = {
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; every error that promptops raises on purpose is one line on standard error."""
     with standard_streams():
-        _run(sys.argv[1:] if arguments is None else arguments)
+        ends = ended_in_order()
+        try:
+            _run(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            ends()
 
 
 def _run(words: list[str]) -> None:
@@ -185,12 +187,6 @@ def _folder_is_there() -> None:
         sys.exit(2)
 
 
-def _load_first(command: str) -> None:
-    """Load what a verdict needs. Raises StoreError if memory is limited to less."""
-    if command in VERDICTS and (short := rehearse()):
-        raise StoreError(short)
-
-
 def command_named(name: str) -> click.Command | None:
     """A command, whether or not what it needs is installed."""
     import click
@@ -218,7 +214,6 @@ def group() -> click.Group:
                 return None
             if "--help" not in sys.argv and not completing():
                 require_extra(cmd_name)
-                _load_first(cmd_name)
             return command_named(cmd_name)
 
         def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

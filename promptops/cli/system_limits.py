@@ -8,13 +8,16 @@ whole chain of causes is searched, and then how near the process is to its limit
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import re
-from collections.abc import Iterator
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-__all__ = ["loading_was_stopped", "rehearse", "shortage"]
+__all__ = ["ended_in_order", "loading_was_stopped", "shortage"]
 
 _MEMORY = re.compile(
     "out of memory|bad.alloc|cannot allocate memory|failed to map segment|allocation failure"
@@ -24,8 +27,7 @@ _MEMORY = re.compile(
 _THREADS = re.compile(
     "can't start new thread|resource temporarily unavailable|can't allocate lock", re.IGNORECASE
 )
-# what a verdict needs; each may end its process as it is loaded, numpy's with exit code 1
-_LIBRARIES = ("numpy", "pyarrow", "duckdb")
+_SENT_BY_OTHERS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGPIPE}
 _NEAR = 0.85  # of the limit: the piece that was refused is not counted
 
 
@@ -69,41 +71,56 @@ def _of(error: BaseException) -> str:
     return ""
 
 
-def rehearse() -> str:
-    """Load the libraries of a verdict, where memory is limited in a child process first; one
-    sentence if it did not survive that.
+def ended_in_order() -> Callable[[], None]:
+    """Go on in a child process where memory is limited; the parent tells how it ended, and ends.
 
-    A library in C ends the process where it gets no memory, with a code of its own: 1, which would
-    say that a check does not hold.
+    A library in C ends its process where it gets no memory, with a code of its own: 1, which would
+    say that a check does not hold, or 127. What is returned is to be called where this process
+    ends by itself; a child that ended without it was ended by a library.
     """
-    if not _memory_is_limited():
-        return ""
+    if not _memory_is_limited() or threading.active_count() > 1:
+        return lambda: None
+    reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        code = 1
-        try:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
-            os.dup2(nowhere, 2)
-            _load()
-            code = 0
-        finally:
-            os._exit(code)
+        os.close(reading)
+        return lambda: _mark(writing)
+    os.close(writing)
+    _forward_signals(child)
     ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if ended != 0:
-        return (
-            f"this process may not take the memory that {', '.join(_LIBRARIES)} need; raise the"
-            " limit (`ulimit -v`) to 3 GB or more. Nothing recorded is lost: run the command again"
-            " afterwards."
-        )
-    _load()
-    return ""
+    marked = bool(select.select([reading], [], [], 0)[0]) and os.read(reading, 1) != b""
+    if ended < 0 and -ended in _SENT_BY_OTHERS:
+        ended = 128 - ended  # as shells say it
+    elif not marked:
+        os.write(2, f"error: {_ended_by_a_library(ended)}\n".encode())
+        ended = 2
+    os._exit(ended if ended >= 0 else 2)
 
 
-def _load() -> None:
-    for name in _LIBRARIES:
-        with suppress(ModuleNotFoundError):
-            importlib.import_module(name)
+def _mark(writing: int) -> None:
+    with suppress(OSError):  # it is called twice, or the parent was killed
+        os.write(writing, b".")
+        os.close(writing)
+
+
+def _forward_signals(child: int) -> None:
+    def forward(number: int, frame: object) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(child, number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, forward)
+    # a terminal interrupts both
+    signal.signal(signal.SIGINT, signal.SIG_IGN if sys.stdin and sys.stdin.isatty() else forward)
+
+
+def _ended_by_a_library(code: int) -> str:
+    how = f"code {code}" if code >= 0 else f"signal {-code}"
+    return (
+        f"a library ended this process with {how}, since it may not take the memory that is needed;"
+        " raise the limit (`ulimit -v`) to 3 GB or more. Nothing recorded is lost: run the command"
+        " again afterwards."
+    )
 
 
 def _memory_is_limited() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,6 @@ import click
 import pytest
 
 from promptops.cli import __main__ as cli
-from promptops.cli import system_limits as shortages
 from promptops.cli.system_limits import loading_was_stopped, shortage
 
 from .conftest import Run
@@ -80,16 +80,65 @@ def test_ctrl_c_is_not_called_short() -> None:
     assert not loading_was_stopped(stopped("promptops.cli"))
 
 
+ENDED = """
+import os, resource, signal, sys, time
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+from promptops.cli import __main__ as cli
+def run(words):
+    how, code = sys.argv[1:]
+    if how == "library":
+        os._exit(int(code))
+    if how == "abort":
+        os.abort()
+    if how == "said":
+        sys.exit(int(code))
+    if how == "crash":
+        raise RuntimeError
+    print("ready", flush=True)
+    try:
+        time.sleep(30)
+    except KeyboardInterrupt:
+        sys.exit(130)
+cli._run = run
+cli.main(["doctor"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are of Linux")
+@pytest.mark.parametrize(
+    ("how", "code", "expected"),
+    [("library", code, 2) for code in (0, 1, 2, 127)]
+    + [("abort", 0, 2)]
+    + [("said", code, code) for code in (0, 1, 2, 3, 130)],
+)
 def test_a_library_that_ends_the_process_is_never_a_verdict(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    how: str, code: int, expected: int
 ) -> None:
     """Exit code 1 would say that the store is damaged, or that a prompt is refused."""
-    monkeypatch.setattr(shortages, "_memory_is_limited", lambda: True)
-    monkeypatch.setattr(shortages, "_load", lambda: os._exit(1))
-    for word in ("doctor", "evaluate", "promote", "verify"):
-        code, out, said = run(word)
-        assert (code, out) == (2, "")
-        assert said.startswith("error: this process may not take the memory")
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDED, how, str(code)], capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == expected
+    if how == "said":
+        assert ended.stderr == ""
+    else:
+        assert ended.stderr.splitlines()[-1].startswith("error: a library ended this process with")
+    assert ended.stdout == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are of Linux")
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(signal.SIGTERM, 128 + 15), (signal.SIGHUP, 128 + 1), (signal.SIGINT, 130)],
+)
+def test_a_signal_reaches_a_command_whose_memory_is_limited(number: int, expected: int) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDED, "wait", "0"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
+    ) as command:
+        assert command.stdout is not None
+        assert command.stdout.readline() == b"ready\n"
+        command.send_signal(number)
+        assert command.wait(10) == expected
 
 
 LIMITED = """
@@ -122,8 +171,6 @@ def test_a_process_at_its_limit_prints_no_traceback(
         timeout=60,
         check=False,
     )
-    if "cannot allocate memory for thread-local data: ABORT" in ended.stderr:
-        return  # the system's loader ends the process itself: no code of ours is asked
     assert "Traceback" not in ended.stderr
     assert ended.returncode in (0, 2)
     assert ended.returncode == 0 or ended.stderr.splitlines()[-1].startswith("error: ")
