@@ -27,7 +27,6 @@ _MEMORY = re.compile(
 _THREADS = re.compile(
     "can't start new thread|resource temporarily unavailable|can't allocate lock", re.IGNORECASE
 )
-_SENT_BY_OTHERS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGPIPE}
 _NEAR = 0.85  # of the limit: the piece that was refused is not counted
 
 
@@ -81,15 +80,20 @@ def ended_in_order() -> Callable[[], None]:
     if not _memory_is_limited() or threading.active_count() > 1:
         return lambda: None
     reading, writing = os.pipe()
+    forwarded = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    # none may reach the parent before it forwards them
+    waiting = signal.pthread_sigmask(signal.SIG_BLOCK, forwarded)
     child = os.fork()
+    if child != 0:
+        _forward_signals(child)
+    signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
     if child == 0:
         os.close(reading)
         return lambda: _mark(writing)
     os.close(writing)
-    _forward_signals(child)
     ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     marked = bool(select.select([reading], [], [], 0)[0]) and os.read(reading, 1) != b""
-    if ended < 0 and -ended in _SENT_BY_OTHERS:
+    if ended < 0 and -ended in forwarded | {signal.SIGKILL, signal.SIGPIPE}:
         ended = 128 - ended  # as shells say it
     elif not marked:
         os.write(2, f"error: {_ended_by_a_library(ended)}\n".encode())
