@@ -15,6 +15,7 @@ from typing import Any
 from .code_reads import MISSING, looking
 from .code_writes import writes_of
 from .function_identity import CODE, FunctionWalk
+from .library_state import LibraryStates, keeps_settings
 from .object_state import edited_in, settings_in
 from .surroundings import Found, installed
 
@@ -35,24 +36,47 @@ class Definition:
     digest: over its code and the plain values, containers, tables and attributes that it captures,
         but for what its own code or that of its helpers changes; held: other objects, which are
         known by which one it is (what they keep while they work, a cache or a counter, is their
-        own), and are kept for that.
+        own), and are kept for that; states: what those of a library's own classes hold, which may
+        be settings (`ConfigParser`) or what they keep while they work: the caller finds out.
     """
 
     digest: str
     held: tuple[object, ...] = field(compare=False, repr=False)
+    states: LibraryStates = field(compare=False, repr=False)
+
+    def states_now(self) -> LibraryStates:
+        """What the same library's objects hold now, apart from the code of the user's own."""
+        found = LibraryStates(self.states.large)
+        read = {at for at, _ in self.states}
+        for value in self.held:
+            if id(value) in read:
+                found.add(value, _by_place)
+        return found
 
 
-def definition(function: Callable[..., object]) -> Definition:
+def definition(function: Callable[..., object], large: frozenset[int] = frozenset()) -> Definition:
     """How a function is defined at this moment: equal as long as nobody else changes what it is
     made of, whatever it keeps in a memo, a log or a counter of its own.
+
+    large: ids of objects that were found too large to be compared each time.
     """
     written = _Written()
-    first = _DefinitionWalk(written)  # kept, since it keeps what is known by its id
+    # kept, since it keeps what is known by its id
+    first = _DefinitionWalk(written, None)
     first.value(function, "", 0)
-    reading = _DefinitionWalk(written)
+    states = LibraryStates(large)
+    reading = _DefinitionWalk(written, states)
     text = reading.value(function, "", 0)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return Definition(digest, tuple(reading.held))
+    return Definition(digest, tuple(reading.held), states)
+
+
+def _by_place(value: object) -> str | None:
+    return f"at:{id(value)}" if _own(value) else None
+
+
+def _own(value: object) -> bool:
+    return isinstance(value, CODE) and not installed(value)
 
 
 @dataclass(slots=True)
@@ -111,10 +135,10 @@ def _default(function: types.FunctionType, name: str) -> object:
 class _DefinitionWalk(FunctionWalk):
     """A walk that leaves out what is written: what it knows to be so, and adds to as it goes."""
 
-    def __init__(self, written: _Written) -> None:
+    def __init__(self, written: _Written, states: LibraryStates | None) -> None:
         super().__init__(False, files=not written.files)
         self.held: list[object] = []
-        self._written = written
+        self._written, self._states = written, states
 
     def described(self, value: object, where: str, depth: int) -> str:
         if isinstance(value, types.FunctionType):
@@ -125,7 +149,12 @@ class _DefinitionWalk(FunctionWalk):
             return super().described(value, where, depth)
         self.held.append(value)
         own = not installed(type(value)) or isinstance(value, types.SimpleNamespace)
-        edited = [] if filled else edited_in(value)
+        found = edited_in(value)
+        edited = [] if filled or found is None else found
+        if found is None and self._states is not None and keeps_settings(value):
+            self._states.add(
+                value, lambda each: self.value(each, where, depth + 1) if _own(each) else None
+            )
         if own and not self._written.any_attribute:
             edited += settings_in(value, self._written.settings)
         kind = self.value(type(value), where, depth + 1)

@@ -53,8 +53,8 @@ def state_of(value: object) -> dict[str, object] | None:
     return None
 
 
-def edited_in(value: object) -> list[object]:
-    """The values of a table, or of a container of the module `collections`; none of others."""
+def edited_in(value: object) -> list[object] | None:
+    """The values of a table, or of a container of the module `collections`; None for others."""
     kind = type(value)
     if isinstance(value, collections.defaultdict):  # reading it adds what its factory makes
         make = value.default_factory
@@ -65,7 +65,7 @@ def edited_in(value: object) -> list[object]:
     if kind in (collections.deque, bytearray):
         return list(value)  # type: ignore[call-overload, no-any-return]
     if (kind.__module__.partition(".")[0], kind.__name__) not in _TABLES:
-        return []
+        return None
     try:  # a copy of a table has one block for each type
         held = pickle.dumps(value.copy(), protocol=4)  # type: ignore[attr-defined]
     except Exception:  # whatever a cell of it raises

@@ -203,12 +203,14 @@ def installed(what: object) -> bool:
     if isinstance(what, types.ModuleType):
         return _of_library(getattr(what, "__file__", None), what.__name__)
     named = getattr(what, "__module__", None) or ""
+    if named == "__main__":  # even where a library's program runs it, as pytest does
+        return False
     if isinstance(what, types.FunctionType):
         return _of_library(what.__code__.co_filename, named)
     module = inspect.getmodule(what)
     file = getattr(module, "__file__", None)
     if file is None:  # typed in a cell, or built in
-        return named not in {"__main__", ""} and module is not None
+        return named != "" and module is not None
     return _of_library(file, named)
 
 

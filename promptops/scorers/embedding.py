@@ -199,7 +199,7 @@ class Vectors:
                 return [found.get(text, ()) for text in clean]
 
             return of_one_model()
-        given = self.embedder(missing) if missing else []
+        given = self._asked(embedder, missing) if missing else []
         if inspect.isawaitable(given):
 
             async def later() -> Dense:
@@ -207,6 +207,9 @@ class Vectors:
 
             return later()
         return self._with(clean, known, missing, given)
+
+    def _asked(self, embedder: Embedder, texts: list[str]) -> object:
+        return self._code.calling(lambda: embedder(texts)) if self._code else embedder(texts)
 
     async def _by_endpoint(
         self,

@@ -64,7 +64,7 @@ class FunctionScorer:
         """What the function says of the case, as scores in [0, 1]; awaitable where the function is
         async.
         """
-        result = self.function(**{name: getattr(case, name) for name in self.arguments})
+        result = self(**{name: getattr(case, name) for name in self.arguments})
         return self._later(result) if inspect.isawaitable(result) else self._read(result)
 
     async def _later(self, result: Awaitable[object]) -> Score | Sequence[Score]:
@@ -140,7 +140,9 @@ class FunctionScorer:
         return replace(score, passed=score.value >= self.threshold)
 
     def __call__(self, *args: object, **kwargs: object) -> object:
-        return self.function(*args, **kwargs)
+        if self.code is None:
+            return self.function(*args, **kwargs)
+        return self.code.calling(lambda: self.function(*args, **kwargs))
 
     def __str__(self) -> str:
         return self.name
@@ -162,9 +164,7 @@ class BatchFunctionScorer(FunctionScorer):
 
         Raises TypeError if the function gives another number of verdicts.
         """
-        result = self.function(
-            **{name: [getattr(case, name) for case in cases] for name in self.arguments}
-        )
+        result = self(**{name: [getattr(case, name) for case in cases] for name in self.arguments})
         return (
             self._all_later(result, len(cases))
             if inspect.isawaitable(result)

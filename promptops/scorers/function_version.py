@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import types
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from time import perf_counter
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
@@ -14,13 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["FunctionVersion"]
 
+_T = TypeVar("_T")
+_Held = Mapping[tuple[int, str], str]
+
 
 class FunctionVersion:
     """8 hex digits over what a function does: its code, defaults and captured values, and how its
     values are read.
 
     It becomes another version when a cell of a notebook redefines a function that it calls, or a
-    list that it reads. A memo that it fills itself does not count.
+    list that it reads. A memo that it fills itself does not count. What an object of a library's
+    holds counts as well, apart from whatever has once changed while the function was called.
     """
 
     def __init__(
@@ -31,12 +37,16 @@ class FunctionVersion:
     ) -> None:
         self._read = repr(at_least), repr(sorted((labels or {}).items()))
         self._defined: Definition | None = None
+        self._first: _Held = {}  # what libraries' objects held when first seen
+        self._kept: frozenset[tuple[int, str]] = frozenset()  # what of that changes by itself
+        self._calls, self._took, self._call_took = 0, 0.0, 0.0
         self._version = ""
         self._read_again(function)
 
     def __getstate__(self) -> dict[str, object]:
         """Without what it holds of this process (a lock, a client), which no other process has."""
-        return {**vars(self), "_defined": None}
+        calls = {"_calls": 0, "_took": 0.0, "_call_took": 0.0}
+        return {**vars(self), **calls, "_defined": None, "_first": {}, "_kept": frozenset()}
 
     @classmethod
     def known(cls, function: Callable[..., object]) -> FunctionVersion:
@@ -52,10 +62,50 @@ class FunctionVersion:
         # the built-in scorers need nothing that reads code
         from ..models.function_definition import definition
 
+        large = self._defined.states.large if self._defined is not None else frozenset()
         with suppress(RuntimeError):  # another thread, where the function works, filled its memo
-            if definition(function) != self._defined:
+            found = definition(function, large)
+            if found != self._defined or self._edited(found, self._defined.states):
                 self._read_again(function)
         return self._version
+
+    def calling(self, call: Callable[[], _T]) -> _T:
+        """What a call of the function gives, awaitable where that is. What changes meanwhile in a
+        library's object is the function's own: a cookie, a counter, a cache.
+        """
+        if self._defined is None or not self._defined.states:
+            return call()
+        with self._watched():
+            given = call()
+        return self._awaited(given) if inspect.isawaitable(given) else given  # type: ignore[return-value]
+
+    async def _awaited(self, given: Awaitable[_T]) -> _T:
+        with self._watched():
+            return await given
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Look before and after a call: the first, second, fourth, eighth ... of a quick function,
+        so that somebody's edit meanwhile is rarely taken for its own, and each of one that takes
+        long, whose judgements may be paid for.
+        """
+        self._calls += 1
+        defined, began = self._defined, perf_counter()
+        if self._calls & (self._calls - 1) and self._call_took < 100 * self._took:
+            defined = None
+        before = defined.states_now() if defined is not None else None
+        self._took, called = max(self._took, perf_counter() - began), perf_counter()
+        try:
+            yield
+        finally:
+            self._call_took = perf_counter() - called
+            if defined is not None and before is not None:
+                self._kept |= _changed(before, defined.states_now())
+
+    def _edited(self, now: Definition, before: _Held) -> list[str]:
+        """What differs from before, apart from what changes by itself."""
+        changed = _changed(before, now.states) - self._kept
+        return sorted(f"{key[1]}={now.states.get(key)}" for key in changed)
 
     def _read_again(self, function: Callable[..., object]) -> None:
         from ..models.function_definition import definition
@@ -63,10 +113,18 @@ class FunctionVersion:
 
         found, copied = identify(function, programs=False), self._defined is None and self._version
         self._defined = definition(function)
+        self._calls, states = 0, self._defined.states
+        self._first = {key: self._first.get(key, held) for key, held in states.items()}
+        self._kept &= states.keys()
         if copied and found.opaque:  # new in every process, though nobody changed it
             return
-        text = "\n".join((found.digest, *self._read)).encode("utf-8", "surrogatepass")
+        edited = self._edited(self._defined, self._first) if found.opaque else ()
+        text = "\n".join((found.digest, *self._read, *edited)).encode("utf-8", "surrogatepass")
         self._version = hashlib.sha256(text).hexdigest()[:8]
+
+
+def _changed(before: _Held, now: _Held) -> set[tuple[int, str]]:
+    return {key for key in before.keys() | now.keys() if before.get(key) != now.get(key)}
 
 
 _KNOWN: WeakKeyDictionary[types.FunctionType, FunctionVersion] = WeakKeyDictionary()

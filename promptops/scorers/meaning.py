@@ -187,7 +187,7 @@ def classified(classifier: Callable[[str], object], *wanted: str, column: str = 
         )
 
     def score(case: Case) -> Judged:
-        given = classifier(case.output)
+        given = code.calling(lambda: classifier(case.output))
         if not inspect.isawaitable(given):
             return read(given, case)
 

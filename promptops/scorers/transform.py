@@ -62,7 +62,9 @@ class Transform:
     code: FunctionVersion | None = field(default=None, compare=False, repr=False)
 
     def __call__(self, text: str) -> str | None:
-        return self.step(text)
+        if self.code is None:
+            return self.step(text)
+        return self.code.calling(lambda: self.step(text))
 
     def version_now(self) -> str:
         """The version of what the step is now: a function that it calls may have been edited."""

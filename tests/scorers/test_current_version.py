@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -347,6 +349,45 @@ def judge(output):
     os.environ["A_COUNTER_OF_A_TEST"] = os.environ.get("A_COUNTER_OF_A_TEST", "") + "."
     return True
 """,
+    "a library's map that it fills": """
+import collections
+memo = collections.UserDict()
+def judge(output):
+    if output not in memo:
+        memo[output] = output == "yes"
+    return len(memo) < 9
+""",
+    "a library's map that it fills while it waits": """
+import asyncio, collections
+memo = collections.UserDict()
+async def judge(output):
+    await asyncio.sleep(0)
+    memo[output] = output == "yes"
+    return True
+""",
+    "a parser that also counts": """
+import configparser
+counts = configparser.ConfigParser()
+counts["judge"] = {"calls": "0"}
+def judge(output):
+    counts["judge"]["calls"] = str(counts.getint("judge", "calls") + 1)
+    return True
+""",
+    "a client of a library's": """
+import httpx
+def reply(request):
+    return httpx.Response(200, headers={"set-cookie": "a=" + str(id(request))})
+client = httpx.Client(transport=httpx.MockTransport(reply))
+def judge(output):
+    return client.get("http://example.com").status_code == 200
+""",
+    "a queue": """
+import queue
+waiting = queue.Queue()
+def judge(output):
+    waiting.put_nowait(output)
+    return waiting.qsize() > 0
+""",
     "a path": """
 from pathlib import Path
 place = Path("somewhere") / "else"
@@ -363,8 +404,14 @@ def test_what_it_keeps_while_it_works_is_no_other_version(what: str) -> None:
     for made in (scorer(space["judge"]), space["judge"]):
         before = as_scorer(made).version
         for output in ("yes", "no"):
-            as_scorer(made)(output)  # type: ignore[operator]
+            given = as_scorer(made)(output)  # type: ignore[operator]
+            if inspect.isawaitable(given):
+                asyncio.run(_waited(given))
         assert as_scorer(made).version == before
+
+
+async def _waited(given: Awaitable[object]) -> object:
+    return await given
 
 
 @pytest.mark.parametrize(
