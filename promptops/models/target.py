@@ -19,12 +19,12 @@ from ..registry.candidate import use
 from .dialects import read_any
 from .foreign import Raised, awaited, told, tried
 from .protocol import Call, Reply
+from .target_reply import of_completion, usage_of
 
 __all__ = ["TargetModel", "target"]
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-_FINISHED = {"length": "truncated_length", "content_filter": "content_filter_output"}
 
 
 class TargetModel:
@@ -55,14 +55,30 @@ class TargetModel:
         self._parameters = _parameters(fn)
         self._named = identity is not None or label is not None
         # only a function needs what reads code
+        from .function_definition import definition
         from .function_identity import FunctionIdentity, identify
 
         self._identity = FunctionIdentity("") if self._named else identify(fn)
+        self._defined = None if self._named else definition(fn)
         self._label = label or _label(fn, identity or self._identity.digest[:8])
         bound = getattr(fn, "__call__", None)  # noqa: B004  (the bound method is inspected)
         self._is_async = inspect.iscoroutinefunction(_inner(fn)) or inspect.iscoroutinefunction(
             bound
         )
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without what it holds of this process (a lock, a client), which no other process has."""
+        return {**vars(self), "_defined": None}
+
+    def as_it_is(self) -> TargetModel:
+        """The target of what its function is now: a notebook may have edited a function that it
+        calls, or a value that it reads, since it was made.
+        """
+        from .function_definition import definition
+
+        if self._defined is None or definition(self._fn) == self._defined:
+            return self
+        return TargetModel(self._fn)
 
     @property
     def label(self) -> str:
@@ -222,13 +238,13 @@ class TargetModel:
         if known is not None:
             return known
         if hasattr(answer, "choices"):
-            return _of_completion(answer)
+            return of_completion(answer)
         if isinstance(getattr(answer, "output_text", None), str):
             return Reply(
                 text=answer.output_text,
                 finish_reason="stop",
                 model=getattr(answer, "model", None),
-                **_usage(answer),
+                **usage_of(answer),
             )
         if body is not None:
             answer = body
@@ -298,52 +314,3 @@ def _dumped(answer: object) -> object:
         return answer.model_dump(mode="json", by_alias=True, exclude_none=True)
     except TypeError:  # an object of another library that only shares the method's name
         return answer.model_dump()
-
-
-def _of_completion(answer: Any) -> Reply:
-    """A Reply of an openai chat completion, or of anything shaped like one."""
-    if not answer.choices:
-        return Reply(
-            text=None,
-            failure="empty_output",
-            model=getattr(answer, "model", None),
-            **_usage(answer),
-        )
-    choice = answer.choices[0]
-    message = choice.message
-    finish = getattr(choice, "finish_reason", None)
-    refusal = getattr(message, "refusal", None)
-    calls = tuple(
-        call.model_dump() if hasattr(call, "model_dump") else dict(call)
-        for call in getattr(message, "tool_calls", None) or ()
-    )
-    text = message.content
-    failure = (
-        "refusal"
-        if refusal
-        else _FINISHED.get(finish or "") or ("empty_output" if not text and not calls else None)
-    )
-    return Reply(
-        text=text,
-        tool_calls=calls,
-        finish_reason=finish,
-        failure=failure,
-        failure_detail=refusal,
-        model=getattr(answer, "model", None),
-        fingerprint=getattr(answer, "system_fingerprint", None),
-        request_id=getattr(answer, "id", None),
-        **_usage(answer),
-    )
-
-
-def _usage(answer: object) -> dict[str, Any]:
-    """Tokens as chat completions or responses name them; what is not reported stays unknown."""
-    usage = getattr(answer, "usage", None)
-    named = {
-        "tokens_in": ("prompt_tokens", "input_tokens"),
-        "tokens_out": ("completion_tokens", "output_tokens"),
-    }
-    return {
-        name: next((value for at in names if (value := getattr(usage, at, None)) is not None), None)
-        for name, names in named.items()
-    }

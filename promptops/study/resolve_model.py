@@ -93,6 +93,8 @@ class ModelResolver:
         """
         key = name, "" if name in self._given or name in self._declared else api
         found = self._made.get(key)
+        if isinstance(found, TargetModel):
+            found = self._made[key] = found.as_it_is()
         if found is None:
             found = self._make(name, api)
             if not self._asks and found.remote and not isinstance(found, TargetModel):
@@ -215,4 +217,4 @@ def as_model(value: object, name: str) -> Model:
 
 def as_target(function: Callable[..., Any] | TargetModel) -> Model:
     """The user's own callable in a model's place."""
-    return function if isinstance(function, TargetModel) else TargetModel(function)
+    return function.as_it_is() if isinstance(function, TargetModel) else TargetModel(function)

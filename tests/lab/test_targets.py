@@ -64,3 +64,31 @@ def test_what_cannot_be_compared_is_named_and_a_name_of_ones_own_helps(tmp_path:
     )
     assert (len(one.calls), len(two.calls)) == (5, 5)
     assert len(study.runs()) == 10
+
+
+@pytest.mark.parametrize("place", ["model", "target"])
+def test_a_function_whose_settings_a_later_cell_edits_answers_again(
+    tmp_path: Path, place: str
+) -> None:
+    """A model of the lab had stayed what it was when it was first asked. A memo does not count."""
+    words, memo = ["a"], {}
+
+    def answer(q: str) -> str:
+        memo[q] = words[0]
+        return words[0]
+
+    held = answer if place == "model" else None
+    lab = Lab(tmp_path, models={"m": held} if held else {})
+    version = lab.prompt("w").save("A {{q}}", model="m")
+
+    def right() -> float:
+        study = lab.evaluate([version], ROWS, [equals()], target=None if held else answer)
+        return float(study.wait().scores().value.mean())
+
+    assert right() == right() == 0.0
+    asked = dict(memo)
+    memo.clear()
+    assert (right(), memo, len(asked)) == (0.0, {}, 5)
+    words[0] = "b"
+    assert right() == 1.0
+    assert len(memo) == 5
