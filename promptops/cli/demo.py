@@ -4,7 +4,6 @@ a closing summary.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ import click
 
 from ..errors import Refused
 from .folding import tell
-from .tour import source
+from .tour import tour_files
 
 if TYPE_CHECKING:
     from ..lab import Dataset, Lab, Study
@@ -74,7 +73,7 @@ def demo(folder: Path | None) -> None:
     began = time.perf_counter()
     home = folder or _fresh(Path("promptops-demo"))
     home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source("data", "support_tickets.jsonl"), home / "support_tickets.jsonl")
+    (home / "support_tickets.jsonl").write_bytes(tour_files()["data/support_tickets.jsonl"])
     lab = Lab(home)
     v1, v2 = _versions(lab)
     tickets = Dataset.read(home / "support_tickets.jsonl", expected="expected")

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import click
 
 from .serving import jupyterlab
 
-__all__ = ["copy_tour", "lab", "source"]
+__all__ = ["copy_tour", "lab", "tour_files"]
+
+PACKAGE = Path(__file__).resolve().parent.parent
 
 
-def source(*parts: str) -> Path:
-    """A file or folder of the tour: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    for base in (package / "tour", package.parent):
-        found = base.joinpath(*parts)
-        if found.exists():
-            return found
-    raise click.ClickException(
-        f"the tour's {'/'.join(parts)} is not in this installation; install promptops-toolkit"
-        " again."
-    )
+def tour_files(package: Path = PACKAGE) -> dict[str, bytes]:
+    """What the tour consists of, by path: an archive in the installed package, in a checkout the
+    files beside it.
+    """
+    if (archive := package / "tour.zip").exists():
+        with zipfile.ZipFile(archive) as opened:
+            return {name: opened.read(name) for name in opened.namelist()}
+    found = {
+        path.relative_to(package.parent).as_posix(): path.read_bytes()
+        for folder in ("data", "notebooks")
+        for path in sorted((package.parent / folder).rglob("*"))
+        if path.is_file()
+        and not any(part.startswith((".", "__")) for part in path.relative_to(package.parent).parts)
+    }
+    if not found:
+        raise click.ClickException(
+            "the tour is not in this installation; install promptops-toolkit again."
+        )
+    return found
 
 
 def copy_tour(folder: Path) -> Path:
     """Notebooks and data under `folder`; files that are there already stay as they are."""
-    for name in ("notebooks", "data"):
-        for path in sorted(source(name).rglob("*")):
-            target = folder / name / path.relative_to(source(name))
-            if (
-                path.is_file()
-                and not target.exists()
-                and not any(
-                    part.startswith((".", "__")) for part in path.relative_to(source(name)).parts
-                )
-            ):
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target)
+    for name, content in tour_files().items():
+        target = folder / name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
     return folder
 
 

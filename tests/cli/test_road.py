@@ -8,11 +8,14 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
+from click import ClickException
 
 import promptops
+from promptops.cli.tour import tour_files
 
 
 def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -68,6 +71,16 @@ def test_the_tour_is_copied_once(tmp_path: Path) -> None:
     changed.write_text("mine", encoding="utf-8")
     run("lab", "tour", "--no-open", cwd=tmp_path)
     assert changed.read_text(encoding="utf-8") == "mine"
+
+
+def test_the_tour_of_an_installed_package_is_an_archive(tmp_path: Path) -> None:
+    """Its files are those of the archive; a package without either says so."""
+    (tmp_path / "promptops").mkdir()
+    with pytest.raises(ClickException, match="install promptops-toolkit again"):
+        tour_files(tmp_path / "promptops")
+    with zipfile.ZipFile(tmp_path / "promptops" / "tour.zip", "w") as archive:
+        archive.writestr("data/a.jsonl", "{}\n", zipfile.ZIP_DEFLATED)
+    assert tour_files(tmp_path / "promptops") == {"data/a.jsonl": b"{}\n"}
 
 
 def test_init_writes_what_is_missing_and_nothing_else(tmp_path: Path) -> None:
