@@ -11,13 +11,13 @@ from itertools import pairwise
 
 from .code_reads import WRITES, codes
 
-__all__ = ["CodeWrites", "writes_of"]
+__all__ = ["FILLS", "CodeWrites", "writes_of"]
 
 _ITEM = {"STORE_SUBSCR": 2, "DELETE_SUBSCR": 2}  # how deep in the stack the container begins
 _TAKEN = {"LOAD_ATTR", "LOAD_METHOD"}
 _GLOBAL = ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME")
-_FILLS = WRITES | {"setdefault", "pop", "popitem", "insert", "remove", "discard", "move_to_end"}
-_FILLS |= {"appendleft", "popleft", "sort", "reverse", "subtract"}
+FILLS = WRITES | {"setdefault", "pop", "popitem", "insert", "remove", "discard", "move_to_end"}
+FILLS |= {"appendleft", "popleft", "sort", "reverse", "subtract"}
 _SAVERS = {"write", "writelines", "write_text", "write_bytes", "dump", "save", "executemany"}
 _UNNAMED = {"setattr", "vars", "__dict__", "__setattr__"}
 _SAVERS |= {"to_csv", "to_json", "to_parquet", "to_pickle"}
@@ -27,14 +27,16 @@ _SAVERS |= {"to_csv", "to_json", "to_parquet", "to_pickle"}
 class CodeWrites:
     """names: global and enclosed names that are assigned, or whose content changes; paths: such a
     name and the attributes behind which the content changes; attributes: that are assigned, or
-    whose content changes, of whatever object; given: arguments whose content changes; others:
-    whether that of another value does which the code was given; files: whether it writes files;
-    any_attribute: whether it assigns attributes that it does not name (`setattr`).
+    whose content changes, of whatever object; assigned: those of them that are assigned; given:
+    arguments whose content changes; others: whether that of another value does which the code was
+    given; files: whether it writes files; any_attribute: whether it assigns attributes that it does
+    not name (`setattr`).
     """
 
     names: frozenset[str]
     paths: frozenset[tuple[str, ...]]
     attributes: frozenset[str]
+    assigned: frozenset[str]
     given: frozenset[str]
     others: bool
     files: bool
@@ -45,7 +47,7 @@ class CodeWrites:
 def writes_of(code: types.CodeType) -> CodeWrites:
     """What the code and the functions within it change."""
     names, attributes, given, others, files = set[str](), set[str](), set[str](), False, False
-    paths = set[tuple[str, ...]]()
+    paths, assigned = set[tuple[str, ...]](), set[str]()
     for each in codes(code):
         steps = list(dis.get_instructions(each))
         taken = each.co_varnames[: each.co_argcount + each.co_kwonlyargcount]
@@ -67,11 +69,13 @@ def writes_of(code: types.CodeType) -> CodeWrites:
             ):
                 names.add(str(step.argval))
             elif step.opname == "STORE_ATTR":
-                attributes.add(str(step.argval))
+                assigned.add(str(step.argval))
         files = files or not _SAVERS.isdisjoint(each.co_names) or _opens_to_write(each)
-    kept = frozenset(names), frozenset(paths), frozenset(attributes), frozenset(given)
+    attributes |= assigned
+    kept = frozenset(names), frozenset(paths), frozenset(attributes)
     any_attribute = any(not _UNNAMED.isdisjoint(each.co_names) for each in codes(code))
-    return CodeWrites(*kept, others, files, any_attribute)
+    more = frozenset(assigned), frozenset(given)
+    return CodeWrites(*kept, *more, others, files, any_attribute)
 
 
 def _opens_to_write(code: types.CodeType) -> bool:
@@ -97,7 +101,7 @@ def _changed(steps: Sequence[dis.Instruction]) -> Iterator[tuple[dis.Instruction
     for at, step in enumerate(steps):
         if step.opname in _ITEM:
             yield from _base(steps, _read_before(steps, at), _ITEM[step.opname])
-        elif step.opname in _TAKEN and step.argval in _FILLS:
+        elif step.opname in _TAKEN and step.argval in FILLS:
             yield from _base(steps, at, 1)
 
 

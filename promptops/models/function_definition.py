@@ -6,8 +6,9 @@ import functools
 import hashlib
 import inspect
 import re
+import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -16,7 +17,15 @@ from .code_reads import MISSING, looking
 from .code_writes import writes_of
 from .function_identity import CODE, FunctionWalk
 from .library_state import LibraryStates, keeps_settings
-from .object_state import edited_in, settings_in
+from .object_state import attribute, edited_in, settings_in
+from .reached_code import (
+    MAKING,
+    Member,
+    MetFunctions,
+    fills_itself,
+    functions_of,
+    is_plain_class,
+)
 from .surroundings import Found, installed
 
 __all__ = ["Definition", "definition"]
@@ -60,12 +69,11 @@ def definition(function: Callable[..., object], large: frozenset[int] = frozense
 
     large: ids of objects that were found too large to be compared each time.
     """
-    written = _Written()
     # kept, since it keeps what is known by its id
-    first = _DefinitionWalk(written, None)
+    first = _DefinitionWalk(_Written(), None)
     first.value(function, "", 0)
     states = LibraryStates(large)
-    reading = _DefinitionWalk(written, states)
+    reading = _DefinitionWalk(_Written.of(first.met), states)
     text = reading.value(function, "", 0)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return Definition(digest, tuple(reading.held), states)
@@ -82,33 +90,56 @@ def _own(value: object) -> bool:
 @dataclass(slots=True)
 class _Written:
     """What a function and its helpers change. places: of names, by the cell or the globals that
-    hold them; containers: by id; settings: attributes that change after an object was made;
-    others, any_attribute: whether containers or attributes of which that is not known.
+    hold them; containers: by id; kinds: classes that are containers which their methods fill;
+    settings: attributes that change after an object was made; others, any_attribute: whether
+    containers or attributes of which that is not known.
     """
 
     places: set[tuple[int, str]] = field(default_factory=set)
     containers: set[int] = field(default_factory=set)
+    kinds: tuple[type, ...] = ()
     attributes: set[str] = field(default_factory=set)
     settings: set[str] = field(default_factory=set)
     others: bool = False
     files: bool = False
     any_attribute: bool = False
 
-    def add(self, function: types.FunctionType) -> None:
-        """What this function's own code changes."""
+    @classmethod
+    def of(cls, met: MetFunctions) -> _Written:
+        """What the code that runs changes, and what making an object does."""
+        found, reached = cls(), met.reached()
+        for function in reached:
+            found._add(function, met.members.get(id(function), []))
+        runs = set(map(id, reached))
+        for one, function in met.functions.items():
+            if one not in runs and function.__name__ in MAKING:
+                found._add_named(function)
+        return found
+
+    def _add(self, function: types.FunctionType, members: Sequence[Member]) -> None:
+        self._add_named(function)
+        found = writes_of(function.__code__)
+        if function.__name__ not in MAKING:
+            self.settings |= found.attributes
+            by_name = function.__name__ == "__setattr__"  # called where code names an attribute
+            self.any_attribute |= found.any_attribute and not by_name
+        self.others |= found.others
+        self.files |= found.files
+        own = function.__code__.co_varnames[:1] if members else ()
+        for name in found.given:
+            default = _default(function, name)
+            self.containers |= {id(default)} if isinstance(default, _FILLED) else set()
+            if name not in own:
+                self.others |= not isinstance(default, _FILLED)
+        if (own and own[0] in found.given) or (members and fills_itself(function)):
+            self.kinds += tuple(member.kind for member in members)
+
+    def _add_named(self, function: types.FunctionType) -> None:
+        """What this function's own code changes of what it names."""
         found, look = writes_of(function.__code__), looking(function)
         self.places |= {_place(function, name) for name in found.names}
         self.attributes |= found.attributes
-        if function.__name__ not in {"__init__", "__post_init__"}:
-            self.settings |= found.attributes
-        self.others |= found.others
-        self.files |= found.files
-        self.any_attribute |= found.any_attribute
         filled = [_reached(look(name), path) for name, *path in found.paths]
-        for name in found.given:
-            default = _default(function, name)
-            filled.append(default)
-            self.others |= not isinstance(default, _FILLED)
         self.containers |= {id(each) for each in filled if isinstance(each, _FILLED)}
         self.containers |= {id(look(name)) for name, *path in found.paths if path}  # a table's rows
 
@@ -133,32 +164,45 @@ def _default(function: types.FunctionType, name: str) -> object:
 
 
 class _DefinitionWalk(FunctionWalk):
-    """A walk that leaves out what is written: what it knows to be so, and adds to as it goes."""
+    """A walk that leaves out what is known to be written. met: the functions that it comes to."""
 
     def __init__(self, written: _Written, states: LibraryStates | None) -> None:
         super().__init__(False, files=not written.files)
         self.held: list[object] = []
+        self.met = MetFunctions()
         self._written, self._states = written, states
 
+    def value(self, value: object, where: str, depth: int) -> str:
+        self.met.add(value)
+        return super().value(value, where, depth)
+
     def described(self, value: object, where: str, depth: int) -> str:
-        if isinstance(value, types.FunctionType):
-            self._written.add(value)
-        filled = id(value) in self._written.containers or self._written.others
+        if isinstance(value, type) and not installed(value):
+            self.met.add_class(value)
+        written = self._written
+        filled = id(value) in written.containers or isinstance(value, written.kinds)
+        filled = filled or written.others
         kept = (filled and isinstance(value, _FILLED)) or not _defines(value)
         if isinstance(value, CODE) or not kept:
             return super().described(value, where, depth)
         self.held.append(value)
-        own = not installed(type(value)) or isinstance(value, types.SimpleNamespace)
         found = edited_in(value)
         edited = [] if filled or found is None else found
         if found is None and self._states is not None and keeps_settings(value):
             self._states.add(
                 value, lambda each: self.value(each, where, depth + 1) if _own(each) else None
             )
-        if own and not self._written.any_attribute:
-            edited += settings_in(value, self._written.settings)
+        edited += self._settings(value, filled)
         kind = self.value(type(value), where, depth + 1)
         return f"at:{id(value)}:{kind}{self.values(edited, where, depth + 1)}"
+
+    def _settings(self, value: object, filled: bool) -> list[object]:
+        kind = type(value)
+        own = not installed(kind) or isinstance(value, types.SimpleNamespace)
+        if not own or self._written.any_attribute or isinstance(value, threading.local):
+            return []
+        named = None if installed(kind) or is_plain_class(kind) else _named_by(kind)
+        return settings_in(value, self._written.settings, named, content=not filled)
 
     def attributes(self, own: dict[str, object]) -> dict[str, object]:
         return {
@@ -177,6 +221,19 @@ class _DefinitionWalk(FunctionWalk):
                 yield text, value
 
 
+def _named_by(kind: type) -> set[str]:
+    """The attributes that a class of the user's, and those of the user's that it is made of, assign
+    or annotate.
+    """
+    found = set[str]()
+    for base in [each for each in kind.__mro__ if not installed(each)]:
+        found.update(vars(base).get("__annotations__") or ())
+        for item in vars(base).values():
+            for function, _ in functions_of(item):
+                found |= writes_of(function.__code__).attributes
+    return found
+
+
 def _is_code(value: object) -> bool:
     return isinstance(value, (*CODE, staticmethod, classmethod, property))
 
@@ -185,6 +242,6 @@ def _defines(value: object) -> bool:
     """Whether an object is known by what it holds even while it works: a plain container, or what
     is described by code, a name or an address.
     """
-    if type(value) in _CONTAINERS or isinstance(getattr(value, "__wrapped__", None), CODE):
+    if type(value) in _CONTAINERS or isinstance(attribute(value, "__wrapped__"), CODE):
         return True
     return isinstance(value, _NAMED)

@@ -26,7 +26,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .code_reads import MISSING, code_text, held_by, looking, only_written, reads_of
-from .object_state import PLAIN, settings_of, state_of
+from .object_state import PLAIN, attribute, settings_of, state_of
 from .surroundings import PROCESS, Found, Surroundings, installed
 
 __all__ = ["CODE", "FunctionIdentity", "FunctionWalk", "identify"]
@@ -232,9 +232,9 @@ class FunctionWalk:
 
     def _of_library(self, value: object, where: str, depth: int) -> str:
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
-        if isinstance(wrapped := getattr(value, "__wrapped__", None), CODE):  # a cache
+        if isinstance(wrapped := attribute(value, "__wrapped__"), CODE):  # a cache
             return f"{kind}({self.value(wrapped, where, depth)})"
-        address = getattr(value, "base_url", None)
+        address = attribute(value, "base_url")
         if isinstance(address, (str, PurePath)) or type(address).__name__ == "URL":
             return f"client:{kind}:{address}:{settings_of(value)}"
         try:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import collections
+import dis
 import functools
 import hashlib
 import pickle
+import types
 from collections.abc import Mapping, Set
 from typing import Any
 
 from ..redact import named_like_a_secret
 
-__all__ = ["PLAIN", "edited_in", "settings_in", "settings_of", "state_of"]
+__all__ = ["PLAIN", "attribute", "edited_in", "settings_in", "settings_of", "state_of"]
 
 PLAIN = (str, bytes, int, float, complex, bool, type(None), type(Ellipsis))
+
+
+def attribute(value: object, name: str, otherwise: object = None) -> Any:
+    """An attribute, or `otherwise` where the object has none: one that takes its own items for
+    attributes, or a library that loads its parts when they are named, raises whatever it does.
+    """
+    try:
+        return getattr(value, name, otherwise)
+    except Exception:
+        return otherwise
 
 
 def settings_of(client: object) -> list[str]:
@@ -57,9 +69,8 @@ def edited_in(value: object) -> list[object] | None:
     """The values of a table, or of a container of the module `collections`; None for others."""
     kind = type(value)
     if isinstance(value, collections.defaultdict):  # reading it adds what its factory makes
-        make = value.default_factory
-        empty: object = make() if make is not None and make in _EMPTY else None
-        return [(key, item) for key, item in value.items() if item != empty]
+        made, empty = _made_by(value.default_factory)
+        return [(key, item) for key, item in value.items() if item != empty] if made else None
     if kind in (collections.OrderedDict, collections.Counter):
         return [(key, item) for key, item in value.items()]  # type: ignore[attr-defined]
     if kind in (collections.deque, bytearray):
@@ -73,20 +84,37 @@ def edited_in(value: object) -> list[object] | None:
     return [hashlib.sha256(held).hexdigest()]
 
 
-def settings_in(value: object, changed: Set[str]) -> list[object]:
-    """The attributes of an object, by name, apart from those that code changes, and from private
-    ones, which its own class changes, or a library that this is made of.
+def settings_in(
+    value: object, changed: Set[str], named: Set[str] | None, *, content: bool
+) -> list[object]:
+    """The attributes of an object, by name, apart from those that code changes.
+
+    named: those that its class names, without the private ones, where a library that this is made
+    of may change others; None for all. content: whether what it holds as a container counts.
     """
-    return [
+    held = [
         (name, item)
         for name, item in sorted((state_of(value) or {}).items())
         if name not in changed
-        and not name.startswith("_")
+        and (named is None or (name in named and not name.startswith("_")))
         and not isinstance(getattr(type(value), name, None), functools.cached_property)
     ]
+    filled = not content or hasattr(type(value), "__missing__")
+    return [pair for pair in held if pair[0] != "()" or not filled]
 
 
-_EMPTY = (int, float, str, list, dict, set)
+def _made_by(factory: object) -> tuple[bool, object]:
+    """Whether it is known what a factory makes, and that; none of the user's code is run."""
+    if factory is None or factory in _EMPTY:
+        return True, factory() if callable(factory) else None
+    if not isinstance(factory, types.FunctionType):
+        return False, None
+    steps = [step for step in dis.get_instructions(factory) if step.opname != "RESUME"]
+    constant = [step.opname for step in steps] in (["LOAD_CONST", "RETURN_VALUE"], ["RETURN_CONST"])
+    return constant, steps[0].argval if constant else None
+
+
+_EMPTY = (int, float, str, list, dict, set, bool, tuple, frozenset, bytes, complex)
 _TABLES = {
     ("numpy", "ndarray"),
     *(("pandas", name) for name in ("DataFrame", "Series", "Index")),

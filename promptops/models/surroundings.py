@@ -28,6 +28,7 @@ from typing import Any
 
 from ..redact import named_like_a_secret
 from .code_reads import MISSING, CodeReads, Look, Use, codes
+from .object_state import attribute
 
 __all__ = ["PROCESS", "Found", "Surroundings", "installed"]
 
@@ -92,7 +93,7 @@ class Surroundings:
         path, module = list(use.path), None
         while isinstance(value, types.ModuleType) and path:
             module = value
-            value = _attribute(module, path.pop(0))
+            value = attribute(module, path.pop(0), MISSING)
         text = ".".join(use.path[: len(use.path) - len(path)])
         if value is os.environ or value is os.getenv:
             yield f"{text}{self._variable(use, path)}", MISSING
@@ -160,15 +161,9 @@ class Surroundings:
         return sys.modules.get(full)
 
 
-def _attribute(module: types.ModuleType, name: str) -> object:
-    try:
-        return getattr(module, name, MISSING)
-    except Exception:  # a library that loads its parts when they are named
-        return MISSING
-
-
 def _reads_files(value: object) -> bool:
-    return getattr(value, "__name__", "") in _READERS and installed(value)
+    name = attribute(value, "__name__")
+    return isinstance(name, str) and name in _READERS and installed(value)
 
 
 def _by_name(value: object) -> bool:

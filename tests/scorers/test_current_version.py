@@ -394,6 +394,50 @@ place = Path("somewhere") / "else"
 def judge(output):
     return not place.exists()
 """,
+    "a map of its own class that fills when it is read": """
+class Memo(dict):
+    def __missing__(self, text):
+        self[text] = text == "yes"
+        return self[text]
+memo = Memo()
+def judge(output):
+    return memo[output] or len(memo) > 0
+""",
+    "an order of its own class": """
+import collections
+class Recent(collections.OrderedDict):
+    def __getitem__(self, text):
+        super().__setitem__(text, True)
+        return super().__getitem__(text)
+recent = Recent()
+def judge(output):
+    return recent[output]
+""",
+    "weights with a default": """
+import collections
+weights = collections.defaultdict(lambda: 1.0, a=2.0)
+def judge(output):
+    return weights[output] < 2
+""",
+    "maps in a map": """
+import collections
+counts = collections.defaultdict(lambda: collections.defaultdict(int))
+def judge(output):
+    return counts["seen"][output] == 0
+""",
+    "a parser of one's own class": """
+import html.parser
+class Tags(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags = []
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+tags = Tags()
+def judge(output):
+    tags.feed(f"<b>{output}</b>")
+    return "b" in tags.tags
+""",
 }
 
 
@@ -528,3 +572,98 @@ def test_a_table_or_container_that_is_edited_is_another_version(value: str, edit
     assert as_scorer(made).version == before
     exec(edit, space)
     assert as_scorer(made).version != before
+
+
+SET = """
+import collections
+class Judge:
+    kind = "words"
+    def __init__(self, words, **more):
+        self._words, self.log = words, []
+        for name, value in more.items():
+            setattr(self, name, value)
+    @property
+    def words(self):
+        return self._words
+    @words.setter
+    def words(self, words):
+        self._words = words
+    @classmethod
+    def load(cls, kind):
+        cls.kind = kind
+    def configure(self, limit):
+        self.limit = limit
+    def add(self, word):
+        self._words.append(word)
+    def settings(self):
+        return dict(vars(self))
+    def __repr__(self):
+        return f"Judge({self.__dict__})"
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+    def __call__(self, output):
+        self.log.append(output)
+        self.last = output
+        return len(output) < self.limit and output in self.words and weights[output] < 3
+class Attributes(dict):
+    __getattr__ = dict.__getitem__
+weights = collections.defaultdict(lambda: 1.0)
+own, most = Judge(["yes"], limit=9), Attributes(limit=9)
+def judge(output):
+    return own(output) and len(output) < most.limit
+"""
+
+
+@pytest.mark.parametrize("decorated", [True, False])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "own.configure(4)",
+        "own.limit = 4",
+        'own.words = ["no"]',
+        'own.add("no")',
+        'own._words.append("no")',
+        'Judge.load("texts")',
+        'most["limit"] = 4',
+        'weights["yes"] = 3.0',
+    ],
+)
+def test_what_another_cell_sets_is_another_version(edit: str, decorated: bool) -> None:
+    """Also by a method: the judge itself calls none of them."""
+    space: dict[str, Any] = {"__name__": "a_notebook"}
+    exec(SET, space)
+    made = scorer(space["judge"]) if decorated else space["judge"]
+    before = as_scorer(made).version
+    for output in ("yes", "no"):
+        as_scorer(made)(output)  # type: ignore[operator]
+    assert as_scorer(made).version == before
+    exec(edit, space)
+    assert as_scorer(made).version != before
+
+
+def test_a_method_that_the_judge_calls_sets_what_is_its_own() -> None:
+    """By its name, as a bound method, or where a library calls it."""
+    cell = """
+class Kept:
+    def __init__(self):
+        self.last, self.calls, self.made = "", 0, 0
+    def keep(self, text):
+        self.last = text
+    def count(self):
+        self.calls += 1
+    def make(self):
+        self.made += 1
+kept = Kept()
+count, table = kept.count, {"make": Kept.make}
+def judge(output):
+    kept.keep(output)
+    count()
+    table["make"](kept)
+    return True
+"""
+    space: dict[str, Any] = {"__name__": "a_notebook"}
+    exec(cell, space)
+    before = as_scorer(space["judge"]).version
+    for output in ("yes", "no"):
+        space["judge"](output)
+    assert as_scorer(space["judge"]).version == before
