@@ -319,6 +319,24 @@ def test_answers_of_another_address_are_not_pooled(make_lab: MakeLab) -> None:
     assert found == [(1.0, 1.0, 1), (0.0, 0.0, 1)]
 
 
+def test_answers_of_a_version_at_the_other_arms_address_are_not_pooled(make_lab: MakeLab) -> None:
+    """The candidate's model moved to another server, where it is always wrong; the baseline's stays
+    where the candidate's was.
+    """
+    data = [{"id": f"e{i}", "q": str(i), "expected": "yes"} for i in range(40)]
+    found = []
+    for label, said in (("one", "yes"), ("two", "no")):
+        moved = ScriptedModel(lambda call, said=said: said, label=label)
+        stays = ScriptedModel(lambda call: "yes", label="one")
+        lab = make_lab("shared", models={"a": stays, "b": moved})
+        prompt = lab.prompt("w")
+        pair = [prompt.save(f"{name} {{{{q}}}}", model=name.lower()) for name in "AB"]
+        study = lab.evaluate(pair, data, [equals()]).wait()
+        figures = study.compare(candidate=pair[1], baseline=pair[0]).primary
+        found.append((figures.candidate, figures.baseline))
+    assert found == [(1.0, 1.0), (0.0, 1.0)]
+
+
 def test_another_order_of_the_same_rows_is_no_further_evidence(make_lab: MakeLab) -> None:
     """A column that nobody reads makes another study, which shuffles the same answers anew: one of
     its beginnings looks settled (60 won and 40 lost in all, p = .06), and that promotes nothing.

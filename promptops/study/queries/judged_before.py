@@ -103,7 +103,8 @@ select distinct study_id from study_runs where version_id = ? and study_id in (s
 """
 _POOLED = """
 with own as (
-  select distinct coalesce(o.endpoint, '') as endpoint, coalesce(o.role, 'model') as role
+  select distinct m.version_id as version, coalesce(o.endpoint, '') as endpoint,
+    coalesce(o.role, 'model') as role
   from study_runs m join runs o on o.id = m.run_id where m.study_id = ?
 )
 select distinct m.version_id, m.example_fingerprint, m.run_id,
@@ -111,8 +112,8 @@ select distinct m.version_id, m.example_fingerprint, m.run_id,
 from study_runs m join runs r on r.id = m.run_id left join scores s on s.run_id = m.run_id
   and s.example_fingerprint = m.example_fingerprint and s.scorer = ? and s.scorer_version = ?
 where m.study_id in (select unnest(?)) and m.version_id in (select unnest(?))
-  and ((coalesce(r.endpoint, ''), coalesce(r.role, 'model')) in (select endpoint, role from own)
-    or not exists (select 1 from own))
+  and ((m.version_id, coalesce(r.endpoint, ''), coalesce(r.role, 'model')) in (from own)
+    or m.version_id not in (select version from own))
 order by 1, 2, 3
 """
 
@@ -217,8 +218,9 @@ def pooled_outcomes(
 ) -> list[tuple[str, str, str, float | None]]:
     """(version, example's fingerprint, run, outcome) of every run in some studies, each run once.
 
-    Answers of an endpoint that the study at hand did not ask are left out: another address, another
-    function in the model's place, another state of it, or an import is another system.
+    Answers of an endpoint where the study at hand did not ask the version are left out: another
+    address, another function in the model's place, another state of it, or an import is another
+    system.
 
     scorer: name and version.
     """
