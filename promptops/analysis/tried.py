@@ -3,7 +3,9 @@
 The first judgement of the first candidate is the fixed test at full alpha. A pair that is judged
 again, or a further candidate against the same incumbent, is promoted by its e-value alone:
 E >= 1 / alpha for the pair, E >= k (k - 1) / alpha for the k-th candidate. Those shares sum to at
-most alpha, so that trying on until something passes gains little.
+most alpha, so that trying on until something passes gains little. An E-value of the pair is one of
+all its answers; an earlier judgement whose answers are not among them, since its examples may be
+others, is a try of its own and counts as a further candidate does.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ __all__ = ["TriedCandidate", "Tried"]
 class TriedCandidate:
     """One candidate judged in one study. order: of the study, 0 for the first; n: distinct
     examples; digest: of the runs of both arms, whatever their order; primary: name and version of
-    the scorer.
+    the scorer; apart: whether its answers are not pooled with those at hand.
     """
 
     study: str
@@ -30,6 +32,7 @@ class TriedCandidate:
     n: int
     digest: str
     primary: str
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,13 @@ class Tried:
         """How often this pair was judged, this time included: distinct runs and primaries."""
         own = {(j.digest, j.primary) for j in self.judgements if j.candidate == self.candidate}
         return max(len(own), 1)
+
+    @property
+    def _apart(self) -> int:
+        """How many of these judgements rest on answers that are not pooled with those at hand."""
+        own = [j for j in self.judgements if j.candidate == self.candidate]
+        near = {(j.digest, j.primary) for j in own if not j.apart}
+        return len({(j.digest, j.primary) for j in own if j.apart} - near)
 
     @property
     def earlier_studies(self) -> tuple[str, ...]:
@@ -77,8 +87,9 @@ class Tried:
 
     def needed(self, alpha: float) -> float | None:
         """The e-value that a promotion needs; None if the fixed test is still to be used."""
-        if self.before:
-            return self.place * (self.place - 1) / alpha
+        if self.before or self._apart:
+            tries = self.before + self.beside + self._apart
+            return tries * (tries - 1) / alpha
         return self.beside / alpha if self.times > 1 else None
 
     def statement(self, alpha: float, n: int, fresh: int | None = None) -> str:
@@ -101,7 +112,7 @@ class Tried:
 
     def document(self) -> dict[str, object]:
         """JSON-ready: what the evidence keeps."""
-        return {"candidate": self.candidate, "judgements": [asdict(j) for j in self.judgements]}
+        return {"candidate": self.candidate, "judgements": [_document(j) for j in self.judgements]}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any] | None) -> Tried:
@@ -110,3 +121,8 @@ class Tried:
             return cls()
         rows: Sequence[Mapping[str, Any]] = document["judgements"]
         return cls(tuple(TriedCandidate(**row) for row in rows), str(document["candidate"]))
+
+
+def _document(judged: TriedCandidate) -> dict[str, object]:
+    """As every release reads it: what is said of those that are pooled has no key more."""
+    return {name: held for name, held in asdict(judged).items() if name != "apart" or held}

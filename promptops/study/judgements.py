@@ -104,7 +104,13 @@ def tried_before(
         found.append(
             TriedCandidate(record.id, order, candidate, record.dataset.n, "at hand", named)
         )
-    return Tried((*alone, *found), candidate)
+    apart = perhaps_like_data(store, record.dataset.fingerprint, pair)
+    return _tried((*alone, *found), candidate, apart)
+
+
+def _tried(judged: Sequence[TriedCandidate], candidate: str, apart: Sequence[str]) -> Tried:
+    """What was tried. apart: the studies whose answers are not pooled with those at hand."""
+    return Tried(tuple(replace(row, apart=row.study in apart) for row in judged), candidate)
 
 
 def _looks_alone(
@@ -179,7 +185,8 @@ def tried_ahead(
         looks += studies_alone_of_these(
             store, (one, other), asks, prints, runs, family, after=after
         )
-    return Tried((*_looks_alone(candidate, looks, rows, found), *found), candidate)
+    apart = perhaps_like_data(store, record.dataset.fingerprint, pair, asked.examples)
+    return _tried((*_looks_alone(candidate, looks, rows, found), *found), candidate, apart)
 
 
 def _judged(rows: Sequence[Row], baseline: str) -> list[TriedCandidate]:

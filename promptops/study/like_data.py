@@ -163,11 +163,15 @@ def studies_of_like_data(
     return found, own
 
 
-def perhaps_like_data(store: Store, dataset: str, versions: Sequence[str]) -> Sequence[str]:
+def perhaps_like_data(
+    store: Store, dataset: str, versions: Sequence[str], asked: Iterable[Example] | None = None
+) -> Sequence[str]:
     """Those of the studies on like data whose examples may be others, since what the versions read
     is not known: a text that both hold may be a document, and the question beside it another.
     """
-    return () if _read_by(store, versions) else studies_of_like_data(store, dataset, versions)[0]
+    if _read_by(store, versions):
+        return ()
+    return studies_of_like_data(store, dataset, versions, asked)[0]
 
 
 def _read_by(store: Store, versions: Sequence[str]) -> frozenset[str]:

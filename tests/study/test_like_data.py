@@ -98,6 +98,38 @@ def test_the_same_answers_with_a_column_more_are_no_more_evidence(make_lab: Make
     assert (found.primary.n, found.primary.clusters or found.primary.n) == (40, 40)
 
 
+def test_trying_on_with_another_column_each_time_is_promoted_no_more_often(
+    make_lab: MakeLab,
+) -> None:
+    """What is not pooled is a try of its own: a rerun that is lucky enough for a pair that is
+    judged again had been promoted, however many reruns were imported before it.
+    """
+    lab = make_lab()
+    needed = []
+    for k in range(4):
+        rows = [note(row, k) for row in asked()]
+        table = outputs(rows, candidate="b", lucky=9 if k == 3 else 0)
+        study = lab.import_runs(table, rows, [equals()], prompt="w", name=f"import {k}")
+        found = study.compare(candidate="b", baseline="a")
+        needed.append(found.grounds.tried.needed(0.05))
+    assert needed == [None, *map(pytest.approx, (40, 120, 240))]
+    assert found.primary.e_value > 20
+    assert (found.verdict.decision, found.grounds.tried.times) == ("inconclusive", 4)
+
+
+def test_without_another_column_the_same_pair_is_pooled(make_lab: MakeLab) -> None:
+    """All answers count, each answer that was imported twice once, and the e-value of all of them
+    needs no more for it.
+    """
+    lab = make_lab()
+    for k in range(3):
+        table = outputs(asked(), candidate="b", lucky=9 if k == 2 else k)
+        study = lab.import_runs(table, asked(), [equals()], prompt="w", name=f"import {k}")
+        found = study.compare(candidate="b", baseline="a")
+    assert found.grounds.tried.needed(0.05) == pytest.approx(20)
+    assert found.primary.candidate == pytest.approx((20 + 9 / 2) / 40)
+
+
 def test_pooled_an_example_and_the_same_one_with_a_space_are_of_one_cluster(
     make_lab: MakeLab,
 ) -> None:
