@@ -13,7 +13,7 @@ import decimal
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..canonical import MAX_DEPTH
 from ..errors import DatasetError, MissingExtra
@@ -23,11 +23,15 @@ from .expansion import least_of, most_of, refused, within, within_cells
 from .parquet_file import own_rows
 from .rows import Row, Source, in_file, say_count
 
+if TYPE_CHECKING:
+    from zipfile import ZipFile
+
 __all__ = ["Plain", "open_frame", "open_parquet", "open_xlsx"]
 
 
 # what a spreadsheet shows where a formula has no value
 _FAULTS = frozenset(("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!"))
+_UNCOMPUTED = object()  # a formula that no spreadsheet program has computed yet
 _BATCH = 256  # rows of a Parquet file that are expanded at a time
 
 
@@ -230,11 +234,13 @@ def open_xlsx(path: Path) -> Source:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(part.file_size for part in archive.infolist())
-        packed = path.stat().st_size
-        if size > most_of(packed):
-            raise refused(path.name, packed, most_of(packed))
+            packed = path.stat().st_size
+            if size > most_of(packed):
+                raise refused(path.name, packed, most_of(packed))
+            computed = _has_formulas(archive)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         sheets = book.worksheets
+        books = [book, openpyxl.load_workbook(path, read_only=True)] if computed else [book]
     except DatasetError:
         raise
     except Exception as error:  # openpyxl passes on whatever zipfile, XML and its own readers raise
@@ -248,7 +254,7 @@ def open_xlsx(path: Path) -> Source:
             f"of the {len(sheets)} sheets of {path.name} the first was read: {sheets[0].title!r}."
         )
     at = in_file(path.name)
-    cells = within_cells(_cells(book, path), packed, path.name)
+    cells = within_cells(_cells(books, path), packed, path.name)
     return Source(path.stem, _plain_rows(_sheet(cells, at, notes), at, notes), at, notes=notes)
 
 
@@ -259,31 +265,54 @@ def _no_workbook(path: Path, error: Exception) -> DatasetError:
     )
 
 
-def _cells(book: Any, path: Path) -> Iterator[tuple[object, ...]]:
-    """The rows of the first sheet; the file is closed after the last."""
-    rows = book.worksheets[0].iter_rows(values_only=True)
+def _has_formulas(archive: ZipFile) -> bool:
+    """Whether a sheet has a formula; if none has, the workbook need not be parsed twice."""
+    for name in archive.namelist():
+        if name.startswith("xl/worksheets/"):
+            with archive.open(name) as part:
+                last = b""
+                while chunk := part.read(1 << 20):
+                    if b"<f" in last + chunk:
+                        return True
+                    last = chunk[-1:]
+    return False
+
+
+def _cells(books: list[Any], path: Path) -> Iterator[tuple[object, ...]]:
+    """The rows of the first sheet; the files are closed after the last. books: with the values,
+    and with the formulas if there are any: one without a value is _UNCOMPUTED.
+    """
+    rows = zip(*(book.worksheets[0].iter_rows(values_only=True) for book in books), strict=False)
     try:
         while True:
             try:
-                cells = next(rows)
+                cells, *formulas = next(rows)
             except StopIteration:
                 return
             except Exception as error:  # as above: a sheet is parsed while it is read
                 raise _no_workbook(path, error) from None
+            if formulas:
+                cells = tuple(
+                    _UNCOMPUTED if value is None and formula is not None else value
+                    for value, formula in zip(cells, formulas[0], strict=False)
+                )
             yield cells
     finally:
-        book.close()
+        for book in books:
+            book.close()
 
 
 def _sheet(
     rows: Iterator[tuple[Any, ...]], at: Callable[[int], str], notes: list[str]
 ) -> Iterator[tuple[int, dict[str, object]]]:
     header: list[str] = []
-    unnamed, faulty = False, list[str]()
+    unnamed, faulty, uncomputed = False, list[str](), list[str]()
     for number, found in enumerate(rows, 1):
-        cells = tuple(None if cell in _FAULTS else cell for cell in found)
-        if cells != found:
+        if _UNCOMPUTED in found:
+            uncomputed.append(f"row {number}")
+        if not _FAULTS.isdisjoint(found):
             faulty.append(f"row {number}")
+        cells = tuple(None if cell in _FAULTS or cell is _UNCOMPUTED else cell for cell in found)
         if all(cell is None for cell in cells):
             continue
         if not header:
@@ -300,6 +329,12 @@ def _sheet(
         faulty,
         "rows where a cell holds an error of the spreadsheet, such as #N/A, and is read as empty:"
         " {n} (first: {first}).",
+    )
+    say_count(
+        notes,
+        uncomputed,
+        "rows where a formula has no value yet, and is read as empty; open the file in a"
+        " spreadsheet program and save it: {n} (first: {first}).",
     )
     if unnamed:
         notes.append(

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import DatasetError
+from ..markup import shorten
 from . import strict
 from .encoding import lines_of, sniff
 from .held import File
@@ -55,9 +56,34 @@ def _is_one_value(path: File, encoding: str) -> bool:
 
 
 def _lines(path: File, encoding: str) -> Iterator[Row]:
+    first: Row | None = None
     for number, line in lines_of(path, encoding):
         if line.strip(_SPACE):
-            yield number, _object(partial(strict.parse, line), path, number)
+            row = _object(partial(strict.parse, line), path, number)
+            if number == 1 and _is_frame(row):
+                first = number, row  # not one if another row follows
+                continue
+            if first is not None:
+                yield first
+                first = None
+            yield number, row
+    if first is not None:
+        raise DatasetError(
+            f"{path.name} holds one object with the keys {shorten(', '.join(first[1]), 60)}, which"
+            " is a whole table as pandas' to_json() writes it; write it with"
+            ' to_json(orient="records"), or put the object in a list if it is one example.'
+        )
+
+
+def _is_frame(row: dict[str, object]) -> bool:
+    """Whether an object is a table by columns, by rows, or in parts, rather than an example."""
+    if row.keys() >= {"columns", "data"} or row.keys() == {"schema", "data"}:
+        return isinstance(row["data"], list)
+    cells = [set(value) for value in row.values() if isinstance(value, dict)]
+    if not row or len(cells) < len(row) or not all(one and one == cells[0] for one in cells):
+        return False
+    numbered = all(name.isdecimal() for name in cells[0]) or all(map(str.isdecimal, row))
+    return numbered or (len(row) > 1 < len(cells[0]) and "inputs" not in row)
 
 
 def _items(path: File, encoding: str, notes: list[str]) -> Iterator[Row]:

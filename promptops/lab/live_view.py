@@ -41,8 +41,12 @@ def live(
     """See Lab.live."""
     if not 0 <= days < float("inf"):
         raise StudyError(f"days is {days!r}; expected how many days back, as in days=7.")
+    if env is not None and not isinstance(env, str):
+        raise StudyError(f"env is {env!r}; expected the name of an environment, or None for all.")
+    if source is not None and not isinstance(source, (str, os.PathLike)):
+        raise StudyError(f"source is {source!r}; expected the path of a folder or a file.")
     name = prompt.name if isinstance(prompt, Prompt) else str(prompt)
-    since = utc(time.time() - days * 86_400)
+    since = utc(max(time.time() - days * 86_400, 0.0))
     return LiveView(project, {"prompt": name, "env": env, "since": since}, live_source(source))
 
 

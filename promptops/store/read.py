@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
@@ -91,6 +92,12 @@ def checked_limit(limit: int) -> int:
     return limit
 
 
+def _checked_timeout(seconds: float) -> float:
+    if not isinstance(seconds, Real) or not seconds > 0:
+        raise StoreError(f"timeout_s is {seconds!r}; expected a number of seconds above 0.")
+    return min(float(seconds), threading.TIMEOUT_MAX)
+
+
 def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataFrame:
     """The answer to one statement that reads, at most `limit` rows (a warning says that it was
     cut).
@@ -109,7 +116,7 @@ def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataF
             raise StoreError(
                 f"expected one SQL statement, got {len(statements)}; run them one at a time."
             )
-        with _interrupted_after(con, timeout_s):
+        with _interrupted_after(con, _checked_timeout(timeout_s)):
             relation = con.sql(query)
             if relation is None:
                 raise StoreError(

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -267,3 +268,30 @@ def test_some_rows_may_be_empty(tmp_path: Path) -> None:
     path = tmp_path / "gaps.json"
     path.write_text('[{"q": "a"}' + ", {}" * 1_000 + "]")
     assert len(Dataset.read(path)) == 1_001
+
+
+@pytest.mark.parametrize("orient", ["columns", "index", "split", "table"])
+@pytest.mark.parametrize("index", [[0, 1], [3, 7], ["t-1", "t-2"]])
+def test_a_whole_table_in_one_object_is_not_read_as_one_example(tmp_path, orient, index):
+    """What pandas' to_json writes by default is one object for all rows: it is refused with the way
+    to write it, and not read as a dataset of one example.
+    """
+    path = tmp_path / "table.jsonl"
+    pd.DataFrame({"ticket": ["a", "b"], "expected": ["x", "y"]}, index).to_json(path, orient=orient)
+    with pytest.raises(DatasetError, match=r"whole table .* to_json\(orient=\"records\"\)"):
+        Dataset.read(path)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '{"0": {"ticket": "a"}}\n{"0": {"ticket": "b"}}\n',
+        '{"inputs": {"a": 1, "b": 2}, "expected": {"a": 1, "b": 2}}\n',
+        '{"ticket": {"a": 1}, "expected": {"b": 2}}\n',
+        '[{"before": {"x": 1, "y": 2}, "after": {"x": 1, "y": 3}}]',
+    ],
+)
+def test_examples_of_objects_are_no_table(tmp_path, rows):
+    """Objects that are examples stay examples, each of them."""
+    data = Dataset.read(written(tmp_path, rows, "rows.jsonl"), inputs=None)
+    assert len(data) == rows.strip().count("\n") + 1

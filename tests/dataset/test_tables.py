@@ -159,6 +159,8 @@ def test_xlsx_keeps_types_and_row_numbers(tmp_path):
     assert "dates and times in column 'when' were read as text" in notes
     assert "1 of 2 rows have nothing in 'ticket' (first: t.xlsx:5)" in notes
     assert "without a column name" in notes
+    assert "a formula has no value yet, and is read as empty" in notes
+    assert "and save it: 1 (first: row 5)" in notes
 
 
 def test_broken_binaries_say_so(tmp_path):

@@ -86,6 +86,25 @@ def test_a_call_is_there_at_the_next_look(lab: Lab) -> None:
     assert line.customdata[0][0] == 3
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"env": 5}, "env is 5; expected the name of an environment"),
+        ({"env": ["prod"]}, "env is .*; expected the name of an environment"),
+        ({"source": b"calls"}, "source is b'calls'; expected the path"),
+        ({"source": 5}, "source is 5; expected the path"),
+        ({"days": "7"}, "got a str as days; expected float"),
+    ],
+)
+def test_what_is_no_environment_or_source_is_said_at_the_call(
+    lab: Lab, given: dict[str, Any], said: str
+) -> None:
+    """An argument of another type is refused where it is given, not at the first look."""
+    with pytest.raises((StudyError, TypeError), match=said):
+        lab.live("support", **given)
+    assert lab.live("support", days=1e30).versions == []
+
+
 def test_a_failure_becomes_a_test(lab: Lab) -> None:
     """Once per content, with the correction, the session as cluster and the failure as tag; a
     second time nothing is new; a later correction fills the golden answer.

@@ -197,6 +197,15 @@ def test_a_query_without_end_is_ended(store: Store) -> None:
     assert len(store.sql("select 1")) == 1
 
 
+@pytest.mark.parametrize("odd", ["1", b"1", [30], None, 0, -1, float("nan")])
+def test_a_limit_of_time_that_is_none_is_refused(store: Store, odd: Any) -> None:
+    """A query never runs without a limit; the longest one is what a thread can wait."""
+    with pytest.raises(StoreError, match=r"timeout_s is .*; expected a number of seconds"):
+        store.sql("select 1", timeout_s=odd)
+    for longest in (10**30, float("inf")):
+        assert len(store.sql("select 1", timeout_s=longest)) == 1
+
+
 def test_threads_may_ask_at_the_same_time(store: Store) -> None:
     """Readers, a writer and a merger in one process: no error, and no row is missed."""
     faults: list[BaseException] = []
