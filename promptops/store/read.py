@@ -92,10 +92,11 @@ def checked_limit(limit: int) -> int:
     return limit
 
 
-def _checked_timeout(seconds: float) -> float:
-    if not isinstance(seconds, Real) or not seconds > 0:
+def _checked_timeout(seconds: object) -> float:
+    found = float(seconds) if isinstance(seconds, Real) else 0.0
+    if not found > 0:
         raise StoreError(f"timeout_s is {seconds!r}; expected a number of seconds above 0.")
-    return min(float(seconds), threading.TIMEOUT_MAX)
+    return min(found, threading.TIMEOUT_MAX)
 
 
 def ask_user(con: Connection, query: str, limit: int, timeout_s: float) -> DataFrame:
