@@ -9,7 +9,6 @@ import random
 import re
 import stat
 import sys
-import time
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ import re2
 from promptops.key_shapes import HIDDEN, HINT
 from promptops.redact import Redactor
 from promptops.store import Store
+from tests.quick import quick
 
 CANARY = "canary-9f8e7d6c5b4a"
 TOLD = 'told"with\\quotes-é-42'
@@ -437,10 +437,9 @@ def test_a_known_secret_is_found_however_it_is_written(secret: str) -> None:
 def test_a_run_of_backslashes_is_tried_once(secret: str, compile: Callable[[bytes], Any]) -> None:
     """JSON may write any number of them before what begins such a secret."""
     redactor = Redactor({"DB_PASSWORD": secret}, compile=compile)
-    began = time.thread_time()
-    for text in ("\\" * 100_000, f"ä{secret[:-1]}" + "\\" * 100_000):
-        redactor(text)
-    assert time.thread_time() - began < 1
+    with quick(1):
+        for text in ("\\" * 100_000, f"ä{secret[:-1]}" + "\\" * 100_000):
+            redactor(text)
 
 
 IN_BASE64 = [*(start + "x9" * 12 for start in ("EAAB", "dG9r", "LTAI", "ATATT3"))]

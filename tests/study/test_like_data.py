@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import process_time
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from promptops.dataset import Dataset
 from promptops.lab import Lab
 from promptops.scorers import equals
 from promptops.study.like_data import ExampleContents
+from tests.quick import quick
 
 MakeLab = Callable[..., Lab]
 Row = dict[str, Any]
@@ -218,11 +218,19 @@ def test_a_study_of_this_lab_is_told_before_it_asks(make_lab: MakeLab) -> None:
 
 
 def test_looking_through_many_examples_takes_a_moment() -> None:
-    """20,000 examples are compared with 20,000 others in less than two seconds of CPU time."""
-    one, two = (Dataset.read([note(row, k) for row in asked(20_000)]) for k in (0, 1))
-    began = process_time()
-    assert len(ExampleContents.of(one).matches(ExampleContents.of(two))) >= 20_000
-    assert process_time() - began < 2
+    """20,000 examples are compared with 20,000 others in less than three times of what 10,000 take,
+    and in less than four seconds of CPU time.
+    """
+    least = []
+    for count in (10_000, 20_000):
+        tries = []
+        for _ in range(2):
+            one, two = (Dataset.read([note(row, k) for row in asked(count)]) for k in (0, 1))
+            with quick(4) as took:
+                assert len(ExampleContents.of(one).matches(ExampleContents.of(two))) >= count
+            tries.append(took.seconds)
+        least.append(min(tries))
+    assert least[1] < 3 * least[0]
 
 
 def test_other_questions_on_the_same_documents_are_not_pooled_where_a_target_reads_them(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import math
-import time
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from promptops.canonical import canonical
 from promptops.errors import RenderError, TemplateError, VersionError
 from promptops.version import PromptVersion
 from promptops.version.renderer import MAX_TEXT, TYPES, fill, kind_of, literal, names, to_text
+from tests.quick import quick
 
 law = settings(deadline=None, max_examples=100)
 
@@ -174,10 +174,8 @@ BOMBS: dict[str, Any] = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_template_bombs(name: str) -> None:
     """S3: a template bomb ends within a second in an error of one short sentence."""
-    started = time.process_time()
-    with pytest.raises(VersionError) as caught:
+    with quick(1), pytest.raises(VersionError) as caught:
         PromptVersion(BOMBS[name])
-    assert time.process_time() - started < 1
     assert len(str(caught.value)) < 300
 
 
