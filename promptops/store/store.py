@@ -63,6 +63,7 @@ class Store:
         self.access = Access(self.folder, self._spool, deployments)
         self._known = WriteCache()
         self.reuse_imported = False  # whether runs that came in with a file answer equal questions
+        self.like_datasets: dict[tuple[str, str, frozenset[str]], bool] = {}  # see like_data.py
         self._team: Team | None = None
 
     def _answer(self, query: str, ask: Callable[[Connection], T], fresh: Fresh = True) -> T:

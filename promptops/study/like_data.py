@@ -31,8 +31,7 @@ _DISTINCT = 0.75  # of the rows: how many values tell the rows of a dataset apar
 _SHARED = 0.5  # of the smaller dataset
 _WORDS = re.compile(r"\A[\W\d_]*+[^\W\d_][^ ]*+ [\W\d_]*+[^\W\d_]|[^\x00-\x7f]{4}")
 _HISTORY = "\0history"  # beside the columns
-_MOST = 100_000  # pairs of datasets whose comparison is remembered
-_compared: dict[tuple[str, str, frozenset[str]], bool] = {}  # by both fingerprints and what is read
+_MOST = 10_000  # pairs of datasets whose comparison a store remembers
 
 _Prints = Mapping[object, Sequence[str]]  # what examples hold -> their fingerprints
 
@@ -143,9 +142,10 @@ def studies_of_like_data(
     contents: ExampleContents | None = None
     found: list[str] = []
     read = _read_by(store, versions) if studies else frozenset()
+    known = store.like_datasets  # by both fingerprints and what is read
     for other, ids in studies.items():
         pair = (dataset, other, read)
-        if pair not in _compared:
+        if pair not in known:
             if contents is None:
                 contents = (
                     ExampleContents.kept(store, dataset)
@@ -155,10 +155,10 @@ def studies_of_like_data(
             beside = ExampleContents.kept(store, other)
             if not contents.rows or not beside.rows:  # purged, or not here yet
                 continue
-            if len(_compared) >= _MOST:
-                _compared.clear()
-            _compared[pair] = bool(contents.matches(beside, read))
-        if _compared[pair]:
+            if len(known) >= _MOST:
+                known.clear()
+            known[pair] = bool(contents.matches(beside, read))
+        if known.get(pair):
             found += ids
     return found, own
 

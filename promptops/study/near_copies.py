@@ -20,7 +20,8 @@ _ESCAPED = re.compile(r"\\[nrt]")
 _SENTENCE = re.compile(r"(?<![.,;:!?])[.,;:!?]++(?=\s|$)")
 _BULLET = re.compile(r"^[ \t]*[-*#>]+(?=\s)", re.MULTILINE)
 _EMPHASIS = re.compile(r"(?<![\w*~])[*_~]++(?=\S)|(?<=[^\s*_~])[*_~]++(?!\w)")
-_QUOTES = str.maketrans("", "", "\"'`")
+_MARKED = re.compile(r"[-*#>]")
+_ENDED = re.compile(r"[.,;:!?]")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _ZEROS = re.compile(r"(?<![\d.,])0+(?=\d)")
 _WORD = re.compile(r"\w+")
@@ -59,10 +60,17 @@ def folded(text: str) -> str:
     """
     if _DATA.match(text):
         return text
-    typed = _ESCAPED.sub(" ", _unescaped(text) if "&" in text else text)
+    # each pattern only where its sign is: most texts are plain, and many are read at once
+    typed = _unescaped(text) if "&" in text else text
+    if "\\" in typed:
+        typed = _ESCAPED.sub(" ", typed)
     shown = (typed if typed.isascii() else _plain_letters(typed)).casefold()
-    words = _EMPHASIS.sub("", _BULLET.sub("", shown).translate(_QUOTES))
-    bare = _SENTENCE.sub(" ", words)
+    words = _BULLET.sub("", shown) if _MARKED.search(shown) else shown
+    for quote in "\"'`":
+        words = words.replace(quote, "")
+    if "*" in words or "_" in words or "~" in words:
+        words = _EMPHASIS.sub("", words)
+    bare = _SENTENCE.sub(" ", words) if _ENDED.search(words) else words
     if "," in bare:
         bare = _THOUSANDS.sub("", bare)
     if "0" in bare:

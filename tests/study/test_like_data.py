@@ -217,6 +217,32 @@ def test_a_study_of_this_lab_is_told_before_it_asks(make_lab: MakeLab) -> None:
     assert study.compare(candidate=v3, baseline=v1).grounds.tried.place == 2
 
 
+def test_what_was_compared_belongs_to_the_store(
+    make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for a pair of datasets, for as long as the store is open and no longer."""
+    compared = []
+    matches = ExampleContents.matches
+
+    def counted(self: ExampleContents, *given: Any) -> list[tuple[str, str]]:
+        compared.append(self)
+        return matches(self, *given)
+
+    monkeypatch.setattr(ExampleContents, "matches", counted)
+    lab = make_lab()
+    for k in range(2):
+        rows = [note(row, k) for row in asked()]
+        study = lab.import_runs(
+            outputs(rows, candidate="b"), rows, [equals()], prompt="w", name=f"import {k}"
+        )
+        study.compare(candidate="b", baseline="a")
+    first, before = lab.project.store.like_datasets, len(compared)
+    study.compare(candidate="b", baseline="a")
+    assert set(first.values()) == {True}
+    assert (before, len(compared)) == (2, 3)  # its clusters need the pairs again
+    assert make_lab().project.store.like_datasets == {}
+
+
 def test_looking_through_many_examples_takes_a_moment() -> None:
     """20,000 examples are compared with 20,000 others in less than three times of what 10,000 take,
     and in less than four seconds of CPU time.
