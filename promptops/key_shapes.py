@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from .late_pattern import late_pattern
 
-__all__ = ["HIDDEN", "HINT", "hide_shapes"]
+__all__ = ["HIDDEN", "HINT", "SHAPES", "hidden_unless_data", "hide_shapes"]
 
 HIDDEN = "[redacted]"
 
@@ -118,7 +118,7 @@ _DATA = re.compile(r"[A-Za-z0-9+/]*")
 _DATA_FROM = 400  # characters: no provider's key is as long without "-", "_" or "."
 
 
-def _hidden_unless_data(match: re.Match[str]) -> str:
+def hidden_unless_data(match: re.Match[str]) -> str:
     """The key is hidden, unless it is a piece of a long base64 text: a megabyte of an image holds
     the beginnings of keys by chance, and must stay as it is.
     """
@@ -133,7 +133,7 @@ def _hidden_unless_data(match: re.Match[str]) -> str:
     return (escaped[0] if escaped else "") + HIDDEN
 
 
-_SHAPES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+SHAPES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     # the secret half of a pair, which has no shape of its own, beside the half that has
     (
         late_pattern(
@@ -144,7 +144,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...
         ),
         rf"\1{HIDDEN}",
     ),
-    (late_pattern(rf"{_START}(?:{'|'.join(_PREFIXED)})"), _hidden_unless_data),
+    (late_pattern(rf"{_START}(?:{'|'.join(_PREFIXED)})"), hidden_unless_data),
     # tokens of three parts that follow other characters of their alphabet
     (
         late_pattern(rf"(?<!{_W})(?>({_W}*?\b)eyJ){_W}{{10,}}+\.{_W}{{10,}}+\.{_W}{{5,}}"),
@@ -254,6 +254,6 @@ HINT = (
 
 def hide_shapes(text: str) -> str:
     """The text without whatever has the shape of a key or follows the name of one."""
-    for pattern, replacement in _SHAPES:
+    for pattern, replacement in SHAPES:
         text = pattern.sub(replacement, text)
     return text

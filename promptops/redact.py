@@ -19,6 +19,11 @@ from .key_shapes import HIDDEN, HINT, hide_shapes
 from .late_pattern import late_pattern
 
 __all__ = [
+    "ABROAD",
+    "ELSEWHERE",
+    "IN_ADDRESS",
+    "PART",
+    "PARTS",
     "SHORTEST",
     "HoldsSecrets",
     "Redactor",
@@ -35,8 +40,8 @@ _LOOK_S = 0.25  # how long the environment's names are trusted; a look costs som
 _MANY = 32  # secrets that are learnt whatever they look like
 
 # A name is split into its parts at "_", "-", "." and at camel case; one part is enough.
-_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_PART = re.compile(
+PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+PART = re.compile(
     r"(?:[A-Z]*(?:API|SECRET|ACCESS|PRIVATE|MASTER|SIGNING|ENCRYPTION|AUTH|APP|SSH|DEPLOY|AI))?"
     r"KEYS?"
     r"|[A-Z]*TOKENS?|PASSE|MDP|CONTRASENA|CLAVE|SENHA|HASLO|PAROLA|WACHTWOORD|LOSENORD|SALASANA"
@@ -46,13 +51,13 @@ _PART = re.compile(
     r"|PWS?|PSWD|PATS?"
     r"|DSNS?|AUTH|AUTHORIZATION|CREDS?|CREDENTIALS?|COOKIES?|JWT|BEARER|WEBHOOKS?|SALT|PEM"
 )
-_ABROAD = late_pattern(
+ABROAD = late_pattern(
     r"(?i)парол|ключ|секрет|токен|密码|密碼|密钥|パスワード|秘密|암호|비밀번호|κωδικός"
 )
 _WORKING_FOLDERS = ("PWD", "OLDPWD")  # a shell's, which are named like DB_PWD
-_ELSEWHERE = {"PATH", "FILE", "FILENAME", "DIR", "FOLDER", "SOCK", "SOCKET", "LEN", "LENGTH", "TTL"}
+ELSEWHERE = {"PATH", "FILE", "FILENAME", "DIR", "FOLDER", "SOCK", "SOCKET", "LEN", "LENGTH", "TTL"}
 
-_IN_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/\s:@]*:([^/\s]+)@")
+IN_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/\s:@]*:([^/\s]+)@")
 
 
 @runtime_checkable
@@ -71,13 +76,13 @@ def named_like_a_secret(name: str) -> bool:
     if not name.isascii():
         from unicodedata import normalize
 
-        if _ABROAD.search(name):
+        if ABROAD.search(name):
             return True
         name = normalize("NFKD", name).encode("ascii", "ignore").decode()
-    parts = [part.upper() for part in _PARTS.findall(name)]
-    if not parts or parts[-1] in _ELSEWHERE:
+    parts = [part.upper() for part in PARTS.findall(name)]
+    if not parts or parts[-1] in ELSEWHERE:
         return False
-    return any(_PART.fullmatch(part) for part in parts)
+    return any(PART.fullmatch(part) for part in parts)
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
@@ -113,7 +118,7 @@ def address_secrets(text: str) -> set[str]:
     as they are meant.
     """
     passwords = {
-        found[1] for piece in re.split(r"[\s,;]+", text) if (found := _IN_ADDRESS.match(piece))
+        found[1] for piece in re.split(r"[\s,;]+", text) if (found := IN_ADDRESS.match(piece))
     }
     return passwords | {unquote(password) for password in passwords}
 

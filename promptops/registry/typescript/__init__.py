@@ -25,6 +25,7 @@ __all__ = ["FILE", "OBSERVE", "check_folder", "reader", "types", "write"]
 
 FILE = "promptops.ts"
 OBSERVE = "promptops_observe.ts"  # live calls; beside the reader, which does not need it
+_PATTERNS = "// what the Python package takes for a secret\n"
 _BEGIN, _END = "// <prompts>\n", "// </prompts>\n"
 _HEAD = 4096  # bytes in which an export says what it is
 _TYPES = {
@@ -75,7 +76,13 @@ def reader(name: str = FILE) -> str:
     """The text of the reader, untyped: any prompt, any variables; or of the file of that name."""
     from importlib.resources import files
 
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+    if name != OBSERVE:
+        return text
+    from .secret_patterns import patterns_in_javascript
+
+    head, rest = text.split(_PATTERNS)
+    return f"{head}{_PATTERNS}{patterns_in_javascript()}{rest}"
 
 
 def types(read: Document, env: str | None = None) -> str:

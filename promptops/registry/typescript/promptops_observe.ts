@@ -19,10 +19,8 @@ export type Options = { sink?: string | ((line: string) => void); service?: stri
 
 const IDENTITY = Symbol.for("promptops.identity");
 const STARTED = `${Date.now().toString(36)}${randomBytes(3).toString("hex")}`; // a process number comes again after a restart
-// not in a word and not with the letter of an escape, but right after one: much of what is told is JSON
-const SHAPES =
-  /(?:(?<![\w\\])|(?<=\\)(?![nrtbfu])|(?<=\\[nrtbf]))(?:(?:sk|rk|pk|ak|gsk|xai|hf)[-_](?=[A-Za-z0-9_-]{0,80}[0-9])[A-Za-z0-9_-]{12,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abeprs]-[A-Za-z0-9-]{10,}|AIza[A-Za-z0-9_-]{20,}|A[KS]IA[0-9A-Z]{12,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,})/g;
-const NAMED = /(?:^|[_-])(?:API[_-]?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|AUTHORIZATION|COOKIE)S?(?:$|[_-])/i;
+// what the Python package takes for a secret
+const HIDDEN = "[redacted]";
 const DOORS = [
   ["chat", "completions"],
   ["beta", "chat", "completions"],
@@ -63,14 +61,65 @@ export function keyedHash(secret: string, text: string): string {
   return `u1-${createHmac("sha256", secret).update(text, "utf8").digest("hex").slice(0, 32)}`;
 }
 
+/** Whether a variable of this name usually holds a secret: one part of the name is enough. */
+function namedLikeASecret(name: string): boolean {
+  if (ABROAD.test(name)) return true;
+  const parts = (name.normalize("NFKD").replace(/[^\x00-\x7f]/g, "").match(PARTS) ?? []).map((part) => part.toUpperCase());
+  return parts.length > 0 && !ELSEWHERE.has(parts.at(-1) ?? "") && parts.some((part) => PART.test(part));
+}
+
+/** The secrets of an environment, the longest first, each as it is in plain text, in JSON and in an address. */
+function secretsOf(environment: { [name: string]: string | undefined }): string[] {
+  const found = new Set<string>();
+  for (const [name, given] of Object.entries(environment)) {
+    const value = (given ?? "").trim();
+    if (namedLikeASecret(name) && !(/^(?:OLD)?PWD$/.test(name) && value.startsWith("/"))) found.add(value);
+    for (const piece of value.includes("://") ? value.split(/[\s,;]+/) : []) {
+      const password = IN_ADDRESS.exec(piece)?.[1];
+      if (password !== undefined) found.add(password).add(unquoted(password));
+    }
+  }
+  const known = [...found].filter((value) => value.length >= 8 && !(value.length < 16 && /^(?:\p{L}+|\d+)$/u.test(value)));
+  return [...new Set(known.flatMap((value) => [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value.replace(/\p{Surrogate}/gu, "\ufffd"))]))].sort((a, b) => b.length - a.length);
+}
+
+function unquoted(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+const SHAPES = KEY_SHAPES.map(([source, flags, rule]) => [new RegExp(source, `g${flags}`), rule] as const);
+const DATA_FROM = 400; // characters: in a base64 text as long, the beginnings of keys are chance
+
 /** The text without the secrets of the environment and whatever has the shape of a key. */
 export function redacted(text: string, environment: { [name: string]: string | undefined } = process.env): string {
-  const known = Object.entries(environment)
-    .filter(([name, value]) => NAMED.test(name) && value !== undefined && value.length >= 8 && !(value.length < 16 && /^(?:\p{L}+|\d+)$/u.test(value)))
-    .map(([, value]) => value as string)
-    .sort((a, b) => b.length - a.length);
-  for (const secret of known) text = text.split(secret).join("[redacted]");
-  return text.replace(SHAPES, "[redacted]");
+  return without(text, secretsOf(environment));
+}
+
+function without(text: string, secrets: string[]): string {
+  for (const secret of secrets) text = text.split(secret).join(HIDDEN);
+  for (const [pattern, rule] of SHAPES) {
+    text = text.replace(pattern, (found: string, ...rest: any[]) => {
+      const groups = typeof rest.at(-1) === "object" ? rest.pop() : {};
+      const [whole, at] = [rest.pop() as string, rest.pop() as number];
+      if (rule === "data") return shaped(found, whole, at);
+      const kept = groups["kept"] ?? "";
+      return rule === "place" && found.length - kept.length < 12 ? found : kept + HIDDEN;
+    });
+  }
+  return text;
+}
+
+/** What stands in place of what looks like a key: nothing is hidden in a long base64 text, and the letter of an escape stays. */
+function shaped(found: string, whole: string, at: number): string {
+  const before = /[A-Za-z0-9+/]*$/.exec(whole.slice(Math.max(0, at - DATA_FROM), at))?.[0].length ?? 0;
+  const after = /^[A-Za-z0-9+/]*/.exec(whole.slice(at + found.length, at + found.length + DATA_FROM))?.[0].length ?? 0;
+  if (/^[A-Za-z0-9+/]*$/.test(found) && before + after + found.length >= DATA_FROM) return found;
+  const escaped = whole[at - 1] === "\\" ? /^(?:[nrtbf]|u[0-9a-fA-F]{4})/.exec(found)?.[0] : "";
+  return (escaped ?? "") + HIDDEN;
 }
 
 type Reading = { columns: Fields; text: string | undefined; tools: boolean };
@@ -652,8 +701,8 @@ function classOf(status: number | undefined, words: string, names: string): stri
 
 const rounded = (milliseconds: number): number => Math.round(milliseconds * 1000) / 1000;
 const line = (table: string, row: Fields): string => {
-  const cleaned = Object.entries(present(row));
-  return JSON.stringify(Object.fromEntries([["promptops", table], ...cleaned.map(([name, value]) => [name, typeof value === "string" ? redacted(value) : value])]));
+  const [cleaned, secrets] = [Object.entries(present(row)), secretsOf(process.env)];
+  return JSON.stringify(Object.fromEntries([["promptops", table], ...cleaned.map(([name, value]) => [name, typeof value === "string" ? without(value, secrets) : value])]));
 };
 const hashed = (text: unknown): string | undefined => (typeof text === "string" && process.env["PROMPTOPS_HASH_KEY"] ? keyedHash(process.env["PROMPTOPS_HASH_KEY"], text) : undefined);
 const utc = (milliseconds: number): string => new Date(milliseconds).toISOString().replace("Z", "000");
