@@ -30,17 +30,17 @@ def patterns_in_javascript() -> str:
             [*_javascript(pattern.pattern), "data" if replacement is hidden_unless_data else rule]
         )
     lines = [f"const KEY_SHAPES: [string, string, string][] = {json.dumps(shapes)};"]
-    for name, text in (
-        ("PARTS", PARTS.pattern),
-        ("PART", f"^(?:{PART.pattern})$"),
-        ("ABROAD", ABROAD.pattern),
-        ("IN_ADDRESS", f"^{IN_ADDRESS.pattern}"),
-    ):
-        source, flags = _javascript(text)
-        flags += "g" if name == "PARTS" else ""
-        lines.append(f"const {name} = new RegExp({json.dumps(source)}, {json.dumps(flags)});")
+    lines += _constant("PARTS", PARTS.pattern, "g")
+    lines += _constant("PART", f"^(?:{PART.pattern})$")
+    lines += _constant("ABROAD", ABROAD.pattern)
+    lines += _constant("IN_ADDRESS", f"^{IN_ADDRESS.pattern}")
     lines.append(f"const ELSEWHERE = new Set({json.dumps(sorted(ELSEWHERE))});")
     return "\n".join([*lines, ""])
+
+
+def _constant(name: str, text: str, flags: str = "") -> list[str]:
+    source, found = _javascript(text)
+    return [f"const {name} = new RegExp({json.dumps(source)}, {json.dumps(found + flags)});"]
 
 
 def _javascript(text: str) -> tuple[str, str]:
