@@ -39,7 +39,15 @@ def test_numbers_of_any_class(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [-0.01, 1.01, 7, math.nan, math.inf, -math.inf, np.float64("nan")]
+    ("value", "end"), [(1.0000000000000002, 1.0), (np.float32(1.0000001), 1.0), (-1e-17, 0.0)]
+)
+def test_rounding_at_an_end_is_the_end(value: Any, end: float) -> None:
+    """The cosine of a text with itself is a perfect answer, and not one that was not scored."""
+    assert Score(value).value == end
+
+
+@pytest.mark.parametrize(
+    "value", [-0.01, 1.01, 1.00001, 7, math.nan, math.inf, -math.inf, np.float64("nan")]
 )
 def test_values_out_of_range(value: float) -> None:
     """A number outside [0, 1] is refused, with the hint to keep the raw figure as a measure."""
