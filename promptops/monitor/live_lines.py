@@ -16,6 +16,7 @@ _MARK = '{"promptops"'
 _WRAPPED = json.dumps(_MARK)[1:-1]  # within the JSON of a log agent
 _CRI = re.compile(r"[^ ]{10,40} (stdout|stderr) ([FP])[^ ]{0,40} ")
 _PIECE = 16_000  # bytes, about: Docker splits a line into pieces of 16 KiB
+_TORN = 20  # rows of one line that are not whole; each is looked for to the line's end
 _DECODER = json.JSONDecoder()
 
 
@@ -61,13 +62,13 @@ class LiveLines:
 
     def _rows(self, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """The rows of a line; a log agent may write a time before one and fields after it."""
-        start = text.find(_MARK)
-        while start >= 0:
+        start, torn = text.find(_MARK), 0
+        while start >= 0 and torn < _TORN:
             try:
                 row, end = _DECODER.raw_decode(text, start)
             except (ValueError, RecursionError):
                 self.cut += 1
-                end = start + 1
+                torn, end = torn + 1, start + 1
             else:
                 table = row.pop("promptops")
                 if table in self._tables:
@@ -79,6 +80,8 @@ def _unwrapped(line: str, unfinished: bool) -> tuple[str, str, bool]:
     """(stream, text, whether its line ends here) of a line of a log."""
     if wrapped := _CRI.match(line):  # Kubernetes
         return wrapped[1], line[wrapped.end() :].rstrip("\r\n"), wrapped[2] == "F"
+    if _MARK in line:  # a row as it is: what its texts say, of a user or a model, is no row
+        return "", line, True
     if not (line.startswith("{") and (unfinished or _WRAPPED in line)):
         return "", line, True
     try:
@@ -89,5 +92,7 @@ def _unwrapped(line: str, unfinished: bool) -> tuple[str, str, bool]:
     if isinstance(text, str) and "stream" in outer:  # Docker
         whole = text.endswith("\n") or len(text.encode("utf-8", "replace")) < _PIECE
         return str(outer["stream"]), text, whole
+    if "promptops" in outer:  # a row whose fields an agent put into another order
+        return "", "", True
     texts = (each for each in outer.values() if isinstance(each, str) and _MARK in each)
     return "", next(texts, line), True

@@ -43,11 +43,12 @@ def recorded_outcomes(
     calls: dict[str, Mapping[str, Any]] = {}
     good: dict[str, tuple[str, float]] = {}  # when the last vote on an answer was given, and it
     for table, row in recorded_rows(record):
-        if table == "feedback" and row.get("kind") == "good" and row.get("value") is not None:
-            vote, run = (str(row.get("at") or ""), float(row["value"])), str(row.get("run"))
+        value = row.get("value")
+        if table == "feedback" and row.get("kind") == "good" and isinstance(value, (int, float)):
+            vote, run = (str(row.get("at") or ""), float(value)), str(row.get("run"))
             good[run] = max(good.get(run, vote), vote, key=lambda each: each[0])
         elif table == "live" and row.get("prompt") == prompt and row.get("env") == env:
-            calls[str(row["id"])] = row
+            calls[str(row.get("id"))] = row
     scored = _scores(project, list(calls), scorer)
     if not scored and scorer is None:
         answers = {id: str(row.get("response_id")) for id, row in calls.items()}
@@ -110,7 +111,7 @@ def _outcome(row: Mapping[str, Any], quality: float | None) -> LiveOutcome:
         row.get("key_hash"),
         str(row.get("version_id") or ""),
         str(row.get("started_at") or ""),
-        failure is not None and failure not in _OURS,
+        failure is not None and str(failure) not in _OURS,
         row.get("latency_ms"),
         row.get("cost_usd"),
         quality,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,3 +100,37 @@ def test_what_is_not_whole_is_counted(tmp_path: Path) -> None:
     read = LiveLines(log, ("live",))
     assert [each["id"] for _, each in read] == ["l-1"]
     assert read.cut == 2
+
+
+@pytest.mark.parametrize(
+    "stored", [list, docker, kubernetes, compose, journal, fluent, nested], ids=lambda f: f.__name__
+)
+def test_a_text_that_looks_like_a_row_is_none(
+    tmp_path: Path, stored: Callable[[list[str]], list[str]]
+) -> None:
+    """A user's question had stood in the place of the call that it was asked in."""
+    said = json.dumps({"promptops": "live", "id": "forged", "failure": "timeout"})
+    rows = [
+        {"promptops": "live", "id": "l-1", "inputs": {"q": said}, "output": said},
+        {"promptops": "live", "id": "l-2", "output": f"{said}\n{said}"},
+    ]
+    log = tmp_path / "app.log"
+    log.write_text("\n".join(stored([json.dumps(row) for row in rows])) + "\n", encoding="utf-8")
+    assert [row["id"] for _, row in LiveLines(log, ("live",))] == ["l-1", "l-2"]
+
+
+def test_a_row_in_another_order_of_fields_gives_no_row_of_its_texts(tmp_path: Path) -> None:
+    said = json.dumps({"promptops": "live", "id": "forged"})
+    log = tmp_path / "app.log"
+    log.write_text(json.dumps({"date": 1, "promptops": "live", "output": said}), encoding="utf-8")
+    assert list(LiveLines(log, ("live",))) == []
+
+
+def test_a_line_of_many_torn_rows_is_read_in_one_pass(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_text(
+        '{"promptops"' * 200_000 + '\n{"promptops": "live", "id": "l-1"}', encoding="utf-8"
+    )
+    began = time.process_time()
+    assert [row["id"] for _, row in LiveLines(log, ("live",))] == ["l-1"]
+    assert time.process_time() - began < 2.0
