@@ -199,6 +199,12 @@ def call(agent: Agent, name: str, arguments: Mapping[str, object]) -> ToolResult
     def clean(text: str) -> str:
         return _without_paths(agent, agent.lab.store.clean(text))
 
+    def refused(text: str) -> ToolResult:  # which may repeat what was given, of any length
+        said = clean(text)
+        return ToolResult(
+            said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…", refused=True
+        )
+
     try:
         tool = TOOLS.get(name)
         if tool is None:
@@ -206,13 +212,13 @@ def call(agent: Agent, name: str, arguments: Mapping[str, object]) -> ToolResult
         _check(tool, arguments)
         found = tool.run(agent, **arguments)
     except Refused as error:
-        return ToolResult(clean(f"refused: {error}"), refused=True)
+        return refused(f"refused: {error}")
     except PromptOpsError as error:
-        return ToolResult(clean(f"error: {error}"), refused=True)
+        return refused(f"error: {error}")
     except RecursionError:
         return ToolResult("error: the arguments are nested too deeply to be read.", refused=True)
     except OSError as error:
-        return ToolResult(clean(f"error: {error.strerror or error}"), refused=True)
+        return refused(f"error: {error.strerror or error}")
     text = clean(json.dumps(found, ensure_ascii=False, indent=1, default=str))
     if len(text) > _LONGEST:
         return ToolResult(

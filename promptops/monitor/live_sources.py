@@ -20,7 +20,7 @@ __all__ = ["known_sources", "live_source", "taken_in"]
 def live_source(named: Any = None) -> Path | None:
     """The folder or file of live calls: as named, else PROMPTOPS_RECORD; None for none."""
     named = named if named is not None else os.environ.get(RECORD)
-    if not named or named in ("stdout", "otlp") or str(named).startswith("otlp+http"):
+    if not named or named in ("stdout", "otlp") or "://" in str(named):
         return None
     return Path(named).expanduser()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .live_queue import LiveQueue, Sink
 from .row_writer import Redact, RowWriter
-from .sinks import FolderSink, StdoutSink
+from .sinks import FolderSink, NoSink, StdoutSink
 
 __all__ = ["RECORD", "all_queues", "healths", "named_sink", "open_queue", "queue_for"]
 
@@ -24,13 +24,15 @@ def named_sink(sink: str | os.PathLike[str] | None) -> str | None:
 
 
 def sink_of(named: str) -> Sink:
-    """ "stdout", "otlp", or the path of a folder."""
+    """ "stdout", "otlp", an address of otlp+http(s), or the path of a folder."""
     if named == "stdout":
         return StdoutSink()
     if named == "otlp" or named.startswith(("otlp+http://", "otlp+https://")):
         from .otlp_sink import OtlpSink  # urllib takes 20 ms, which few need
 
         return OtlpSink(named.removeprefix("otlp+") if named != "otlp" else None)
+    if "://" in named:
+        return NoSink(named)
     return FolderSink(Path(os.path.abspath(os.path.expanduser(named))))
 
 

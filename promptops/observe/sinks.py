@@ -16,7 +16,7 @@ from ..plain_file import read_plain
 from ..spool.lines import plain_json, record
 from ..spool.segment import SegmentFile, segment_name
 
-__all__ = ["HASH_KEY", "FolderSink", "StdoutSink", "hash_key", "project_key"]
+__all__ = ["HASH_KEY", "FolderSink", "NoSink", "StdoutSink", "hash_key", "project_key"]
 
 HASH_KEY = "PROMPTOPS_HASH_KEY"
 ROTATE = 16 << 20  # bytes after which a segment ends
@@ -205,3 +205,34 @@ def _folder_key(folder: Path) -> bytes | None:
             with contextlib.suppress(OSError):
                 os.unlink(draft)
     return None
+
+
+class NoSink:
+    """An address that is no sink: every row is counted as dropped, and the log says why, since a
+    folder of that name would hold the calls where nobody looks for them.
+    """
+
+    linger_s = 0.0
+
+    def __init__(self, named: str) -> None:
+        self._scheme = named.partition("://")[0]
+
+    def write(self, lines: list[tuple[str, dict[str, object]]]) -> tuple[int, int]:
+        """Raises ValueError, which is not tried again."""
+        raise ValueError(
+            f'{self} is no place for rows; expected a folder, "stdout", "otlp" or'
+            " otlp+http(s)://HOST"
+        )
+
+    def secret(self) -> bytes | None:
+        """PROMPTOPS_HASH_KEY."""
+        return hash_key()
+
+    def forked(self) -> None:
+        """Nothing is open."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def __str__(self) -> str:
+        return f"{self._scheme}://..."  # the rest may hold a password

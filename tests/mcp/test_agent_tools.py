@@ -96,6 +96,15 @@ def agent(project: Path) -> Iterator[Callable[..., Agent]]:
         lab.project.close()
 
 
+def test_a_refusal_is_no_longer_than_an_answer(project: Path) -> None:
+    """It repeats what was given, which a client can make of any length."""
+    agent = Agent.of(Lab(project), "bot", "ada")
+    for name, arguments in (("x" * 5_000_000, {}), ("list_prompts", {"y" * 5_000_000: 1})):
+        said = call(agent, name, arguments)
+        assert said.refused
+        assert len(said.text) <= 30_000
+
+
 def test_from_a_hard_coded_prompt_to_a_branch(project: Path, agent: Callable[..., Agent]) -> None:
     """In at most 12 calls; main, the working tree and what serves stay as they are."""
     calls = 0

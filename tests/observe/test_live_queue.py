@@ -21,6 +21,7 @@ import pytest
 
 from promptops.monitor.live_lines import LiveLines
 from promptops.observe.live_queue import LIMIT, LiveQueue
+from promptops.observe.open_queues import sink_of
 from promptops.observe.row_writer import RowWriter
 from promptops.observe.sinks import FolderSink, StdoutSink
 from tests.observe.live_rows_of import rows_of
@@ -514,3 +515,23 @@ def test_a_line_that_a_full_disk_tears_takes_no_other_with_it(
     lines = LiveLines(path, ("live",))
     assert [row["id"] for _, row in lines] == [f"l-{index}" for index in range(4)]
     assert lines.cut == (cut >= len('{"promptops"'))
+
+
+@pytest.mark.parametrize(
+    "named", ["http://user:word@collector:4318", "https://collector/v1", "s3://b/x", "file:///x"]
+)
+def test_an_address_that_is_no_sink_is_no_folder_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, named: str
+) -> None:
+    """The application goes on; its rows are counted as dropped, the log says how an address is
+    written, without what it may hold, and nothing is written where nobody looks.
+    """
+    monkeypatch.chdir(tmp_path)
+    queue = queue_of(sink_of(named))
+    put(queue, 3)
+    assert queue.flush(10)
+    assert (queue.health()["stored"], queue.health()["dropped"]) == (0, 3)
+    assert "otlp+http(s)://HOST" in str(queue.health()["fault"])
+    assert "otlp+http(s)://HOST" in caplog.text
+    assert "word" not in caplog.text
+    assert list(tmp_path.iterdir()) == []
