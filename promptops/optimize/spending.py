@@ -146,7 +146,8 @@ class Spending:
 
     def count(self, role: str, calls: int = 1) -> None:
         """So many calls of a role are made; fewer than 0 take back what was not asked."""
-        self.calls[role] = self.calls.get(role, 0) + calls
+        if calls or role in self.calls:
+            self.calls[role] = self.calls.get(role, 0) + calls
 
     def pay(self, run: Run, asked: int = 0, role: str = "task") -> None:
         """What a run took: once for each run, replayed or not. asked: characters of the request,

@@ -170,9 +170,11 @@ class Task:
         return found
 
     async def _patient(self) -> None:
-        """Leave the loop to others; end a method that asks again and again for nothing new."""
+        """Leave the loop to others; end a method that asks again and again for nothing new: a
+        cell that failed is none, however often it is counted.
+        """
         await asyncio.sleep(0)
-        spent = self._spending.spent_calls
+        spent = len(self._spending.counted) + self._spending.calls.get("propose", 0)
         self._in_vain = self._in_vain + 1 if spent == self._spent_before else 0
         self._spent_before = spent
         if self._in_vain > _PATIENCE:
@@ -221,8 +223,7 @@ class Task:
                 break
             spent.counted.update(new)
             spent.count("task", len(new))
-            if self._judges:
-                spent.count("judge", len(new) * self._judges)
+            spent.count("judge", len(new) * self._judges)
             cells += [Cell(version, example, repeat) for version in versions]
         return cells
 
@@ -234,17 +235,17 @@ class Task:
         return self._asker.within(usd=max(spent.allowance.usd - spent.usd, 0.0), tokens=None)
 
     def _settle(self, cells: Sequence[Cell]) -> None:
-        """Pay what came. Cells that were not asked, since somebody stopped the search or its money
-        did not do, took nothing of the budget.
+        """Pay what came. Cells that a stop or too little money left unasked took nothing of the
+        budget; one whose call failed is counted again when it is asked again.
         """
-        spent, came = self._spending, self._asker.came(cells)
-        for cell, run in came:
+        spent, asked = self._spending, dict[tuple[str, str, int], bool]()
+        for cell, run in self._asker.came(cells):
             spent.pay(run, self._characters(cell.version, cell.example))
-        for place in {_place(cell) for cell in cells} - {_place(cell) for cell, _ in came}:
-            spent.counted.discard(place)
-            spent.count("task", -1)
-            if self._judges:
-                spent.count("judge", -self._judges)
+            asked[_place(cell)] = run.scorable
+        unasked = {_place(cell) for cell in cells} - asked.keys()
+        spent.counted -= unasked | {place for place, done in asked.items() if not done}
+        spent.count("task", -len(unasked))
+        spent.count("judge", -len(unasked) * self._judges)
         if self._asker.stopped:
             spent.exhausted = spent.exhausted or self._asker.stopped
 
@@ -264,7 +265,7 @@ class Task:
         )
 
     def _characters(self, version: PromptVersion, example: Example) -> int:
-        """What a request says, about: an estimate for models that report no usage."""
+        """What a request says, about, for models that report no usage."""
         fixed = self._fixed.get(version.id)
         if fixed is None:  # a version's template is a copy each time
             fixed = sum(len(str(message.get("content"))) for message in version.template)

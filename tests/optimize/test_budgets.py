@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from promptops.dataset import Dataset
-from promptops.errors import StudyError
+from promptops.errors import CallError, StudyError
 from promptops.models.protocol import Reply
 from promptops.models.scripted import ScriptedModel
 from promptops.optimize import FewShot
@@ -91,6 +91,47 @@ def test_too_little_for_one_call_is_said(searched: Searched, budget: Mapping[str
     assert found.search.best.number == 0
     assert "nothing was answered" in repr(found)
     assert "next" in repr(found)
+
+
+class Again:
+    """A method that needs the same rows again and again."""
+
+    name = "again"
+
+    def document(self) -> Mapping[str, object]:
+        return {}
+
+    async def run(self, task: Any, rng: object) -> None:
+        while not task.over:
+            await task.ask([task.seed], task.val)
+
+
+@pytest.mark.parametrize(
+    ("budget", "every", "most"), [({"budget_calls": 90}, 3, 90), ({"budget_usd": 1.0}, 1, 5_000)]
+)
+def test_calls_that_fail_are_within_the_budget(
+    make_lab: Callable[..., Any], budget: Mapping[str, Any], every: int, most: int
+) -> None:
+    """Each was asked again wherever its row was needed again, beyond the budget; and where calls
+    are not limited, one that fails again is nothing new.
+    """
+    asked = 0
+
+    def some(request: Mapping[str, Any]) -> Reply:
+        nonlocal asked
+        asked += 1
+        text = json.dumps(request["messages"])
+        if int(text.rpartition("thing ")[2].split()[0]) % every == 0:
+            raise CallError("it does not want that", failure="bad_request")
+        return answer(request)
+
+    lab = make_lab(models={"m": ScriptedModel(some, remote=True)}, prices={"m": (10.0, 10.0)})
+    v1 = lab.prompt("colour").save("Name the colour.\n\nItem: {{item}}", model="m")
+    data = Dataset.read(ROWS, inputs=["item"])
+    found = lab.optimize(v1, data, [equals()], method=Again(), **budget)
+    assert found.search.status == "finished"
+    assert asked <= most
+    assert found.calls["task"] == asked
 
 
 def test_judges_are_paid_from_the_same_budget(searched: Searched) -> None:
