@@ -109,15 +109,16 @@ class _Written:
         """What the code that runs changes, and what making an object does."""
         found, reached = cls(), met.reached()
         for function in reached:
-            found._add(function, met.members.get(id(function), []))
+            found.add(function, met.members.get(id(function), []))
         runs = set(map(id, reached))
         for one, function in met.functions.items():
             if one not in runs and function.__name__ in MAKING:
-                found._add_named(function)
+                found.add_named(function)
         return found
 
-    def _add(self, function: types.FunctionType, members: Sequence[Member]) -> None:
-        self._add_named(function)
+    def add(self, function: types.FunctionType, members: Sequence[Member]) -> None:
+        """Count in what a function that runs changes."""
+        self.add_named(function)
         found = writes_of(function.__code__)
         if function.__name__ not in MAKING:
             self.settings |= found.attributes
@@ -134,7 +135,7 @@ class _Written:
         if (own and own[0] in found.given) or (members and fills_itself(function)):
             self.kinds += tuple(member.kind for member in members)
 
-    def _add_named(self, function: types.FunctionType) -> None:
+    def add_named(self, function: types.FunctionType) -> None:
         """What this function's own code changes of what it names."""
         found, look = writes_of(function.__code__), looking(function)
         self.places |= {_place(function, name) for name in found.names}

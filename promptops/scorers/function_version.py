@@ -77,7 +77,9 @@ class FunctionVersion:
             return call()
         with self._watched():
             given = call()
-        return self._awaited(given) if inspect.isawaitable(given) else given  # type: ignore[return-value]
+        if inspect.isawaitable(given):
+            return self._awaited(given)  # type: ignore[return-value]
+        return given
 
     async def _awaited(self, given: Awaitable[_T]) -> _T:
         with self._watched():

@@ -50,7 +50,7 @@ class ExampleContents:
         """Those of a dataset that is at hand."""
         found = cls()
         for example in examples:
-            found._add(example.fingerprint, example.inputs, example.history)
+            found.add(example.fingerprint, example.inputs, example.history)
         return found
 
     @classmethod
@@ -59,10 +59,11 @@ class ExampleContents:
         found = cls()
         for text, fingerprint, _ in example_documents(store, dataset):
             document = json.loads(text)
-            found._add(fingerprint, document.get("inputs") or {}, document.get("history"))
+            found.add(fingerprint, document.get("inputs") or {}, document.get("history"))
         return found
 
-    def _add(self, fingerprint: str, inputs: Mapping[str, object], history: object) -> None:
+    def add(self, fingerprint: str, inputs: Mapping[str, object], history: object) -> None:
+        """Count an example in, once."""
         if fingerprint in self.rows:
             return
         row = self.rows[fingerprint] = {}
