@@ -68,7 +68,8 @@ class ImportedVersion:
 
 @dataclass(frozen=True, slots=True)
 class ImportedRun:
-    """One answer as a file had it. scores: scorer's name -> value in [0, 1], None if unscored.
+    """One answer as a file had it. scores: scorer's name -> value in [0, 1], None if unscored;
+    judged: the names of those that a model gave, alone or with other checks.
 
     example: id of an example of the same import; version: a label; failure: a class of
     `FAILURES`; started_at: UTC, ISO 8601, "" if unknown; live: it was a call of an
@@ -89,6 +90,7 @@ class ImportedRun:
     finish_reason: str | None = None
     failure: str | None = None
     live: bool = False
+    judged: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         output: object = self.output
@@ -144,6 +146,11 @@ class Imported:
     def scores(self) -> tuple[str, ...]:
         """The names of the runs' scores, in order of appearance."""
         return tuple(dict.fromkeys(name for run in self.runs for name in run.scores))
+
+    @property
+    def judged(self) -> frozenset[str]:
+        """The names of the scores that a model gave to any of the runs."""
+        return frozenset().union(*(run.judged for run in self.runs))
 
     def summary(self) -> str:
         """One line: what came over, and how much of it."""

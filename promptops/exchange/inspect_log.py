@@ -158,6 +158,8 @@ def _run(
         str(own.get("started_at") or utc_text(sample.get("started_at"))),
         _STOPS.get(str(stop), None if stop is None else str(stop)),
         own.get("failure") or ("internal" if failed else "empty_output" if empty else None),
+        judged=frozenset(name for name in scores if "model_graded" in name)
+        | frozenset(map(str, own.get("judged") or ())),
     )
 
 

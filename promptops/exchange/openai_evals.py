@@ -230,6 +230,11 @@ def read_outputs(rows: Rows, path: Path) -> Imported:
             scores[str(result.get("name"))] = gathered.score(
                 str(result.get("name")), result.get("score")
             )
+        judged = [
+            str(result.get("name"))
+            for result in row.get("results") or []
+            if result.get("sample") or "model" in str(result.get("type"))
+        ]
         scores["pass"] = {"pass": 1.0, "fail": 0.0}.get(str(row.get("status")))
         model = str(sample.get("model") or "")
         label = model or path.stem
@@ -247,6 +252,7 @@ def read_outputs(rows: Rows, path: Path) -> Imported:
                 started_at=utc_text(row.get("created_at")) if row.get("created_at") else "",
                 finish_reason=sample.get("finish_reason"),
                 failure=None if isinstance(output, str) else "internal",
+                judged=frozenset([*judged, "pass"] if judged else ()),
             )
         )
     form = "OpenAI hosted outputs"

@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import ScorerError
 from ..scorers.row_checks import parsed
 
-__all__ = ["NEAREST", "Translated", "cell_assertion", "translated"]
+__all__ = ["NEAREST", "Translated", "cell_assertion", "graded_by_model", "translated"]
 
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}", re.ASCII)
 _MARK = re.compile(r"\{\{|\{%|\{#")
@@ -58,6 +58,18 @@ NEAREST: Mapping[str, tuple[str, str]] = {
     "perplexity": ("runs keep no log probabilities", ""),
     "contains-json": ("it looks for JSON inside a text", "after(extract_json, json_valid())"),
 }
+_JUDGES = frozenset(
+    (
+        *(name for name, (why, _) in NEAREST.items() if why.startswith("a judge")),
+        *("select-best", "context-recall", "context-relevance", "conversation-relevance"),
+        *("search-rubric", "agent-rubric", "trajectory:goal-success", "pi"),
+    )
+)
+
+
+def graded_by_model(assertion: Mapping[str, object]) -> bool:
+    """Whether a model's word decides an assertion."""
+    return str(assertion.get("type", "")).removeprefix("not-") in _JUDGES
 
 
 @dataclass(frozen=True, slots=True)

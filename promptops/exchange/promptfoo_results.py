@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from .chat_text import chat_of, model_of, slug
 from .foreign_numbers import number, whole
 from .foreign_template import from_jinja
 from .imported import Imported, ImportedRun, ImportedVersion, Left, own_facts
-from .promptfoo_checks import translated
+from .promptfoo_checks import graded_by_model, translated
 
 __all__ = ["is_results", "is_results_csv", "read_results", "read_results_csv"]
 
@@ -184,6 +184,7 @@ def _run(row: Mapping[str, Any], example: str, label: str, repeat: int) -> Impor
         scores["score"] = None if failed else number(row.get("score"))
     for name, score in (row.get("namedScores") or {}).items():
         scores[str(name)] = number(score)
+    judged = own.get("judged") or () if own else _judged(row)
     usage = answer.get("tokenUsage") or row.get("tokenUsage") or {}
     counted = bool(usage.get("total"))
     return ImportedRun(
@@ -200,7 +201,32 @@ def _run(row: Mapping[str, Any], example: str, label: str, repeat: int) -> Impor
         str(own.get("started_at") or ""),
         finish_reason=answer.get("finishReason"),
         failure=own.get("failure") or ("internal" if failed else None),
+        judged=frozenset(map(str, judged)) & scores.keys(),
     )
+
+
+def _judged(row: Mapping[str, Any]) -> set[str]:
+    """The scores of a row that rest on a model's word: all of them if one of its assertions has a
+    model grade, except those that other assertions name.
+    """
+    by_model = dict[object, bool]()
+    for one in _assertions([row.get("testCase"), row.get("gradingResult")]):
+        metric = one.get("metric") if isinstance(one.get("metric"), str) else None
+        by_model[metric] = by_model.get(metric, False) or graded_by_model(one)
+    if not any(by_model.values()):
+        return set()
+    named = {str(name) for name in row.get("namedScores") or {}}
+    return {"pass", "score"} | {name for name in named if by_model.get(name, True)}
+
+
+def _assertions(found: object) -> Iterator[Mapping[str, Any]]:
+    """The assertions of a test or of a grade, those of its sets included."""
+    for each in found if isinstance(found, list) else [found]:
+        if isinstance(each, dict):
+            if isinstance(each.get("type"), str):
+                yield each
+            for under in ("assert", "assertion", "componentResults"):
+                yield from _assertions(each.get(under))
 
 
 def is_results_csv(header: list[str]) -> bool:

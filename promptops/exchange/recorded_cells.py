@@ -24,13 +24,16 @@ __all__ = ["Recorded", "RecordedCell", "recorded_cells"]
 
 @dataclass(frozen=True, slots=True)
 class RecordedCell:
-    """One answer. arm: its label; scores: by the name that they are recorded under."""
+    """One answer. arm: its label; scores: by the name that they are recorded under; judged: the
+    names of those that a model gave.
+    """
 
     arm: str
     example: Example
     repeat: int
     run: Run
     scores: Mapping[str, Score]
+    judged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +66,31 @@ def recorded_cells(study: RecordedStudy) -> Recorded:
             reason=_text(row.reason),
             unscored=_text(row.unscored) or None,
         )
+    judges = {scorer.name for scorer in record.scorers if scorer.kind == "judge"}
+    judged = {
+        place: tuple(name for name in scores if name in judges or _whole(name) in judges)
+        for place, scores in found.items()
+    }
     links = cells_of(store, record.id)
     runs = {run.id: run for part in runs_of(store, {link[3] for link in links}) for run in part}
     examples = {example.id: example for example in study.dataset}
     cells = tuple(
-        RecordedCell(arm, examples[id_], repeat, runs[run], found.get((arm, id_, repeat), {}))
+        RecordedCell(
+            arm, examples[id_], repeat, runs[run], found.get(place, {}), judged.get(place, ())
+        )
         for arm, id_, repeat, run in links
+        for place in [(arm, id_, repeat)]
         if run in runs and id_ in examples
     )
     if not cells:
         raise StudyError(f"the study {record.name!r} has no answer to write; run it first.")
     arms = {arm.label: study.version_of(arm.version) for arm in record.arms}
     return Recorded(record.id, record.name, record.prompt, record.dataset.name, arms, cells)
+
+
+def _whole(name: str) -> str:
+    """The scorer's name, of a score that is a part of it ("accuracy/tone")."""
+    return name.rpartition("/")[0]
 
 
 def _number(value: object) -> float | None:

@@ -12,11 +12,12 @@ __all__ = ["RecordedScores", "recorded_scorers"]
 
 def recorded_scorers(found: Imported, ids: Mapping[str, str]) -> list[RecordedScores]:
     """The scorers of a file's runs, in order of appearance. ids: label -> the version's id."""
-    out = []
+    out, judged = [], found.judged
     for name in found.scores:
         values = {
             (ids[run.version], run.example, run.repeat): run.scores.get(name) for run in found.runs
         }
         if any(value is not None for value in values.values()):
-            out.append(RecordedScores.of(name, values))
+            kind = "judge" if name in judged else "user"
+            out.append(RecordedScores.of(name, values, kind))
     return out

@@ -166,6 +166,7 @@ def _facts(cell: RecordedCell) -> Document:
         "model": run.model,
         "failure": run.failure,
         "started_at": run.started_at,
+        "judged": list(cell.judged) or None,
     }
     return {name: value for name, value in facts.items() if value is not None}
 

@@ -210,7 +210,7 @@ class Editor(RegistryRecord):
         blocked = in_the_way(name, env, now, wanted, percent)
         if blocked:
             raise Refused(blocked, ["canary"])
-        unmet = [*found, *self._unmet(step, evidence, force)]
+        unmet = list(dict.fromkeys([*found, *self._unmet(step, evidence, force)]))
         if unmet and not force:
             raise Refused(
                 f"{name} v{wanted.number} is not promoted to {env}:\n"

@@ -91,7 +91,7 @@ def unmet(request: GateRequest, evidence: Evidence | None) -> tuple[Unmet, ...]:
     points += _about(request, evidence)
     points += _verdict(request, evidence)
     points += _numbers(request, evidence)
-    return tuple(points)
+    return tuple(dict.fromkeys(points))  # the verdict and the scores may say one thing
 
 
 def arm(evidence: Evidence) -> str:

@@ -19,7 +19,8 @@ Place = tuple[str, str, int]  # version id, example id, repeat
 
 @dataclass(frozen=True, slots=True)
 class RecordedScores:
-    """One scorer by its recorded values; implements `scorers.case.Scorer`.
+    """One scorer by its recorded values; implements `scorers.case.Scorer`. kind: "judge" if a model
+    gave them elsewhere, which no promotion rests on until the judge is measured against people.
 
     version: a hash of the values, so that two tables' scores of one name are never mixed.
     """
@@ -34,10 +35,12 @@ class RecordedScores:
     remote: bool = False
 
     @classmethod
-    def of(cls, name: str, values: Mapping[Place, float | None]) -> RecordedScores:
+    def of(
+        cls, name: str, values: Mapping[Place, float | None], kind: str = "user"
+    ) -> RecordedScores:
         """The scorer with the version that its values give."""
         text = canonical([[*place, value] for place, value in sorted(values.items())])
-        return cls(name, values, f"i-{hashlib.sha256(text.encode()).hexdigest()[:12]}")
+        return cls(name, values, f"i-{hashlib.sha256(text.encode()).hexdigest()[:12]}", kind)
 
     def score(self, case: Case) -> Score:
         """The value of the table for the run."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from promptops.cli.__main__ import group
-from promptops.errors import DatasetError, StoreError
+from promptops.errors import DatasetError, Refused, StoreError
+from promptops.exchange.detect import read_export
 from promptops.lab import Lab
 
 FILES = Path(__file__).parent / "files"
@@ -28,6 +30,103 @@ def test_a_results_file_becomes_a_study_with_its_scores(lab: Lab) -> None:
     totals = {row.scorer: (row.n, row.total) for row in frame.itertuples()}
     assert totals == {"pass": (4, 1.0), "score": (4, 1.5)}
     assert found.brought == found.found == 11
+
+
+def promptfoo(asserted: list[dict[str, Any]]) -> dict[str, Any]:
+    """Results in which the second prompt is better, by these assertions."""
+    rows = [
+        {
+            "promptIdx": place,
+            "testIdx": test,
+            "prompt": {"raw": f"P{place}: q{test}", "label": f"P{place}: {{{{q}}}}"},
+            "vars": {"q": f"q{test}"},
+            "provider": {"id": "openai:gpt-4o"},
+            "response": {"output": "yes" if place else f"no {test % 3}"},
+            "success": bool(place) or test % 3 == 0,
+            "score": float(bool(place) or test % 3 == 0),
+            "namedScores": {
+                one["metric"]: float(bool(place) or test % 3 == 0)
+                for one in asserted
+                if "metric" in one
+            },
+            "testCase": {"vars": {"q": f"q{test}"}, "assert": asserted},
+        }
+        for test in range(40)
+        for place in (0, 1)
+    ]
+    prompts = [
+        {"raw": text, "label": text, "provider": "openai:gpt-4o"}
+        for text in ("P0: {{q}}", "P1: {{q}}")
+    ]
+    return {"results": {"version": 3, "prompts": prompts, "results": rows}, "config": {}}
+
+
+RUBRIC = {"type": "llm-rubric", "value": "is kind"}
+
+
+@pytest.mark.parametrize(
+    ("asserted", "judges"),
+    [
+        ([RUBRIC], {"pass", "score"}),
+        ([{"type": "contains", "value": "yes"}], set()),
+        (
+            [{"type": "contains", "value": "yes"}, {**RUBRIC, "type": "not-g-eval"}],
+            {"pass", "score"},
+        ),
+        ([{"type": "assert-set", "assert": [RUBRIC]}], {"pass", "score"}),
+        (
+            [{**RUBRIC, "metric": "kind"}, {"type": "equals", "value": "yes", "metric": "right"}],
+            {"pass", "score", "kind"},
+        ),
+        ([{"type": "javascript", "value": "output.length", "metric": "right"}], set()),
+    ],
+)
+def test_what_a_model_graded_elsewhere_is_a_judges_score(
+    lab: Lab, tmp_path: Path, asserted: list[dict[str, Any]], judges: set[str]
+) -> None:
+    """No promotion rests on a judge alone that was not measured against people, whichever tool
+    asked it.
+    """
+    path = tmp_path / "out.json"
+    path.write_text(json.dumps(promptfoo(asserted)))
+    found = lab.import_from(path)
+    assert {scorer.name for scorer in found.scorers if scorer.kind == "judge"} == judges
+    first, second = found.versions
+    lab.promote(first, env="prod", reason="it served", force=True)
+    if judges:
+        with pytest.raises(Refused, match="The primary pass is a judge that was not") as refused:
+            lab.promote(second, env="prod", study=found.study)
+        assert str(refused.value).count("is a judge that was not measured") == 1
+    else:
+        assert lab.promote(second, env="prod", study=found.study).changed
+
+
+def test_other_tools_judges(tmp_path: Path) -> None:
+    """Inspect's model-graded scorers, and graders of a hosted evaluation that a model sampled."""
+    sample = {
+        "id": 1,
+        "epoch": 1,
+        "input": "a",
+        "target": "yes",
+        "output": {"completion": "yes", "choices": []},
+        "scores": {"model_graded_qa": {"value": "C"}, "match": {"value": "C"}},
+    }
+    log = {"eval": {"task": "t", "model": "m"}, "status": "success", "samples": [sample]}
+    (tmp_path / "log.json").write_text(json.dumps(log))
+    assert read_export(tmp_path / "log.json").judged == {"model_graded_qa"}
+    row = {
+        "object": "eval.run.output_item",
+        "datasource_item_id": 0,
+        "datasource_item": {"q": "a"},
+        "status": "pass",
+        "sample": {"output": [{"role": "assistant", "content": "yes"}], "model": "m"},
+        "results": [
+            {"name": "exact", "type": "string_check", "score": 1.0, "passed": True},
+            {"name": "kind", "type": "score_model", "score": 1.0, "passed": True},
+        ],
+    }
+    (tmp_path / "items.jsonl").write_text(f"{json.dumps(row)}\n")
+    assert read_export(tmp_path / "items.jsonl").judged == {"kind", "pass"}
 
 
 def test_imported_twice_it_is_there_once(lab: Lab) -> None:

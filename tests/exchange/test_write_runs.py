@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from promptops.dataset import Dataset
 from promptops.errors import StudyError
 from promptops.models.scripted import ScriptedModel
 from promptops.monitor.otlp_rows import rows_of_file
-from promptops.scorers import equals
+from promptops.scorers import equals, rubric
 
 ROWS = [
     {
@@ -136,3 +137,25 @@ def test_a_comparison_writes_its_methods_and_table(studied: Any) -> None:
     assert table.count(r" \\") == 1 + len(found.differences)
     assert "%" not in table.replace(r"\%", "")
     assert "latency_ms" not in table
+
+
+@pytest.mark.parametrize("form", ["promptfoo", "inspect"])
+def test_a_judges_scores_come_back_as_a_judges(
+    make_lab: Callable[..., Any], tmp_path: Path, form: str
+) -> None:
+    """What a model judged is not a check of the user's after it went through a file."""
+
+    def judge(request: Any) -> str:
+        case = re.search(r"<<\w+ (\w+)>>", str(request))
+        assert case is not None
+        return json.dumps({"case": case[1], "reason": "r", "score": 5})
+
+    lab = make_lab("judged", models={"m": ScriptedModel(answer), "j": ScriptedModel(judge)})
+    prompt = lab.prompt("letters")
+    versions = [prompt.save(f"{word}: {{{{item}}}}", model="m") for word in ("Say", "Say it well")]
+    kind = rubric("kind", judge="j", name="kind")
+    study = lab.evaluate(versions, Dataset.read(ROWS[:4]), [equals(), kind]).wait()
+    back = make_lab("back").import_from(*lab.store.write_study(study, tmp_path / "o.json", form))
+    kinds = {scorer.name: scorer.kind for scorer in back.scorers}
+    assert kinds["equals(expected)"] == "user"
+    assert kinds["kind"] == "judge"
