@@ -19,7 +19,7 @@ from ..observe.sinks import project_key
 from ..spool.segment import read_pieces, segments
 from ..store import Store
 from ..store.schema import TABLES, renamed
-from .live_lines import LiveLines, line_files
+from .live_lines import LiveLines, first_line, line_files
 from .live_outcomes import recorded_rows
 from .otlp_rows import rows_of_file
 from .queries.live_listing import LIVE_TABLES, rows_held, taken_of_each
@@ -83,8 +83,18 @@ def take_folder(store: Store, folder: Path) -> Ingested:
             }
             mark = {"source": segment.name, "bytes": piece.end, "folder": where}
             _append(store, rows, {"live_sources": [mark]}, taken)
-    grown = [take_lines(store, path, marks.get(str(path.resolve()), 0)) for path in lines]
+    grown = [_take_grown(store, path, marks) for path in lines]
     return _together([taken, *grown])
+
+
+def _take_grown(store: Store, path: Path, marks: dict[str, int]) -> Ingested:
+    """What a file of lines has and was not taken yet, under this name or another."""
+    source = first_line(path)
+    if not source:
+        return Ingested()
+    taken, end = _take_lines(store, path, marks.get(source, 0), source)
+    marks[source] = end
+    return taken
 
 
 def is_live_file(path: Path) -> bool:
@@ -143,18 +153,27 @@ def _hashed(table: str, row: Row, secret: bytes | None) -> tuple[str, Row]:
     return table, found
 
 
-def take_lines(store: Store, path: Path, start: int | None = None) -> Ingested:
-    """Take a file of our own stdout lines; lines of others are left alone.
+def take_lines(store: Store, path: Path) -> Ingested:
+    """Take a file of our own stdout lines; lines of others are left alone."""
+    return _take_lines(store, path)[0]
 
-    start: bytes that were taken before, of a file that may still grow; None: all of it.
+
+def _take_lines(
+    store: Store, path: Path, start: int | None = None, source: str = ""
+) -> tuple[Ingested, int]:
+    """What was taken, and up to which byte.
+
+    start: bytes that were taken before, of a file that may still grow; None: all of it. source:
+    what the file is known by, its path by default.
     """
     lines = LiveLines(path, LIVE_TABLES, start or 0, grows=start is not None)
     taken = take_rows(store, lines)
     taken.cut = lines.cut
     if lines.end != start:
         where = str(path.resolve())
-        store.append("live_sources", [{"source": where, "bytes": lines.end, "folder": where}])
-    return taken
+        mark = {"source": source or where, "bytes": lines.end, "folder": where}
+        store.append("live_sources", [mark])
+    return taken, lines.end
 
 
 def take_rows(store: Store, rows: Iterable[tuple[str, Row]]) -> Ingested:

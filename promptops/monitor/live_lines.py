@@ -4,13 +4,14 @@ wraps them, or in the files that the TypeScript observer keeps in a folder, one 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LiveLines", "line_files"]
+__all__ = ["LiveLines", "first_line", "line_files"]
 
 _MARK = '{"promptops"'
 _WRAPPED = json.dumps(_MARK)[1:-1]  # within the JSON of a log agent
@@ -18,11 +19,25 @@ _CRI = re.compile(r"[^ ]{10,40} (stdout|stderr) ([FP])[^ ]{0,40} ")
 _PIECE = 16_000  # bytes, about: Docker splits a line into pieces of 16 KiB
 _TORN = 20  # rows of one line that are not whole; each is looked for to the line's end
 _DECODER = json.JSONDecoder()
+_ROTATED = re.compile(r"live-[^.]+\.jsonl(?:[.-][0-9]+)*")  # logrotate adds a number or a date
+_FIRST = 1 << 20  # bytes of a first line by which its file is known
 
 
 def line_files(folder: Path) -> list[Path]:
-    """The files of the TypeScript observer in a folder."""
-    return sorted(path for path in folder.glob("live-*.jsonl") if path.is_file())
+    """The files of the TypeScript observer in a folder, also those that were rotated."""
+    found = (path for path in folder.glob("live-*.jsonl*") if _ROTATED.fullmatch(path.name))
+    return sorted(path for path in found if path.is_file())
+
+
+def first_line(path: Path) -> str:
+    """A hash of the file's first line, by which it is known again: logrotate renames a file, or
+    copies and empties it, and its process begins another under the same name. "" if that line has
+    not ended.
+    """
+    with path.open("rb") as file:
+        line = file.readline(_FIRST)
+    whole = line.endswith(b"\n") or len(line) == _FIRST
+    return f"lines-{hashlib.sha256(line).hexdigest()[:32]}" if whole else ""
 
 
 class LiveLines:

@@ -98,7 +98,9 @@ class FolderSink:
         if segment is not None:
             size, gone = segment.state()
             old = time.monotonic() - self._since > _ROTATE_S and size
-            if not gone and size < ROTATE and not old:
+            # by logrotate: what follows would not be read
+            rotated = size < self._size or not segment.path.exists()
+            if not gone and not rotated and size < ROTATE and not old:
                 return segment
             self.close()
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +273,59 @@ def test_a_folder_of_the_typescript_observer_is_read_as_it_grows(lab: Lab, tmp_p
     found = lab.store.purge(live=["l-1"])
     assert any("live-7-abc.jsonl, which may hold some of these" in line for line in found.left)
     assert lab.live(NAME).versions[0]["calls"] == 3  # and it does not come back
+
+
+@pytest.mark.parametrize("rotated", ["renamed", "copied and emptied"])
+def test_a_file_of_the_typescript_observer_that_logrotate_rotates(
+    tmp_path: Path, rotated: str
+) -> None:
+    """Its process goes on under the same name; neither the new rows nor the last ones of the file
+    before are passed over, and a purged one does not come back.
+    """
+    file, store = tmp_path / "live-7-abc.jsonl", Store(tmp_path / "store")
+    lines = [
+        json.dumps({"promptops": "live", "id": f"l-{n}", "started_at": utc()}) for n in range(9)
+    ]
+
+    def record(*numbers: int) -> None:
+        with file.open("a") as more:
+            more.writelines(f"{lines[n]}\n" for n in numbers)
+
+    record(0, 1, 2)
+    ingest.take_folder(store, tmp_path)
+    store.purge(live=["l-0"])
+    record(3)
+    for day, numbers in (("1", (4,)), ("20261130", (5, 6, 7, 8))):
+        other = tmp_path / f"{file.name}-{day}"
+        if rotated == "renamed":
+            file.rename(other)
+        else:
+            other.write_bytes(file.read_bytes())
+            file.write_text("")
+        record(*numbers)
+        ingest.take_folder(store, tmp_path)
+    assert ingest.take_folder(store, tmp_path).rows == 0
+    ids = [f"l-{n}" for n in range(1, 9)]
+    assert [id for (id,) in store.rows("select id from live order by id")] == ids
+
+
+@pytest.mark.parametrize(
+    "rotate", [os.unlink, lambda p: os.truncate(p, 0), lambda p: p.rename(f"{p}.1")]
+)
+def test_a_segment_that_logrotate_takes_is_followed_by_another(
+    tmp_path: Path, rotate: Callable[[Path], object]
+) -> None:
+    """What is recorded next is read, however much of the one before was."""
+    sink, store = FolderSink(tmp_path / "folder"), Store(tmp_path / "store")
+    rows = [("live", {"id": f"l-{n}", "started_at": utc()}) for n in range(30)]
+    sink.write(list(rows[:10]))
+    ingest.take_folder(store, sink.folder)
+    [segment] = sink.folder.glob("segments/*.jsonl")
+    rotate(segment)
+    sink.write(list(rows[10:]))
+    sink.close()
+    ingest.take_folder(store, sink.folder)
+    assert store.rows("select count(*) from live") == [(30,)]
 
 
 def test_a_recorder_that_writes_a_former_name_is_read(tmp_path: Path) -> None:
