@@ -64,6 +64,8 @@ def run(webhook: str | None, only: str | None, day: str, root: Path | None) -> N
     if webhook is not None:
         check_url(webhook)
     _check_day(day)
+    if early := _early(day):
+        click.echo(f"note: {early}", err=True)
     project = _project(root)
     taken_in(project.store, live_source())
     paths = [path for path in every(project) if only in (None, Path(path).stem)]
@@ -151,6 +153,18 @@ def _check_day(day: str) -> None:
             raise ValueError
     except ValueError:
         raise click.UsageError(f"--day is {day!r}; expected a date such as 2026-11-29") from None
+
+
+def _early(day: str) -> str:
+    """What a day that has not come yet counts; "" for any other."""
+    from ..run import utc
+
+    if day <= utc()[:10]:
+        return ""
+    return (
+        f"{day} has not come yet: what is asked now counts for it, and the live calls of today,"
+        " which is not over, count as those of a whole day; leave out --day to run today."
+    )
 
 
 def _lines(found: Watched) -> list[str]:

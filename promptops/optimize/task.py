@@ -170,9 +170,7 @@ class Task:
         return found
 
     async def _patient(self) -> None:
-        """Leave the loop to others; end a method that asks again and again for nothing new: a
-        cell that failed is none, however often it is counted.
-        """
+        """Leave the loop to others; end a method that asks in vain: failures are nothing new."""
         await asyncio.sleep(0)
         spent = len(self._spending.counted) + self._spending.calls.get("propose", 0)
         self._in_vain = self._in_vain + 1 if spent == self._spent_before else 0

@@ -17,6 +17,7 @@ from promptops.dataset import Dataset
 from promptops.monitor.drift_file import MonitorFile
 from promptops.monitor.watch import declare
 from promptops.registry.editor import Editor
+from promptops.run import utc
 from promptops.study.project import Project
 
 ROWS = [{"id": f"e{i}", "number": str(i), "expected": f"yes {i}"} for i in range(20)]
@@ -179,3 +180,13 @@ def test_misuse_is_exit_code_2_and_asks_nothing(
         code, _, err = call(capsys, *words)
         assert (code, bool(err)) == (2, True), words
     assert file.read_bytes() == before
+
+
+def test_a_day_that_has_not_come_is_named(where: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Until it comes no other day counts, which a mistyped year would do for long."""
+    code, _, said = call(capsys, "run", "--day", utc()[:10])
+    assert (code, said) == (0, "")
+    code, _, said = call(capsys, "run", "--day", "2099-01-01")
+    assert code == 0
+    assert said.startswith("note: 2099-01-01 has not come yet: what is asked now counts for it")
+    assert "leave out --day to run today." in said
