@@ -49,11 +49,7 @@ def import_(
         return
     parts = [read_export(path) for path in others]
     found = merged(parts)
-    study = None
-    if data is not None and found.dataset is not None and not dry_run:
-        found.dataset.write(data)
-    if not dry_run:
-        study = _kept(found, prompt)
+    study = None if dry_run else _kept(found, prompt, data)
     if as_json:
         click.echo(json.dumps(_document(found, study), ensure_ascii=False, indent=2))
     else:
@@ -80,12 +76,15 @@ def _live(files: Sequence[Path], dry_run: bool, as_json: bool) -> None:
     click.echo(json.dumps(asdict(taken)) if as_json else str(taken))
 
 
-def _kept(found: Imported, prompt: str | None) -> str | None:
+def _kept(found: Imported, prompt: str | None, data: Path | None) -> str | None:
     from ..exchange.bring_in import bring_in
+    from ..exchange.examples_file import write_examples
     from ..study.project import Project
 
     project = Project.open()
     try:
+        if data is not None and found.dataset is not None:
+            write_examples(project, found.dataset, data)
         kept = bring_in(project, found, prompt)
         return None if kept.study is None else kept.study.name
     finally:

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from promptops.cli.__main__ import group
+from promptops.dataset import Dataset
 from promptops.errors import DatasetError, Refused, StoreError
 from promptops.exchange.detect import read_export
 from promptops.lab import Lab
@@ -165,6 +166,45 @@ def test_the_command_names_what_it_left(tmp_path: Path, monkeypatch: pytest.Monk
     assert (tmp_path / "promptops.json").is_file()
     code, output = run("import", file, "--json", "--dry-run")
     assert json.loads(output)["left"][0]["line"] == 7
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv", "rows.parquet"])
+def test_a_file_of_somebodys_own_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The same examples leave the file as it is; other ones are refused before anything is
+    imported.
+    """
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    words = ["import", str(FILES / "promptfoo_results.json"), "--dataset", name]
+    own = Dataset.read([{"id": "mine", "q": "a question of mine"}])
+    held = own.write(Path(name)).read_bytes()
+    with pytest.raises(DatasetError, match=f"{name} exists, and holds other rows"):
+        CliRunner().invoke(group(), words, catch_exceptions=False)
+    assert Path(name).read_bytes() == held
+    assert not Path("promptops.json").exists()
+    Path(name).unlink()
+    assert run(*words)[0] == 0
+    before = Path(name).stat().st_mtime_ns
+    assert run(*words)[0] == 0
+    assert Path(name).stat().st_mtime_ns == before
+
+
+def test_a_file_that_an_import_wrote_is_replaced_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless somebody changed it: the store has the examples of what was imported."""
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    first, second = (str(FILES / f) for f in ("promptfoo_results.json", "lm_eval_samples_a.jsonl"))
+    assert run("import", first, "--dataset", "rows.jsonl")[0] == 0
+    assert run("import", second, "--dataset", "rows.jsonl")[0] == 0
+    assert len(Dataset.read("rows.jsonl")) == 3
+    with Path("rows.jsonl").open("a") as file:
+        file.write('{"id": "mine", "inputs": {"ticket": "a row of mine"}}\n')
+    assert run("import", first, "--dataset", "rows.jsonl")[0] != 0
+    assert len(Dataset.read("rows.jsonl")) == 4
 
 
 SPANS = Path(__file__).parents[1] / "monitor" / "files"

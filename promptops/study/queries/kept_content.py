@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ...store import Store
 
-__all__ = ["dataset_head", "example_documents", "version_document"]
+__all__ = ["dataset_head", "example_documents", "imported_documents", "version_document"]
 
 
 def version_document(store: Store, id: str) -> str | None:
@@ -32,4 +33,17 @@ def example_documents(store: Store, fingerprint: str) -> list[tuple[str, str, in
             " dataset_fingerprint = ? order by position",
             [fingerprint],
         )
+    )
+
+
+def imported_documents(store: Store, fingerprint: str) -> list[object]:
+    """The documents of a dataset's examples, in its order, if answers to them were imported."""
+    rows = store.rows(
+        "select 1 from studies s join study_runs m on m.study_id = s.id join runs r"
+        " on r.id = m.run_id where s.design ->> '$.dataset.fingerprint' = ?"
+        " and r.role = 'imported' limit 1",
+        [fingerprint],
+    )
+    return (
+        [json.loads(text) for text, _, _ in example_documents(store, fingerprint)] if rows else []
     )
