@@ -43,6 +43,15 @@ def clean(text: str, environ: dict[str, str] | None = None) -> str:
     return Redactor(environ or {})(text)
 
 
+@pytest.mark.parametrize("name", ["password", "Passwd", "PWD", "kennwort", "db_password"])
+@pytest.mark.parametrize("secret", ["S3cret:pw", "a1:b2:c3:d4", "ZumFGwV:4:KDpVhB", "x:9yjTw:b"])
+def test_a_password_with_colons_is_found(name: str, secret: str) -> None:
+    """What ends most texts at the first look had ended these too."""
+    for text in (f"{name}={secret}", f"my {name}: {secret}, so", json.dumps({name: secret})):
+        assert secret not in clean(text)
+        assert secret not in clean(json.dumps({"output": text}))
+
+
 @pytest.mark.parametrize("key", SHAPED)
 def test_a_key_in_a_provider_s_shape_is_taken_out(key: str) -> None:
     """Bare, in a sentence, and inside JSON inside JSON."""
