@@ -181,7 +181,7 @@ def repeats(
         why = f" ({undone['reason']})" if undone.get("reason") else ""
         return (
             f"v{wanted.number} was rolled back by {undone['author'] or 'unknown'} at {since}{why}, "
-            f"and nothing was measured since; {promotes}"
+            f"and this promotion rests on nothing that was measured since; {promotes}"
         )
     last = links[-1]
     if running and last.canary is not None:
@@ -191,9 +191,9 @@ def repeats(
         )
     return (
         f"v{wanted.number} served here{' on the same data' if same else ''} until {since}, and"
-        f" nothing was measured since; {last.label} serves since {last.at}, by"
-        f" {last.author or 'unknown'}. Roll back to return to v{wanted.number}, or say why:"
-        f" {promotes}"
+        f" this promotion rests on nothing that was measured since; {last.label} serves since"
+        f" {last.at}, by {last.author or 'unknown'}. Roll back to return to v{wanted.number}, or"
+        f" say why: {promotes}"
     )
 
 

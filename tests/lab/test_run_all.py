@@ -342,8 +342,9 @@ def test_a_forced_promotion_is_not_repeated_because_something_was_measured(
     time.sleep(1.1)  # the chain's moments are in whole seconds
     measured(lab, "p", "abc", fresh=True)
     before = registry(lab)
-    with pytest.warns(UserWarning, match="the reason 'outage' was used for it before"):
+    with pytest.warns(UserWarning, match="the reason 'outage' was used for it before") as told:
         lab.promote(a, env="prod", force=True, reason="outage")
+    assert "this promotion rests on nothing that was measured since" in str(told[0].message)
     assert [tried(cell) for cell in cells] == ["held", "held", "held"]
     assert registry(lab) == before
     again = lab.promote(a, env="prod", force=True, reason="another outage")
