@@ -12,6 +12,7 @@ from typing import Any
 from ..engine.question import Provenance, Question
 from ..errors import ScorerError, SetupError
 from ..models.protocol import Call, Model
+from ..run import Attempt, Run
 from ..scorers import Scorer
 from ..scorers.function import as_scorer
 from ..scorers.function_scorer import FunctionScorer
@@ -24,6 +25,7 @@ __all__ = [
     "Errand",
     "ScorerText",
     "Session",
+    "answers_of",
     "check_named",
     "declared",
     "errand_of",
@@ -190,3 +192,20 @@ def check_named(models: Sequence[AskedModel], given: Sequence[str]) -> None:
                 f"the model {model.name!r} was passed as an object, which stays in this process;"
                 " declare it in promptops.toml, or leave workers= out."
             )
+
+
+def answers_of(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[tuple[Run, list[Attempt]]]:
+    """Each run that a worker sent, with its attempts. Raises SetupError for rows of another form
+    than this release's.
+    """
+    tries: dict[str, list[Attempt]] = {}
+    try:
+        for row in rows["attempts"]:
+            tries.setdefault(row["run_id"], []).append(Attempt(**row))
+        runs = [Run(**row) for row in rows["runs"]]
+    except (KeyError, TypeError) as error:
+        raise SetupError(
+            f"a worker sends answers of another form than this release's ({error}); install the"
+            " same release of promptops-toolkit on every host."
+        ) from None
+    return [(run, tries.get(run.id, [])) for run in runs]

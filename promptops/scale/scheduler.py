@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import __version__
 from ..errors import SetupError
 from .errands import AskedModel, ScorerText, Session
 
@@ -60,7 +61,8 @@ async def examined(
             f"the scheduler {client.scheduler.address} has no workers; join one with `dask worker"
             f" {client.scheduler.address}`."
         )
-    found = await client.run(examine, session, list(models), list(texts), on_error="return")
+    asked = list(models), list(texts), __version__
+    found = await client.run(examine, session, *asked, on_error="return")
     for address, text in found.items():
         if isinstance(text, BaseException):
             text = [

@@ -17,8 +17,8 @@ from ..engine.executor import Order
 from ..engine.progress import Ledger, Progress
 from ..engine.question import Question
 from ..engine.recording import Recorder
-from ..run import Attempt, Run
-from .errands import AskedModel, BatchResult, Errand, Session, errand_of
+from ..errors import SetupError
+from .errands import AskedModel, BatchResult, Errand, Session, answers_of, errand_of
 from .scheduler import addresses_of, connected, examined, proof_of
 
 if TYPE_CHECKING:
@@ -262,17 +262,15 @@ class WorkerPass:
     # -- coming back
 
     def _arrive(self, event: tuple[float, Mapping[str, Any]]) -> None:
-        """A group of answers, on the loop."""
-        rows = event[1]
-        tries: dict[str, list[Attempt]] = {}
-        for row in rows["attempts"]:
-            tries.setdefault(row["run_id"], []).append(Attempt(**row))
-        for row in rows["runs"]:
-            run = Run(**row)
+        """A group of answers, on the loop. Those that cannot be read are not asked again."""
+        try:
+            answers = answers_of(event[1])
+        except SetupError as error:
+            return self._fail(error)
+        for run, attempts in answers:
             errand = self._errands.pop(run.key, None)
             if errand is None:
                 continue  # answered by another worker meanwhile: the first counts
-            attempts = tries.get(run.id, [])
             if self._order.limits.budgeted:
                 usd, tokens = counted(run, len(run.request), self._order.limits.prices)
                 self._spent_usd += usd
@@ -283,8 +281,7 @@ class WorkerPass:
         try:
             found = batch.task.result()
         except asyncio.CancelledError:
-            self._return(worker, batch)
-            return
+            return self._return(worker, batch)
         except Exception as error:
             if worker in await addresses_of(self._client):
                 self._fail(error)
@@ -293,6 +290,10 @@ class WorkerPass:
         until = time.monotonic() + _LATE_S
         while self._open(batch) > len(batch.keys) - found.count and time.monotonic() < until:
             await asyncio.sleep(0.01)
+        if found.count and self._open(batch) == len(batch.keys):  # asked again, they are paid again
+            self._fail(
+                SetupError(f"no answer of worker {worker} arrived; see the scheduler's log.")
+            )
         self._rate[worker] = found.count / max(0.05, time.monotonic() - batch.began)
         self._return(worker, batch)
         if found.broken:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin, get_worker
 
+from .. import __version__
 from ..engine.breaker import Breaker
 from ..engine.loop import Background
 from ..engine.question import Limits
@@ -137,9 +138,13 @@ def stop(session: Session, reason: str, dask_worker: Any = None) -> None:
 
 
 def examine(
-    session: Session, models: Sequence[AskedModel], scorers: Sequence[ScorerText]
+    session: Session, models: Sequence[AskedModel], scorers: Sequence[ScorerText], release: str
 ) -> list[str]:
-    """Run at a worker: one sentence for each thing that it would need and has not."""
+    """Run at a worker: one sentence for each thing that it would need and has not. release: of the
+    process that asks.
+    """
+    if release != __version__:
+        return [f"it has promptops-toolkit {__version__}, and this process has {release}"]
     text = []
     resolver = ModelResolver(None, declared=session.models)
     for asked in models:

@@ -171,6 +171,37 @@ def test_a_key_that_is_refused_stops_all(tmp_path: Path, scheduler: Any) -> None
         assert len(server.seen) < 60
 
 
+def test_a_worker_of_another_release_is_named_before_anything_is_asked(
+    tmp_path: Path, scheduler: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows, scorers and classes may be others."""
+    monkeypatch.setattr("promptops.scale.scheduler.__version__", "9.9.9")
+    with FaultServer(lambda seen: Say(200, completion("a"))) as server:
+        lab = opened(tmp_path, server.url)
+        with pytest.raises(
+            SetupError, match=r"worker tcp://\S+ .*it has .*this process has 9\.9\.9"
+        ):
+            lab.evaluate(versions(lab), rows(3), workers=scheduler.scheduler_address)
+        assert server.seen == []
+
+
+def test_answers_that_cannot_be_read_are_not_paid_again(
+    tmp_path: Path, scheduler: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a worker whose code is newer than ours: the study stops, each call was made once."""
+
+    def no_such_column(**row: object) -> None:
+        raise TypeError("unexpected keyword argument 'of_tomorrow'")
+
+    monkeypatch.setattr("promptops.scale.errands.Run", no_such_column)
+    with FaultServer(lambda seen: Say(200, completion("a"))) as server:
+        lab = opened(tmp_path, server.url)
+        with pytest.raises(SetupError, match=r"another form.*of_tomorrow.*same release"):
+            lab.evaluate(versions(lab), rows(300), workers=scheduler.scheduler_address)
+        asked = [each.body for each in server.seen]
+        assert len(asked) == len({repr(body) for body in asked}) < 600
+
+
 def test_recorded_answers_are_judged_at_the_workers(tmp_path: Path, scheduler: Any) -> None:
     """The same scores as here, by scorers of the catalogue and of a module; one that lives in this
     process is refused by its name.
