@@ -124,5 +124,5 @@ class Tried:
 
 
 def _document(judged: TriedCandidate) -> dict[str, object]:
-    """As every release reads it: what is said of those that are pooled has no key more."""
+    """As every release reads it: the document of a pooled judgement has no further key."""
     return {name: held for name, held in asdict(judged).items() if name != "apart" or held}

@@ -20,7 +20,7 @@ from .library_state import LibraryStates, keeps_settings
 from .object_state import attribute, edited_in, settings_in
 from .reached_code import (
     MAKING,
-    Member,
+    ClassMember,
     MetFunctions,
     fills_itself,
     functions_of,
@@ -116,7 +116,7 @@ class _Written:
                 found.add_named(function)
         return found
 
-    def add(self, function: types.FunctionType, members: Sequence[Member]) -> None:
+    def add(self, function: types.FunctionType, members: Sequence[ClassMember]) -> None:
         """Count in what a function that runs changes."""
         self.add_named(function)
         found = writes_of(function.__code__)

@@ -1,5 +1,5 @@
 """Which of the functions around a function run when it is called: a method that only another cell
-of the notebook calls, to set something, is none of them.
+of the notebook calls, to set something, does not count.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from .code_reads import codes
 from .code_writes import FILLS, writes_of
 from .surroundings import installed
 
-__all__ = ["MAKING", "Member", "MetFunctions", "fills_itself", "functions_of", "is_plain_class"]
+__all__ = [
+    "MAKING",
+    "ClassMember",
+    "MetFunctions",
+    "fills_itself",
+    "functions_of",
+    "is_plain_class",
+]
 
 MAKING = {"__init__", "__post_init__", "__new__", "__init_subclass__", "__set_name__"}
 _SHOWING = {"__repr__", "__str__", "__getstate__", "__setstate__", "__reduce__", "__reduce_ex__"}
@@ -24,7 +31,7 @@ _KEPT = {"UserDict", "UserList", "UserString"}  # which keep theirs in an attrib
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ClassMember:
     """A function of a class of the user's: the name that code reaches it by, and whether it does so
     by assigning that.
     """
@@ -42,7 +49,7 @@ class MetFunctions:
 
     functions: dict[int, types.FunctionType] = field(default_factory=dict)
     met: Counter[int] = field(default_factory=Counter)
-    members: dict[int, list[Member]] = field(default_factory=dict)
+    members: dict[int, list[ClassMember]] = field(default_factory=dict)
     called: set[int] = field(default_factory=set)
 
     def add(self, value: object) -> None:
@@ -57,7 +64,7 @@ class MetFunctions:
         """The functions that a class defines itself."""
         for name, item in list(vars(kind).items()):
             for function, assigned in functions_of(item):
-                member = Member(kind, name, assigned)
+                member = ClassMember(kind, name, assigned)
                 self.members.setdefault(id(function), []).append(member)
 
     def reached(self) -> list[types.FunctionType]:
@@ -82,7 +89,7 @@ class MetFunctions:
         return any(_named(member, loads, stores) for member in members)
 
 
-def _named(member: Member, loads: set[str], stores: set[str]) -> bool:
+def _named(member: ClassMember, loads: set[str], stores: set[str]) -> bool:
     """Whether code of these names reaches a method."""
     if not is_plain_class(member.kind):
         return True  # a library that it is made of calls it

@@ -95,7 +95,7 @@ def _unwrapped(line: str, unfinished: bool) -> tuple[str, str, bool]:
     """(stream, text, whether its line ends here) of a line of a log."""
     if wrapped := _CRI.match(line):  # Kubernetes
         return wrapped[1], line[wrapped.end() :].rstrip("\r\n"), wrapped[2] == "F"
-    if _MARK in line:  # a row as it is: what its texts say, of a user or a model, is no row
+    if _MARK in line:  # a row as it is: a text in it, of a user or a model, is not a row
         return "", line, True
     if not (line.startswith("{") and (unfinished or _WRAPPED in line)):
         return "", line, True

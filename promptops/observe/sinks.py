@@ -210,7 +210,7 @@ def _folder_key(folder: Path) -> bytes | None:
 
 
 class NoSink:
-    """An address that is no sink: every row is counted as dropped, and the log says why, since a
+    """An address that is not a sink: every row is counted as dropped, and the log says why, since a
     folder of that name would hold the calls where nobody looks for them.
     """
 
@@ -222,7 +222,7 @@ class NoSink:
     def write(self, lines: list[tuple[str, dict[str, object]]]) -> tuple[int, int]:
         """Raises ValueError, which is not tried again."""
         raise ValueError(
-            f'{self} is no place for rows; expected a folder, "stdout", "otlp" or'
+            f'{self} is not a place for rows; expected a folder, "stdout", "otlp" or'
             " otlp+http(s)://HOST"
         )
 

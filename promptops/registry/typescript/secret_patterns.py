@@ -1,9 +1,9 @@
 """The redactor's patterns as JavaScript: the observer of a TypeScript application finds what the
 Python package finds.
 
-JavaScript has neither possessive quantifiers nor atomic groups, which a lookahead with a group that
-is matched again stands in for, and no flag of a part, whose letters are spelled in both cases. The
-one group that a pattern keeps is named `kept`.
+JavaScript has neither possessive quantifiers nor atomic groups: a lookahead replaces each, with a
+group that is matched again. Nor has it a flag of a part, whose letters are spelled in both cases.
+The one group that a pattern keeps is named `kept`.
 """
 
 from __future__ import annotations
