@@ -9,6 +9,12 @@ a control sequence of a terminal.
 from __future__ import annotations
 
 import re
+from functools import wraps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = [
     "UNTYPESET",
@@ -19,6 +25,7 @@ __all__ = [
     "markdown",
     "paragraph",
     "plain",
+    "plain_repr",
     "portable",
     "shorten",
     "stem",
@@ -124,6 +131,16 @@ def plain(text: object) -> str:
     shown = str(text)
     # none of what is taken out or replaced is printable
     return shown if shown.isprintable() else shown.translate(_PLAIN)
+
+
+def plain_repr(shown: Callable[[Any], str]) -> Callable[[Any], str]:
+    """A `__repr__` that holds names and notes of anybody's: `plain` whatever they are."""
+
+    @wraps(shown)
+    def text(self: Any) -> str:
+        return plain(shown(self))
+
+    return text
 
 
 def markdown(text: object) -> str:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..errors import StudyError
+from ..markup import plain_repr
 from ..signatures import explained_methods
 from . import e_values, words
 from .arms import MEASURES, Arm, Pairs, why_unscored
@@ -211,6 +212,7 @@ class ComparisonFacts:
         """One paragraph in plain words, true to the figures."""
         return _statement(self, self[name or self.primary_name])
 
+    @plain_repr
     def __repr__(self) -> str:
         arms = f"{self.candidate.label} against {self.baseline.label}"
         return f"<Comparison {arms}: {' '.join((self.statement(), *self.grounds.mixed))}>"

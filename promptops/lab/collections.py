@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ..errors import StudyError
-from ..markup import count
+from ..markup import count, plain_repr
 from ..policy import Policy
 from ..study.queries import studies
 from ..study.queries.listings import searches_frame, studies_frame
@@ -61,6 +61,7 @@ class Prompts:
     def __contains__(self, name: object) -> bool:
         return name in self.names
 
+    @plain_repr
     def __repr__(self) -> str:
         return f"<{count(len(self), 'prompt')}: {', '.join(self.names) or 'none yet'}>"
 
@@ -117,6 +118,7 @@ class Studies:
     def __len__(self) -> int:
         return studies.count(self.project.store)
 
+    @plain_repr
     def __repr__(self) -> str:
         return (
             f"<{count(len(self), 'study', 'studies')}: {', '.join(self.names[:8]) or 'none yet'}>"

@@ -22,6 +22,7 @@ from ..analysis.pooled_copies import collapse
 from ..engine.scorer_needs import check_needs
 from ..errors import StudyError
 from ..exchange.compare_runs import compared_runs
+from ..markup import plain_repr
 from ..models.recorded import COLUMNS
 from ..policy import Policy
 from ..scorers.case import Scorer
@@ -132,6 +133,7 @@ class TableComparison(Comparison):
         """
         return show.report(self, Path(path))
 
+    @plain_repr
     def __repr__(self) -> str:
         guessed = f" ({' '.join(self.table_notes)})" if self.table_notes else ""
         return (

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ..markup import plain_repr
 from ..study.deployment_rows import COLUMNS, rows_of
 from . import show
 
@@ -47,6 +48,7 @@ class Deployment:
             {*super().__dir__(), *(name for name in dir(self.entry) if not name.startswith("_"))}
         )
 
+    @plain_repr
     def __repr__(self) -> str:
         from ..markup import plain
 
@@ -115,6 +117,7 @@ class History:
     def __len__(self) -> int:
         return len(self.deployments)
 
+    @plain_repr
     def __repr__(self) -> str:
         steps = "; ".join(
             f"{entry.at[:16].replace('T', ' ')} {_step(entry)} {entry.label} by {entry.author}"

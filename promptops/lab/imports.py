@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DatasetError
 from ..exchange import merged, read_export
 from ..exchange.bring_in import BroughtIn, bring_in
-from ..markup import paragraph
+from ..markup import paragraph, plain_repr
 from ..monitor.ingest import Ingested, is_live_file, take_files
 from .prompt import SavedVersion
 from .study import Study
@@ -58,6 +58,7 @@ class Import:
         self.brought += found.found.brought
         self.found += found.found.found
 
+    @plain_repr
     def __repr__(self) -> str:
         more = f" {len(self.left)} things were not brought over: see .left." if self.left else ""
         return f"<import: {self.notes[0]}{more}>"

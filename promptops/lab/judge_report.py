@@ -15,7 +15,7 @@ from ..analysis.agreement import Agreement, Kappa
 from ..analysis.correction import Corrected
 from ..canonical import tagged
 from ..errors import StudyError
-from ..markup import count
+from ..markup import count, plain_repr
 from ..run import utc
 from ..signatures import explained, explained_methods
 from ..study.calibration import ENOUGH, MODERATE, LabelledAnswers, is_calibrated
@@ -129,6 +129,7 @@ class JudgeReport:
             show.judge_rows(self), columns=["figure", "value", "low", "high", "n", "says"]
         )
 
+    @plain_repr
     def __repr__(self) -> str:
         return f"<judge {self.name}: {self.verdict}>"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from ..analysis.standings import Ranking
+from ..markup import plain_repr
 from . import show
 
 __all__ = ["Leaderboard"]
@@ -20,6 +21,7 @@ class Leaderboard(Ranking):
         """Make a leaderboard that can be displayed."""
         return cls(**{field.name: getattr(ranking, field.name) for field in fields(ranking)})
 
+    @plain_repr
     def __repr__(self) -> str:
         return f"<Leaderboard: {self.statement()}>"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError
-from ..markup import count
+from ..markup import count, plain_repr
 from ..monitor import live_questions
 from ..monitor.live_rows import labels_of_feedback, rows_of, to_dataset
 from ..monitor.live_score import LiveScoring, score_live
@@ -229,6 +229,7 @@ class LiveView:
     def _take(self) -> None:
         taken_in(self.project.store, self.source)
 
+    @plain_repr
     def __repr__(self) -> str:
         rows = self.versions
         calls = sum(row["calls"] for row in rows)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from ..analysis.words import count, percent
 from ..errors import StudyError
+from ..markup import plain_repr
 from ..optimize import search as searching
 from ..optimize.search import Search
 from ..optimize.spending import Allowance
@@ -214,6 +215,7 @@ class Optimization:
         saved = Prompt(self.project, name) if name else ()
         return next((each for each in saved if each.id == self.search.best.version.id), None)
 
+    @plain_repr
     def __repr__(self) -> str:
         search = self.search
         seed, best = search.lineage.candidates[search.design.seed.id], search.best

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StudyError, VersionError
-from ..markup import shorten
+from ..markup import plain_repr, shorten
 from ..models.typed_schemas import response_format_of, tools_of
 from ..policy import Policy
 from ..signatures import explained_methods
@@ -140,6 +140,7 @@ class SavedVersion:
     def __hash__(self) -> int:
         return hash((self.prompt, self.id))
 
+    @plain_repr
     def __repr__(self) -> str:
         note = f" “{self.note}”" if self.note else ""
         takes = ", ".join(map(repr, self.variables))
@@ -293,6 +294,7 @@ class Prompt:
     def __iter__(self) -> Iterator[SavedVersion]:
         return iter(self.versions)
 
+    @plain_repr
     def __repr__(self) -> str:
         serving = ", ".join(
             f"{env}: v{number}"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..markup import count, stem
+from ..markup import count, plain_repr, stem
 from ..signatures import explained_methods
 from ..study.queries import outcomes
 from . import show
@@ -249,6 +249,7 @@ class Study:
         pool = at_workers(recorded.project, workers)
         return Study(rescore(recorded, chosen, dataset, pool))
 
+    @plain_repr
     def __repr__(self) -> str:
         record = self.record
         size = f"{count(len(record.arms), 'version')} x {count(record.dataset.n, 'example')}"

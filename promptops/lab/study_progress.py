@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
+from ..markup import plain_repr
 from ..signatures import explained
 from ..store.recorder import outside
 from . import show
@@ -95,6 +96,7 @@ class StudyProgress:
         for sentence in (*running.notes(), *running.shortfalls()):
             warnings.warn(sentence, stacklevel=outside())
 
+    @plain_repr
     def __repr__(self) -> str:
         return f"<progress of {self.recorded.name}: {show.progress(self)}>"
 

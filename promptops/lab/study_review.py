@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..markup import count
+from ..markup import count, plain_repr
 from ..signatures import explained_methods
 from . import show
 
@@ -137,6 +137,7 @@ class StudyReview:
 
         return dataset_file(self.recorded)
 
+    @plain_repr
     def __repr__(self) -> str:
         return (
             f"<review of {self.recorded.name}: {count(len(self.labels()), 'label')};"

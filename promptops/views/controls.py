@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from ..markup import plain
+
 if TYPE_CHECKING:
     import ipywidgets as widgets
 
-__all__ = ["button", "choice", "field", "react", "sized", "wrapping"]
+__all__ = ["button", "choice", "field", "offered", "react", "sized", "wrapping"]
 
 
 def sized(width: str, **more: str) -> widgets.Layout:
@@ -20,13 +22,21 @@ def sized(width: str, **more: str) -> widgets.Layout:
     return widgets.Layout(width=width, max_width="98%", **more)
 
 
+def offered(options: Iterable[object]) -> list[tuple[str, object]]:
+    """The options of a drop-down list, (label, value) or text alone, with labels that show every
+    text as it is written.
+    """
+    pairs = [each if isinstance(each, tuple) else (each, each) for each in options]
+    return [(plain(label), value) for label, value in pairs]
+
+
 def choice(
-    name: str, options: object, *, value: object = None, width: str, name_width: str = ""
+    name: str, options: Iterable[object], *, value: object = None, width: str, name_width: str = ""
 ) -> widgets.Dropdown:
     """A drop-down list. name_width: of its description, ipywidgets' own if empty."""
     import ipywidgets as widgets
 
-    shown = widgets.Dropdown(options=options, description=name, layout=sized(width))
+    shown = widgets.Dropdown(options=offered(options), description=name, layout=sized(width))
     if name_width:
         shown.style.description_width = name_width
     if value is not None:

@@ -15,6 +15,7 @@ from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from ..monitor.drift_file import every as monitor_paths
 from ..study.provenance import in_kernel
+from .controls import offered
 from .dashboard_head import head_html
 from .display import View, fitting
 from .drift_view import monitors_html
@@ -106,7 +107,7 @@ class Dashboard(View):
             )
             for row in rows
         ]
-        self.picker.options = options
+        self.picker.options = offered(options)
         if options:
             kept = [place for place, (_, value) in enumerate(options) if value == chosen]
             self.picker.index = kept[0] if kept else 0
@@ -209,19 +210,19 @@ class StudiesView(View):
         self.view = widgets.HTML(page(arms_html(study)) if len(arms) != 2 else "")
         self.more = widgets.HTML()
         self.candidate = widgets.Dropdown(
-            options=arms,
+            options=offered(arms),
             value=arms[-1],
             description="candidate",
             layout=widgets.Layout(width="240px", max_width="98%"),
         )
         self.baseline = widgets.Dropdown(
-            options=arms,
+            options=offered(arms),
             value=arms[0],
             description="baseline",
             layout=widgets.Layout(width="240px", max_width="98%"),
         )
         self.scorer = widgets.Dropdown(
-            options=list(study.record.scorer_names) or [""],
+            options=offered(study.record.scorer_names or [""]),
             description="by",
             layout=widgets.Layout(width="340px", max_width="98%"),
         )

@@ -14,7 +14,7 @@ from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc, shorten
 from ..review.review import gate_says
-from .controls import button, choice, field, react, sized, wrapping
+from .controls import button, choice, field, offered, react, sized, wrapping
 from .display import View, fitting
 from .grid import grid, short
 from .registry_view import history_html
@@ -120,11 +120,11 @@ class EnvironmentsView(View):
         name = self.prompt.value
         versions = self.lab.prompt(name).versions if name else []
         self.version.options = [
-            (f"{v.label}{' · ' + v.note[:40] if v.note else ''}", v.number)
+            (f"{v.label}{' · ' + shorten(v.note, 40) if v.note else ''}", v.number)
             for v in reversed(versions)
         ] or [("–", 0)]
         studies = [study for study in self.lab.studies if study.record.prompt == name][:50]
-        self.study.options = [*((study.name, study.id) for study in studies), ("no study", "")]
+        self.study.options = offered([*((one.name, one.id) for one in studies), ("no study", "")])
         self.version.index = self.study.index = 0
         envs = list(self.lab.project.registry.environments(name)) if name else []
         self.env.options = tuple(dict.fromkeys([*envs, "prod", "staging", "dev"]))

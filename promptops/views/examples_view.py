@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis import words
 from ..errors import PromptOpsError
-from ..markup import esc, shorten
+from ..markup import esc, plain_repr, shorten
 from .controls import button, choice, field, react, wrapping
 from .detail import detail_html
 from .display import View, fitting
@@ -142,6 +142,7 @@ class ExamplesView(View):
         )
         return fitting((page(table_html(self.page, self.at, self.examples)), shown))
 
+    @plain_repr
     def __repr__(self) -> str:
         return (
             f"<{words.count(self.page.total if self.rows else 0, 'example')} of {self.study.name}>"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..errors import PromptOpsError
-from ..markup import esc, without_data
+from ..markup import esc, plain_repr, without_data
 from .display import View, fitting
 from .theme import GOOD, NEUTRAL, UNSURE, in_text, page
 
@@ -104,6 +104,7 @@ class LabelView(View):
             )
         )
 
+    @plain_repr
     def __repr__(self) -> str:
         return f"<labels of {self.study.name}>"
 

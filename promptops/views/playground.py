@@ -19,7 +19,7 @@ from ..markup import esc, shorten
 from ..study.ask import Asker
 from ..version import PromptVersion
 from ..version.edited import editable, with_texts
-from .controls import button, choice, react, wrapping
+from .controls import button, choice, offered, react, wrapping
 from .display import View, fitting
 from .theme import page
 
@@ -171,7 +171,7 @@ class PlaygroundView(View):
         rows = list(self.dataset or [])[:_OFFERED]
         options = [("none", ""), *((_named(example), example.id) for example in rows)]
         return widgets.Dropdown(
-            options=options,
+            options=offered(options),
             value=rows[place].id if place < len(rows) else "",
             description=f"example {place + 1}",
             layout=widgets.Layout(width="auto"),

@@ -10,7 +10,7 @@ from ..errors import PromptOpsError
 from ..markup import esc, shorten, without_data
 from ..version import PromptVersion
 from ..version.edited import with_texts
-from .controls import button, choice, react, sized, wrapping
+from .controls import button, choice, offered, react, sized, wrapping
 from .display import View, fitting
 from .prompt_view import prompt as versions_html
 from .theme import page
@@ -104,10 +104,8 @@ class PromptsView(View):
         )
         rows = study.review.examples().page(size=_EXAMPLES).rows if study is not None else ()
         self._examples = {row.example_id: study for row in rows}
-        self.example.options = [
-            ("none", ""),
-            *((f"{row.example_id}: {shorten(row.asked, 40)}", row.example_id) for row in rows),
-        ]
+        named = [(f"{row.example_id}: {shorten(row.asked, 40)}", row.example_id) for row in rows]
+        self.example.options = offered([("none", ""), *named])
         self.example.index = 1 if rows else 0
 
     def _edit(self) -> None:

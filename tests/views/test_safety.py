@@ -54,7 +54,7 @@ def study(make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> Any:
     ]
     rows = [
         {
-            "id": f"t{i}",
+            "id": f"t{i}" + odd[-9:] * (i < 3),
             "number": str(i),
             "ticket": bad if i % 2 else "fine",
             "expected": "yes",
@@ -62,7 +62,12 @@ def study(make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> Any:
         }
         for i in range(20)
     ]
-    study = lab.evaluate(versions, Dataset.read(rows, tags="tags"), [equals()], name="first")
+    study = lab.evaluate(
+        versions,
+        Dataset.read(rows, tags="tags"),
+        [equals().named(f"right {odd[-9:]}")],
+        name=f"first {odd}",
+    )
     lab.promote(versions[1], env="dev", reason=odd, force=True)
     return study
 
@@ -83,10 +88,17 @@ def every_view(study: Any) -> dict[str, View]:
 
 
 def texts(widget: Any) -> str:
-    """All that a widget holds."""
-    own = [
-        value for name in ("html", "value") if isinstance(value := getattr(widget, name, None), str)
-    ]
+    """All that a widget holds; a list shows its labels, not the value behind the chosen one."""
+    options = getattr(widget, "options", None)
+    own = (
+        [str(each[0] if isinstance(each, tuple) else each) for each in options]
+        if options is not None
+        else [
+            value
+            for name in ("html", "value")
+            if isinstance(value := getattr(widget, name, None), str)
+        ]
+    )
     return "\n".join([*own, *(texts(child) for child in getattr(widget, "children", ()))])
 
 
