@@ -153,8 +153,8 @@ def alone(folder: Path, wait_s: float = 0.0) -> Iterator[bool]:
 
 
 def settled(folder: Path) -> bool:
-    """Whether surely nobody is within `alone` at this moment. It waits for nobody, so that it may
-    be asked by who holds what those within it wait for. Raises OSError as `alone` does.
+    """Whether surely nobody is within `alone` at this moment. It waits for a moment only, so that
+    it may be asked by who holds what those within it wait for. Raises OSError as `alone` does.
     """
     with if_nobody_else() as quiet:
         if not quiet:

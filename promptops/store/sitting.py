@@ -48,11 +48,12 @@ def one_at_a_time() -> Iterator[None]:
 
 @contextmanager
 def if_nobody_else() -> Iterator[bool]:
-    """Whether no other thread is in `one_at_a_time`, which none enters until the block ends then;
-    nobody is waited for.
+    """Whether no other thread is in `one_at_a_time`, which none enters until the block ends then.
+    Others are waited for as long as a file is kept for, since a kernel that reads all the time is
+    between two reads for a moment only.
     """
     lock = _ONE_AT_A_TIME[0]
-    mine = lock.acquire(blocking=False)
+    mine = lock.acquire(timeout=MOST_S)
     try:
         yield mine
     finally:

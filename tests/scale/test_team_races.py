@@ -5,10 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
+
+import pytest
 
 from promptops.scale.team_store import join_team
 from promptops.store import Store
+from promptops.store.sitting import one_at_a_time
 
 # Purges what is older than 2021, and rests between the tombstone and the cut until a line comes.
 PURGER = """
@@ -53,3 +57,31 @@ def test_what_a_purge_is_about_to_take_out_is_not_handed_over(tmp_path: Path) ->
     for one in (store, other):
         assert one.rows("select id from runs") == [("r-new",)]
         assert one.verify() == []
+
+
+def test_a_kernel_that_reads_all_the_time_can_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is between two reads for a moment only, which a look every 50 ms had never met."""
+    monkeypatch.setattr("promptops.scale.team_member.WAIT_S", 5.0)
+    store = Store(tmp_path / "a")
+    team, over = join_team(store, str(tmp_path / "team")), threading.Event()
+    store.append("runs", [{"id": "r-1", "example_id": "e"}])
+
+    def read() -> None:
+        while not over.is_set():
+            with one_at_a_time():
+                time.sleep(0.02)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        team.sync()
+    finally:
+        over.set()
+        for reader in readers:
+            reader.join()
+    other = Store(tmp_path / "b")
+    join_team(other, str(tmp_path / "team")).sync()
+    assert other.rows("select id from runs") == [("r-1",)]
