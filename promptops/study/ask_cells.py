@@ -24,10 +24,11 @@ from ..scoring.score_phase import Judgement, ScorePhase
 from ..scoring.score_rows import blocks, recorded_name
 from ..version import PromptVersion
 from .ask import Asker
+from .asking_claims import AskingClaims, Patience, question_claim
 from .design import ArmDesign
 from .queries.known_answers import answered_versions, answers_of
 from .questions import question_of
-from .records import keep_runs, keep_version
+from .records import keep_runs, keep_version, known_runs
 from .score_study import unasked
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class CellAsker:
     """Answers cells by the project's models, and judges the answers by the scorers.
 
     Used on the project's loop; `stop` may be called from any thread. Two that ask for the same cell
-    at the same time pay for one call.
+    at the same time pay for one call, also in two processes.
     prompt: the prompt's name, for the rows; role: what the runs are for, "" for model or target.
     Raises ScorerError for scorers that compare with another version's answers: those need a study.
     """
@@ -100,6 +101,8 @@ class CellAsker:
         self._arms: dict[str, ArmDesign] = {}  # by the version's id
         self._stored: frozenset[str] | None = None  # versions that had answers when this began
         self._flying: dict[str, asyncio.Future[None]] = {}  # key -> who waits for its answer
+        self._claims = AskingClaims(project.store.folder)  # before the first look for answers
+        self._shared = False  # whether others have asked meanwhile, and may ask again
         self._passes: set[Pass] = set()
         self.stopped = ""  # why calls are missing; "" if none are
 
@@ -184,12 +187,37 @@ class CellAsker:
             loop = asyncio.get_running_loop()
             self._flying.update((key, loop.create_future()) for key in mine)
             try:
-                await self._sweep(mine, limits)
+                await self._claimed(mine, limits)
             finally:
                 for key in mine:
                     self._flying.pop(key).set_result(None)
         if others:
             await asyncio.wait(others)
+
+    async def _claimed(
+        self, mine: Mapping[str, tuple[Cell, Question]], limits: Limits | None
+    ) -> None:
+        """Ask what no other process has asked since the last look; what one asks at this moment is
+        waited for.
+        """
+        folder, left = self._project.store.folder, dict(mine)
+        claims, self._claims = self._claims, AskingClaims(folder)
+        with claims:
+            async with claims.beating(self.stop):
+                wait = Patience("the search")
+                others = await asyncio.to_thread(claims.take, map(question_claim, mine))
+                others = self._shared = others or self._shared
+                while others:
+                    who = claims.waits_for()  # first: the look sees all that one who ended recorded
+                    known = await asyncio.to_thread(known_runs, self._project.store, list(left))
+                    self._runs.update(known)
+                    left = {key: pair for key, pair in left.items() if key not in known}
+                    theirs = sum(map(claims.theirs, map(question_claim, left)))
+                    others = theirs > 0 and await wait.more(theirs, who, lambda: bool(self.stopped))
+                if left and not self.stopped:
+                    await self._sweep(left, limits)
+                self._shared = self._shared or claims.overtaken
+        self._claims = AskingClaims(folder)
 
     async def _sweep(
         self, mine: Mapping[str, tuple[Cell, Question]], limits: Limits | None

@@ -150,6 +150,11 @@ class AskingClaims:
         while rest:
             rest = rest[os.write(self._file, rest) :]
 
+    @property
+    def overtaken(self) -> bool:
+        """Whether another process has begun to ask, or ended, since `take`."""
+        return self._path is not None and self._changed() != self._mine
+
     def theirs(self, name: str) -> bool:
         """Whether another process that lives had claimed it before."""
         short = _short(name)
