@@ -245,18 +245,18 @@ def test_what_was_compared_belongs_to_the_store(
 
 def test_looking_through_many_examples_takes_a_moment() -> None:
     """20,000 examples are compared with 20,000 others in less than three times of what 10,000 take,
-    and in less than four seconds of CPU time.
+    and in less than two seconds of CPU time.
     """
     least = []
     for count in (10_000, 20_000):
         tries = []
         for _ in range(2):
             one, two = (Dataset.read([note(row, k) for row in asked(count)]) for k in (0, 1))
-            with quick(4) as took:
+            with quick(4) as took:  # the better of two tries
                 assert len(ExampleContents.of(one).matches(ExampleContents.of(two))) >= count
             tries.append(took.seconds)
         least.append(min(tries))
-    assert least[1] < 3 * least[0]
+    assert least[1] < min(2, 3 * least[0])
 
 
 def test_other_questions_on_the_same_documents_are_not_pooled_where_a_target_reads_them(
