@@ -1,5 +1,5 @@
 """What is tested by this study's answers alone, cost and guardrails, is no easier for being asked
-again: a pair that is judged k times uses shares of alpha that sum to alpha.
+again: after the first time, a pair uses shares of alpha that sum to alpha.
 """
 
 from __future__ import annotations
