@@ -73,8 +73,8 @@ def main(comparison: ComparisonFacts, policy: Policy) -> Difference:
 
 def level_again(comparison: ComparisonFacts, alpha: float) -> float:
     """The level of a fixed test that is made of this study's answers alone, where the pair was
-    judged before: half of alpha the second time, a sixth the third. These shares sum to alpha, which
-    comes to that of the first time: in all, at most twice alpha.
+    judged before: half of alpha the second time, a sixth the third. They sum to alpha beside that
+    of the first time: in all, at most twice alpha.
     """
     times = comparison.grounds.tried.times if comparison.grounds.rules >= 2 else 1
     return alpha / (times * (times - 1)) if times > 1 else alpha
