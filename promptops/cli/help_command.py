@@ -67,6 +67,13 @@ def _show(pages: dict[str, Callable[[], str]], topic: str) -> None:
         name for name in pages if name.startswith(topic)
     ]
     if len(found) != 1:
+        from .__main__ import COMMANDS
+
+        if topic in COMMANDS:
+            raise click.UsageError(
+                f"{topic} is a command, and the manual has no page of that name; its options:"
+                f" promptops {topic} --help"
+            )
         near = found or difflib.get_close_matches(topic, pages, n=3, cutoff=0.4) or list(pages)
         raise click.UsageError(
             f"the manual has no page {topic!r}; it has {', '.join(near)}: promptops help {near[0]}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from promptops.cli.__main__ import group as command_line
 
@@ -27,3 +28,11 @@ def test_no_line_of_a_group_is_cut(name: str, group: click.Group) -> None:
     listed = group.get_help(context).split("Commands:\n")[1].split("\n\n")[0].splitlines()
     assert len(listed) == len(group.commands)
     assert not [line for line in listed if line.endswith("...") or len(line) > 80]
+
+
+def test_help_on_a_command_names_its_options() -> None:
+    """As other programs take `help COMMAND`, a command is not sent to three other pages."""
+    done = CliRunner().invoke(command_line(), ["help", "status"])
+    assert done.exit_code == 2
+    assert "status is a command" in done.output
+    assert "promptops status --help" in done.output
