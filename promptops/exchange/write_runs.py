@@ -49,12 +49,26 @@ def write_runs(study: RecordedStudy, path: Path, form: str) -> list[Path]:
         raise StudyError(f"form is {form!r}; choose {', '.join(sorted(WRITTEN))}.")
     documents = WRITTEN[form](recorded_cells(study))
     out = []
-    for label, document in documents.items():
-        file = path if len(documents) == 1 else path.with_stem(f"{path.stem}.{slug(label, 'arm')}")
+    for file, document in zip(_files(path, list(documents)), documents.values(), strict=True):
         with open_target(file) as target:
             target.write(f"{json.dumps(document, ensure_ascii=False)}\n".encode())
         out.append(file)
     return out
+
+
+def _files(path: Path, labels: Sequence[str]) -> list[Path]:
+    """One for each label; labels that differ only in what no file name has get a number."""
+    if len(labels) == 1:
+        return [path]
+    taken: list[str] = []
+    for label in labels:
+        short, number = slug(label, "arm"), 1
+        name = short
+        while name in taken:
+            number += 1
+            name = f"{short}-{number}"
+        taken.append(name)
+    return [path.with_stem(f"{path.stem}.{name}") for name in taken]
 
 
 def _outcome(score: Score) -> float | None:

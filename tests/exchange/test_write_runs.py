@@ -101,6 +101,18 @@ def test_an_unknown_format_is_named(studied: Any, tmp_path: Path) -> None:
         studied[0].store.write_study(studied[1], tmp_path / "x", "weka")
 
 
+@pytest.mark.parametrize("models", [("m-甲", "m-乙"), ("m.1", "m-1", "M_1")])
+def test_versions_whose_labels_are_one_file_name_get_a_log_each(
+    make_lab: Callable[..., Any], tmp_path: Path, models: tuple[str, ...]
+) -> None:
+    lab = make_lab("labels", models={name: ScriptedModel(answer) for name in models})
+    version = lab.prompt("letters").save("Say it: {{item}}")
+    study = lab.evaluate([version], Dataset.read(ROWS), [equals()], models=list(models))
+    written = lab.store.write_study(study, tmp_path / "log.json", "inspect")
+    assert len({*written}) == len(models)
+    assert {json.loads(path.read_bytes())["eval"]["model"] for path in written} == {*models}
+
+
 def test_a_name_is_not_a_study(studied: Any, tmp_path: Path) -> None:
     lab, study = studied
     with pytest.raises(StudyError, match=r"is not a study; pass what lab\.evaluate"):
