@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from ..spool.ends import forget_end
+from ..spool.ends import forget_ends
 from ..spool.lines import record
 from ..spool.segment import (
     Segment,
@@ -93,4 +93,4 @@ def _rewritten(folder: Path, segment: Segment, doomed: Doomed) -> None:
         finally:
             other.close()
     if remove_finished(segment):
-        forget_end(folder, segment.name, segment.size)
+        forget_ends(folder, {segment.name: segment.size})

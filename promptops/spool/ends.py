@@ -9,10 +9,11 @@ rows are as safe as the others.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["ENDS", "ends_of", "forget_end", "leave_end"]
+__all__ = ["ENDS", "ends_of", "forget_ends", "leave_end"]
 
 ENDS = "ended"  # an empty file for each segment, NAME.SIZE: it is there whole or not at all
 
@@ -39,13 +40,15 @@ def ends_of(folder: Path) -> dict[str, int]:
     return found
 
 
-def forget_end(folder: Path, name: str, size: int) -> None:
-    """These bytes are in the archive, or were reported as lost: the doctor no longer looks for
-    them.
+def forget_ends(folder: Path, sizes: Mapping[str, int]) -> None:
+    """So many bytes of each segment are in the archive, or were reported as lost: the doctor no
+    longer looks for them.
     """
+    if not sizes:
+        return
     for noted in _noted(folder):
-        found, _, reached = noted.rpartition(".")
-        if found == name and reached.isdecimal() and int(reached) <= size:
+        name, _, reached = noted.rpartition(".")
+        if reached.isdecimal() and int(reached) <= sizes.get(name, -1):
             with suppress(OSError):
                 (folder / ENDS / noted).unlink(missing_ok=True)
 

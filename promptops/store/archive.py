@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ __all__ = [
 ARCHIVE = "archive"
 _WRITING = ".writing-"
 _ROWS = 20_000  # rows that are read at a time
+_GROUP_BYTES = 1 << 20  # of rows that are written at a time, or more
 
 Rest = Callable[[str, object], Any]  # (table, pyarrow table) -> the rows that are kept
 
@@ -238,22 +240,38 @@ def recover(batch: Path, aside: Path) -> str:
 
 
 class _Files:
-    """One Parquet writer per table, opened with its first rows."""
+    """One Parquet writer per table, opened with its first rows. Rows of small segments wait until
+    they are worth a group of rows: each group takes a millisecond and memory until the end.
+    """
 
     def __init__(self, place: Path) -> None:
         self._place = place
         self._writers: dict[str, pa.parquet.ParquetWriter] = {}
+        self._waiting: dict[str, list[pa.Table]] = {}
+        self._bytes: Counter[str] = Counter()  # of those that wait
         self.rows: dict[str, int] = {}
         self.dropped = 0
 
     def __enter__(self) -> _Files:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for writer in self._writers.values():
-            writer.close()
+    def __exit__(self, error: object, *_: object) -> None:
+        try:
+            for table in [*self._waiting] if error is None else []:
+                self._write_group(table)
+        finally:
+            for writer in self._writers.values():
+                writer.close()
 
     def write(self, table: str, part: pa.Table) -> None:
+        self._waiting.setdefault(table, []).append(part)
+        self._bytes[table] += part.nbytes
+        self.rows[table] = self.rows.get(table, 0) + len(part)
+        if self._bytes[table] >= _GROUP_BYTES:
+            self._write_group(table)
+
+    def _write_group(self, table: str) -> None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         if table not in self._writers:
@@ -262,8 +280,8 @@ class _Files:
             self._writers[table] = pq.ParquetWriter(
                 path, TABLES[table].arrow(), compression="zstd", write_page_checksum=True
             )
-        self._writers[table].write_table(part)
-        self.rows[table] = self.rows.get(table, 0) + len(part)
+        self._writers[table].write_table(pa.concat_tables(self._waiting.pop(table)))
+        del self._bytes[table]
 
 
 def _parts(

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..markup import count
-from ..spool.ends import ends_of, forget_end
+from ..spool.ends import ends_of, forget_ends
 from .archive import alone, recover
 from .connect import Busy, Damaged, attach
 from .database import ASIDE, Database
@@ -181,9 +181,7 @@ def _mourned(folder: Path, sources: Callable[[], Sources]) -> list[str]:
     ends, listed = ends_of(folder), sources()
     sizes = listed.sizes()
     lines = list(check_ends(ends, listed))
-    for name, size in ends.items():
-        if sizes.get(name, 0) < size:
-            forget_end(folder, name, size)
+    forget_ends(folder, {name: size for name, size in ends.items() if sizes.get(name, 0) < size})
     return lines
 
 

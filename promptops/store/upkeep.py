@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..markup import count
-from ..spool.ends import ends_of, forget_end
+from ..spool.ends import ends_of, forget_ends
 from ..spool.segment import Segment, finished, remove_finished, segments
 from .archive import Batch, alone, batches, discard, marks_of, sweep, write_batch
 from .connect import Busy
@@ -62,9 +62,8 @@ def _removed(folder: Path, sealed: Sequence[Segment]) -> set[str]:
     gone = {segment.name for segment in sealed if remove_finished(segment)}
     drop_hidden(folder, gone)
     kept = marks_of(batches(folder))
-    for name, size in ends_of(folder).items():
-        if kept.get(name, 0) >= size:
-            forget_end(folder, name, size)
+    ends = ends_of(folder)
+    forget_ends(folder, {name: size for name, size in ends.items() if kept.get(name, 0) >= size})
     return gone
 
 

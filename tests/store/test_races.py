@@ -407,6 +407,29 @@ def test_a_segment_that_was_damaged_before_or_after_it_was_merged_is_reported(
     assert events(tmp_path) == (5 if merged else 0)
 
 
+def test_many_small_segments_are_archived_in_few_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newcomer to a team takes those of years at once: the rows keep their order, in groups, and
+    the notes are listed a few times, not once for each.
+    """
+    import pyarrow.parquet as pq
+
+    for n in range(60):
+        store = Store(tmp_path)
+        store.append("study_events", [{"study_id": f"s{n}", "event_at": AT, "event": str(n)}])
+        store.close()
+    listed: list[Path] = []
+    noted = ends._noted
+    monkeypatch.setattr(ends, "_noted", lambda folder: listed.append(folder) or noted(folder))
+    Store(tmp_path).archive()
+    [file] = (tmp_path / "archive").glob("*/study_events.parquet")
+    assert pq.ParquetFile(file).num_row_groups == 1
+    assert pq.read_table(file).column("event").to_pylist() == [str(n) for n in range(60)]
+    assert len(listed) < 10
+    assert ends.ends_of(tmp_path) == {}
+
+
 def test_the_notes_of_ended_segments_do_not_pile_up(tmp_path: Path) -> None:
     """They go as their segments are archived, and are never written through a symlink."""
     for _ in range(3):
