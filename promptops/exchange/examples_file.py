@@ -27,8 +27,8 @@ def write_examples(project: Project, data: Dataset, path: Path) -> None:
             return
         if not _imported(project, path):
             raise DatasetError(
-                f"{path.name} exists, and holds other rows than an import wrote; name another file"
-                " with --dataset, or move this one away first. Nothing was imported."
+                f"{path.name} exists and holds other rows than an import wrote, so that nothing was"
+                " imported; name another file with --dataset, or move this one away first."
             )
     data.write(path)
 
