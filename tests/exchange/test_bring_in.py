@@ -180,7 +180,7 @@ def test_a_file_of_somebodys_own_is_not_replaced(
     words = ["import", str(FILES / "promptfoo_results.json"), "--dataset", name]
     own = Dataset.read([{"id": "mine", "q": "a question of mine"}])
     held = own.write(Path(name)).read_bytes()
-    with pytest.raises(DatasetError, match=f"{name} exists, and holds other rows"):
+    with pytest.raises(DatasetError, match=f"{name} exists and holds other rows"):
         CliRunner().invoke(group(), words, catch_exceptions=False)
     assert Path(name).read_bytes() == held
     assert not Path("promptops.json").exists()
