@@ -18,6 +18,7 @@ import hashlib
 import io
 import pickle
 import re
+import threading
 import types
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Set
@@ -26,12 +27,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .code_reads import MISSING, code_text, held_by, looking, only_written, reads_of
-from .object_state import PLAIN, attribute, settings_of, state_of
+from .declared import declared_by, made_of_it
+from .object_state import PLAIN, attribute, client_of, state_of
 from .surroundings import PROCESS, Found, Surroundings, installed
 
 __all__ = ["CODE", "FunctionIdentity", "FunctionWalk", "identify"]
 
 CODE = (types.FunctionType, types.MethodType, functools.partial, type)
+_GUARDS = (type(threading.Lock()), type(threading.RLock()), threading.local)
 _HELD = (list, tuple, dict, set, frozenset, str, bytes, int, float)
 _DEPTH = 12
 
@@ -139,8 +142,9 @@ class FunctionWalk:
             return self._of_decorator(function, where, depth)
         look = looking(function)
         reads = reads_of(function.__code__, look)
+        kept = {"pytestmark"} | ({"statistics"} if hasattr(function, "retry_with") else set())
         own = self.attributes(
-            {name: each for name, each in list(vars(function).items()) if name != "pytestmark"}
+            {name: each for name, each in list(vars(function).items()) if name not in kept}
         )
         parts = [
             code_text(function.__code__),
@@ -203,12 +207,15 @@ class FunctionWalk:
                 ("__firstlineno__", "__static_attributes__", "_abc_", "__dataclass_", "__annot")
             )
             and not isinstance(item, (types.GetSetDescriptorType, types.MemberDescriptorType))
+            and not made_of_it(name, item)
         }
         own = self.attributes(own)
+        declared = declared_by(kind, lambda each: self.value(each, where, depth))
         bases = [base for base in kind.__bases__ if base is not object]
         if not installed(type(kind)):  # a metaclass of the user's answers for the class
             bases.append(type(kind))
-        return f"class({self.mapping(own, where, depth)},{self.values(bases, where, depth)})"
+        text = f"{self.mapping(own, where, depth)},{self.values(bases, where, depth)}"
+        return f"class({text},{declared})" if declared else f"class({text})"
 
     def instance(self, value: object, where: str, depth: int) -> str:
         """Its class and its state; an object of a library's by what pickles of it."""
@@ -234,9 +241,10 @@ class FunctionWalk:
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         if isinstance(wrapped := attribute(value, "__wrapped__"), CODE):  # a cache
             return f"{kind}({self.value(wrapped, where, depth)})"
-        address = attribute(value, "base_url")
-        if isinstance(address, (str, PurePath)) or type(address).__name__ == "URL":
-            return f"client:{kind}:{address}:{settings_of(value)}"
+        if (client := client_of(value)) is not None:
+            return f"client:{kind}:{client}"
+        if isinstance(value, _GUARDS):
+            return self._unknown(value, where)
         try:
             pickled = _OwnCode.dumped(value, lambda own: self.value(own, where, depth))
         except Exception:  # whatever a library's object raises when it is copied
@@ -263,8 +271,16 @@ class _OwnCode(pickle.Pickler):
         super().__init__(out, protocol=4)
         self._describe = describe
 
-    def persistent_id(self, value: object) -> str | None:
-        own = isinstance(value, CODE) and not installed(value)
+    def persistent_id(self, value: object) -> object:
+        held: Any = value
+        if type(value) in (set, frozenset):  # each process has an order of its own
+            return "set", sorted(self.dumped(each, self._describe) for each in held)
+        if isinstance(value, _GUARDS):
+            return "guard", type(value).__qualname__
+        if not isinstance(value, CODE):
+            return None
+        module = str(attribute(value, "__module__")).partition(".")[0]
+        own = module == "tenacity" or not installed(value)  # its conditions have no name to pickle
         return self._describe(value) if own else None
 
     @classmethod

@@ -9,11 +9,14 @@ import hashlib
 import pickle
 import types
 from collections.abc import Mapping, Set
+from pathlib import PurePath
 from typing import Any
 
 from ..redact import named_like_a_secret
 
-__all__ = ["PLAIN", "attribute", "edited_in", "settings_in", "settings_of", "state_of"]
+__all__ = [
+    *("PLAIN", "attribute", "client_of", "edited_in", "settings_in", "settings_of", "state_of"),
+]
 
 PLAIN = (str, bytes, int, float, complex, bool, type(None), type(Ellipsis))
 
@@ -26,6 +29,23 @@ def attribute(value: object, name: str, otherwise: object = None) -> Any:
         return getattr(value, name, otherwise)
     except Exception:
         return otherwise
+
+
+def client_of(value: object) -> str | None:
+    """Where a client of a service asks and how it was configured, or one of its parts such as
+    `client.chat`; None for other objects.
+    """
+    for owner in (value, attribute(value, "_client"), attribute(value, "_api_client")):
+        address = attribute(owner, "base_url")
+        if isinstance(address, (str, PurePath)) or type(address).__name__ == "URL":
+            return f"{address}:{settings_of(owner)}"
+        options = attribute(owner, "_http_options")  # google-genai's
+        if isinstance(address := attribute(options, "base_url"), str):
+            return f"{address}{attribute(options, 'api_version')}:{settings_of(owner)}"
+    if type(value).__module__ == "requests.sessions":
+        return str([each for each in settings_of(value) if not each.startswith("cookies=")])
+    address = attribute(attribute(value, "meta"), "endpoint_url")  # boto3's
+    return address if isinstance(address, str) else None
 
 
 def settings_of(client: object) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 if TYPE_CHECKING:
     from ..models.function_definition import Definition
@@ -64,8 +64,7 @@ class FunctionVersion:
 
         large = self._defined.states.large if self._defined is not None else frozenset()
         with suppress(RuntimeError):  # another thread, where the function works, filled its memo
-            found = definition(function, large)
-            if found != self._defined or self._edited(found, self._defined.states):
+            if self.while_still(definition(function, large)) is None:
                 self._read_again(function)
         return self._version
 
@@ -109,13 +108,27 @@ class FunctionVersion:
         changed = _changed(before, now.states) - self._kept
         return sorted(f"{key[1]}={now.states.get(key)}" for key in changed)
 
+    def while_still(self, now: Definition) -> tuple[str, _Held, frozenset[tuple[int, str]]] | None:
+        """The version, and what it knows of libraries' objects; None if somebody edited since."""
+        if now != self._defined or self._edited(now, self._defined.states):
+            return None
+        return self._version, self._first, self._kept
+
     def _read_again(self, function: Callable[..., object]) -> None:
         from ..models.function_definition import definition
         from ..models.function_identity import identify
 
-        found, copied = identify(function, programs=False), self._defined is None and self._version
+        copied = self._defined is None and self._version
         self._defined = definition(function)
         self._calls, states = 0, self._defined.states
+        key = self._defined.digest, *self._read
+        known, _LIVE[key] = _LIVE.get(key), self
+        other = None if copied or known is self else known
+        if other is not None and (held := other.while_still(self._defined)) is not None:
+            # its cell was run again: what it has counted or kept since is its own
+            self._version, self._first, self._kept = held
+            return
+        found = identify(function, programs=False)
         self._first = {key: self._first.get(key, held) for key, held in states.items()}
         self._kept &= states.keys()
         if copied and found.opaque:  # new in every process, though nobody changed it
@@ -129,4 +142,5 @@ def _changed(before: _Held, now: _Held) -> set[tuple[int, str]]:
     return {key for key in before.keys() | now.keys() if before.get(key) != now.get(key)}
 
 
+_LIVE: WeakValueDictionary[tuple[str, ...], FunctionVersion] = WeakValueDictionary()
 _KNOWN: WeakKeyDictionary[types.FunctionType, FunctionVersion] = WeakKeyDictionary()
