@@ -13,10 +13,16 @@ from typing import Any
 from .object_state import PLAIN, attribute
 from .surroundings import installed
 
-__all__ = ["declared_by", "made_of_it"]
+__all__ = ["annotation", "declared_by", "made_of_it"]
 
 # a library makes these of the rest, with ids of this process
-_MADE = {"__signature__", "__parameters__", "__orig_bases__", "__class_vars__"}
+_MADE = {
+    "__signature__",
+    "__parameters__",
+    "__orig_bases__",
+    "__class_vars__",
+    "__private_attributes__",
+}
 _QUIET = {"abc", "enum", "typing", "builtins"}  # these do not read what a class says of itself
 _DEPTH = 12
 
@@ -41,6 +47,12 @@ def declared_by(kind: type, describe: Describe) -> str:
         parts.append(_text(annotations, describe, 0))
     if fields:
         parts.append(_text(fields, describe, 0))
+    if private := own.get("__private_attributes__"):
+        parts += [
+            f"{name}={_text(attribute(one, given), describe, 0)}"
+            for name, one in private.items()
+            for given in ("default", "default_factory")
+        ]
     for group in _parts(own.get("__pydantic_decorators__")).values():  # validators and such
         if isinstance(group, dict) and group:
             said = {name: attribute(one, "info") for name, one in group.items()}
@@ -49,6 +61,11 @@ def declared_by(kind: type, describe: Describe) -> str:
     if loud and (doc := own.get("__doc__")):
         parts.append(inspect.cleandoc(str(doc)))
     return ";".join(parts)
+
+
+def annotation(value: object, describe: Describe) -> str:
+    """The text of a type as annotations write it, such as `list[Verdict]`."""
+    return _text(value, describe, 0)
 
 
 def _text(value: Any, describe: Describe, depth: int) -> str:
@@ -87,5 +104,8 @@ def _named(value: object) -> str:
 
 
 def _own_text(value: object) -> str:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except Exception:  # whatever a library's object raises
+        return ""
     return "" if " at 0x" in shown else shown

@@ -27,7 +27,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .code_reads import MISSING, code_text, held_by, looking, only_written, reads_of
-from .declared import declared_by, made_of_it
+from .declared import annotation, declared_by, made_of_it
 from .object_state import PLAIN, attribute, client_of, state_of
 from .surroundings import PROCESS, Found, Surroundings, installed
 
@@ -245,6 +245,9 @@ class FunctionWalk:
             return f"client:{kind}:{client}"
         if isinstance(value, _GUARDS):
             return self._unknown(value, where)
+        if kind == "pydantic.type_adapter.TypeAdapter":
+            adapted = attribute(value, "_type")
+            return f"{kind}({annotation(adapted, lambda own: self.value(own, where, depth))})"
         try:
             pickled = _OwnCode.dumped(value, lambda own: self.value(own, where, depth))
         except Exception:  # whatever a library's object raises when it is copied

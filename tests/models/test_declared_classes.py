@@ -37,6 +37,11 @@ class own(pydantic.BaseModel):
         return len(self.parts)
 """,
     "an object of one": "class C(pydantic.BaseModel):\n    most: int = 9\nown = C(most=3)\n",
+    "an adapter of one": """
+class Part(pydantic.BaseModel):
+    name: str
+own = pydantic.TypeAdapter(list[Part])
+""",
     "a dataclass of pydantic": """
 import pydantic.dataclasses
 @pydantic.dataclasses.dataclass
@@ -127,6 +132,11 @@ EDITS = {
     ),
     "a class within": tuple(
         f"class Part(pydantic.BaseModel):\n    {name}: int\n{FIELD.format('list[Part]')}"
+        for name in ("a", "b")
+    ),
+    "what an adapter adapts": tuple(
+        f"class Part(pydantic.BaseModel):\n    {name}: int\n"
+        "own = pydantic.TypeAdapter(list[Part])\n"
         for name in ("a", "b")
     ),
     "a key of a TypedDict": (
