@@ -26,6 +26,7 @@ __all__ = [
     "read_mlflow",
 ]
 
+_JUDGES = ("LLM_JUDGE", "AI_JUDGE")  # MLflow's words of today and of its release 2
 Rows = Sequence[tuple[int, Mapping[str, Any]]]
 
 
@@ -44,12 +45,16 @@ def read_mlflow(rows: Rows, path: Path) -> Imported:
         asked = _value(row["request"])
         golden: Any = None
         scores: dict[str, float | None] = {}
+        judged = set()
         for item in _value(row.get("assessments")) or []:
             found = str(item.get("assessment_name"))
             if isinstance(item.get("expectation"), Mapping):
                 golden = item["expectation"].get("value")
             elif isinstance(item.get("feedback"), Mapping):
                 scores[found] = gathered.score(found, item["feedback"].get("value"))
+                source = item.get("source")
+                if isinstance(source, Mapping) and source.get("source_type") in _JUDGES:
+                    judged.add(found)
         inputs = dict(asked) if isinstance(asked, Mapping) and asked else {"request": asked}
         examples.append(Example(name, inputs, expected=golden))
         output = _text(_value(row.get("response")))
@@ -62,6 +67,7 @@ def read_mlflow(rows: Rows, path: Path) -> Imported:
                 latency_ms=number(row.get("execution_duration"), unit=False),
                 started_at=utc_text(row.get("request_time")),
                 failure="internal" if row.get("state") == "ERROR" or output is None else None,
+                judged=frozenset(judged),
             )
         )
         if row.get("spans"):

@@ -277,7 +277,10 @@ class _OwnCode(pickle.Pickler):
     def persistent_id(self, value: object) -> object:
         held: Any = value
         if type(value) in (set, frozenset):  # each process has an order of its own
-            return "set", sorted(self.dumped(each, self._describe) for each in held)
+            texts = all(type(each) is str for each in held)
+            return "set", sorted(
+                held if texts else (self.dumped(each, self._describe) for each in held)
+            )
         if isinstance(value, _GUARDS):
             return "guard", type(value).__qualname__
         if not isinstance(value, CODE):

@@ -130,6 +130,28 @@ def test_other_tools_judges(tmp_path: Path) -> None:
     assert read_export(tmp_path / "items.jsonl").judged == {"kind", "pass"}
 
 
+def test_mlflows_judges(tmp_path: Path) -> None:
+    """Its assessments say who gave them: code, a person or a model."""
+    sources = {"right": "CODE", "good": "HUMAN", "kind": "LLM_JUDGE", "safe": "AI_JUDGE"}
+    row = {
+        "trace_id": "tr-1",
+        "request": {"q": "a"},
+        "response": "yes",
+        "assessments": [
+            {
+                "assessment_name": name,
+                "source": {"source_type": source, "source_id": "x"},
+                "feedback": {"value": True},
+            }
+            for name, source in sources.items()
+        ],
+    }
+    (tmp_path / "eval.jsonl").write_text(f"{json.dumps(row)}\n")
+    found = read_export(tmp_path / "eval.jsonl")
+    assert found.scores == tuple(sources)
+    assert found.judged == {"kind", "safe"}
+
+
 def test_imported_twice_it_is_there_once(lab: Lab) -> None:
     for _ in range(2):
         found = lab.import_from(FILES / "inspect_log.eval")
