@@ -61,4 +61,5 @@ class ComparisonContext:
     clustered_by: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()  # sentences on examples that a prompt shows
     relabelled: tuple[tuple[str, int, int], ...] = ()
+    searched: str = ""  # a sentence on examples on which a search chose the candidate
     pooled: str = ""  # a sentence on answers of earlier studies that the figures count

@@ -68,6 +68,7 @@ def _verdict(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) ->
         *preconditions.must_pass(comparison, policy),
         *preconditions.complete(comparison, policy, rule),
         *preconditions.measured(comparison, policy),
+        *preconditions.unsearched(comparison.grounds.searched),
     ]
     checks.append(primary_check(comparison, policy, rule))
     checks += preconditions.constant(comparison, policy, rule)

@@ -195,6 +195,7 @@ def grounds_of(evidence: Evidence) -> ComparisonContext:
         rules=int(evidence.rule.get("rules", 1)),
         tried=Tried.from_document(evidence.rule.get("tried")),
         looked=int(evidence.rule.get("looked", 0)),
+        searched=str(evidence.rule.get("searched", "")),
         weights=(
             dict(zip(evidence.examples, evidence.weights, strict=True))
             if evidence.weights

@@ -69,6 +69,7 @@ def drafted(
             "rules": grounds.rules,
             "tried": grounds.tried.document(),
             "looked": grounds.looked,
+            **({"searched": grounds.searched} if grounds.searched else {}),
         },
         "weights": (
             tuple(_number(grounds.weights.get(name, 0.0), _DIGITS) for name in laid.examples)

@@ -35,6 +35,7 @@ def decide_first(
     checks = [
         *preconditions.first_must_pass(arm.label, outcomes, policy, context.copies),
         *_enough(arm.label, outcomes, policy),
+        *preconditions.unsearched(context.searched),
         *_level(arm.label, name, outcomes, policy, context.rules),
         *preconditions.first_constant(arm, name, policy, context.labels, context.clusters),
         *held.judged(name, outcomes.kind, outcomes.calibrated, policy),

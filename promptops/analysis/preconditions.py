@@ -21,7 +21,15 @@ from .constant_answer import (
     scorer_of,
 )
 
-__all__ = ["complete", "constant", "first_constant", "first_must_pass", "measured", "must_pass"]
+__all__ = [
+    "complete",
+    "constant",
+    "first_constant",
+    "first_must_pass",
+    "measured",
+    "must_pass",
+    "unsearched",
+]
 
 
 def must_pass(comparison: ComparisonFacts, policy: Policy) -> list[Check]:
@@ -139,6 +147,14 @@ def measured(comparison: ComparisonFacts, policy: Policy) -> list[Check]:
     text = f"{figures.name} finds nothing right in either arm: 0 of {figures.n:,} in both."
     more = "Look at some answers beside the golden ones, and choose a scorer or column that fits."
     return [Check("measured", "unproven", text, more)]
+
+
+def unsearched(searched: str) -> list[Check]:
+    """What a search chose is judged on examples that it did not see. searched: as of a context."""
+    if not searched:
+        return []
+    more = "Judge it on the split 'test', as search.confirm() does, or on new examples."
+    return [Check("searched", "unproven", searched, more)]
 
 
 def _answered(comparison: ComparisonFacts) -> bool:

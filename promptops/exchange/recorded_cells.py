@@ -66,6 +66,13 @@ def recorded_cells(study: RecordedStudy) -> Recorded:
             reason=_text(row.reason),
             unscored=_text(row.unscored) or None,
         )
+    decides_first = dict.fromkeys([record.primary, *(name for name, _ in own)])
+    places = {name: place for place, name in enumerate(decides_first)}
+
+    def place_of(name: str) -> tuple[int, str]:
+        return places.get(name, places.get(_whole(name), len(places))), name
+
+    found = {key: {n: by[n] for n in sorted(by, key=place_of)} for key, by in found.items()}
     judges = {scorer.name for scorer in record.scorers if scorer.kind == "judge"}
     judged = {
         place: tuple(name for name in scores if name in judges or _whole(name) in judges)

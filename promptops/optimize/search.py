@@ -30,6 +30,7 @@ from ..study.asking_claims import AskingClaims, Patience
 from ..study.design import as_dataset, as_version
 from ..study.plan import Plan, PlanTerms, freeze
 from ..study.preflight import checked_scorers
+from ..study.searched_rows import keep_searched
 from ..version import PromptVersion
 from .headroom import Headroom, look
 from .lineage import Candidate, Event, Lineage
@@ -272,13 +273,7 @@ def begin(project: Project, design: SearchDesign) -> Search:
     running = project.searches.get(id_)
     if isinstance(running, Search) and running.status == "running":
         return running
-    plan = freeze(
-        project,
-        design.prompt,
-        design.data,
-        design.scorers,
-        PlanTerms(split="test"),
-    )
+    plan = freeze(project, design.prompt, design.data, design.scorers, PlanTerms(split="test"))
     lineage = Lineage(project.store, id_, design.prompt, design.method.name)
     row = {
         "prompt": design.prompt,
@@ -288,6 +283,7 @@ def begin(project: Project, design: SearchDesign) -> Search:
         "plan_id": plan.id,
         "author": project.author,
     }
+    keep_searched(project.store, design.splits)
     lineage.begin(row)
     lineage.add(design.seed)
     refuse_at_exit()

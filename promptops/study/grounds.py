@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from .queries.golden_before import scored_against_others
 from .queries.plans import plan_document
 from .recorded_study import RecordedStudy, find_study
 from .records import load_version
+from .searched_rows import searched_statement
 from .shown_examples import shown_statement
 from .split_wear import times_used
 from .weights import weight_column, weights_of
@@ -117,6 +118,7 @@ def grounds_of(
         clustered_by=found.clustered_by,
         relabelled=_relabelled(study, arms or (), decides or ""),
         shown=_shown(study, arms or ()),
+        searched=_searched(study, arms or (), data),
     )
 
 
@@ -126,6 +128,12 @@ def _shown(study: RecordedStudy, arms: Sequence[Arm]) -> tuple[str, ...]:
     read = [(arm, load_version(store, arm.version)) for arm in arms]
     found = (shown_statement(arm.label, each, data) for arm, each in read if each is not None)
     return tuple(filter(None, found))
+
+
+def _searched(study: RecordedStudy, arms: Sequence[Arm], examples: Iterable[Example]) -> str:
+    """What a search saw of the examples that judge its choice, the first of the arms."""
+    store = study.project.store
+    return searched_statement(store, arms[0].version, arms[0].label, examples) if arms else ""
 
 
 def _relabelled(
@@ -210,6 +218,7 @@ def pooled_grounds(
     tags = {**grounds.tags, **{name: example.tags for name, example in earlier.items()}}
     noise = _noise(study, arms, primary, found.copies)
     out = replace(grounds, copies=found.copies, clusters=found.clusters, tags=tags, noise=noise)
+    out = replace(out, searched=_searched(study, arms, [*study.dataset, *more]))
     if not column:
         return out
     return replace(out, weights=weights_of([*study.dataset, *more], column, found.copies))

@@ -26,6 +26,7 @@ from .queries.judged_before import (
     studies_beside,
     studies_holding,
 )
+from .searched_rows import searched_prints
 
 if TYPE_CHECKING:
     from ..dataset import Example
@@ -216,8 +217,9 @@ def pooled(
     tried: Tried,
 ) -> tuple[Arm, Arm]:
     """Both arms with every answer that the pair ever gave to these examples, as repeats of the
-    primary; examples of earlier studies that this one left out come back in. Answers of another
-    endpoint count as judgements, and are not pooled; nor are those to examples that may be others.
+    primary; examples of earlier studies that this one left out come back in, but for those on
+    which a search chose the candidate. Answers of another endpoint count as judgements, and are
+    not pooled; nor are those to examples that may be others.
 
     Args:
         store: the store that holds the earlier answers.
@@ -243,7 +245,10 @@ def pooled(
     rows = pooled_outcomes(store, (ref.name, ref.version), studies, versions, record.id)
     ids = {example.fingerprint: example.id for example in reversed(list(dataset))}
     found: dict[str, dict[str, list[float | None]]] = {version: {} for version in versions}
+    left = searched_prints(store, candidate.version) - ids.keys()
     for version, fingerprint, _, outcome in rows:
+        if fingerprint in left:
+            continue
         name = ids.get(fingerprint, earlier_name(fingerprint))
         found[version].setdefault(name, []).append(outcome)
     out = []

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "find_runs",
     "keep_dataset",
+    "keep_examples",
     "keep_runs",
     "keep_study",
     "keep_version",
@@ -110,20 +111,7 @@ def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
     fingerprint = dataset.fingerprint
     if store.has("datasets", fingerprint):
         return
-    for start in range(0, len(dataset), _AT_ONCE):
-        store.append(
-            "examples",
-            [
-                {
-                    "dataset_fingerprint": fingerprint,
-                    "example_id": example.id,
-                    "example_fingerprint": example.fingerprint,
-                    "position": position,
-                    "document": _document(example.document()),
-                }
-                for position, example in enumerate(islice(dataset, start, start + _AT_ONCE), start)
-            ],
-        )
+    keep_examples(store, dataset)
     columns = json.dumps(list(dataset.columns), ensure_ascii=False)
     source = (
         dataset.origin.document(root, [example.id for example in dataset])
@@ -142,6 +130,25 @@ def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
         "datasets",
         [{**head, "source": dataset.name if source is None else source["path"], "origin": origin}],
     )
+
+
+def keep_examples(store: Store, dataset: Dataset) -> None:
+    """Write the examples of a dataset alone: it is not among those that a study asked."""
+    fingerprint = dataset.fingerprint
+    for start in range(0, len(dataset), _AT_ONCE):
+        store.append(
+            "examples",
+            [
+                {
+                    "dataset_fingerprint": fingerprint,
+                    "example_id": example.id,
+                    "example_fingerprint": example.fingerprint,
+                    "position": position,
+                    "document": _document(example.document()),
+                }
+                for position, example in enumerate(islice(dataset, start, start + _AT_ONCE), start)
+            ],
+        )
 
 
 def load_dataset(store: Store, fingerprint: str, root: Path) -> Dataset:

@@ -14,7 +14,7 @@ from promptops.dataset import Dataset
 from promptops.errors import StudyError
 from promptops.models.scripted import ScriptedModel
 from promptops.monitor.otlp_rows import rows_of_file
-from promptops.scorers import equals, rubric
+from promptops.scorers import contains, equals, rubric
 
 ROWS = [
     {
@@ -171,3 +171,18 @@ def test_a_judges_scores_come_back_as_a_judges(
     kinds = {scorer.name: scorer.kind for scorer in back.scorers}
     assert kinds["equals(expected)"] == "user"
     assert kinds["kind"] == "judge"
+
+
+@pytest.mark.parametrize("form", ["promptfoo", "inspect"])
+def test_the_scorer_that_decides_stays_the_one(
+    make_lab: Callable[..., Any], studied: Any, tmp_path: Path, form: str
+) -> None:
+    """The alphabet had chosen another, and with it another verdict."""
+    lab, _ = studied
+    versions = list(lab.prompt("letters"))
+    study = lab.evaluate(versions, Dataset.read(ROWS, tags="tags"), [equals(), contains("B")])
+    files = lab.store.write_study(study, tmp_path / "out.json", form)
+    back = make_lab("second").import_from(*files).study
+    assert (study.record.primary, back.record.primary) == ("equals(expected)", "equals(expected)")
+    mine, theirs = (each.compare().primary for each in (study, back))
+    assert (theirs.name, theirs.gain) == (mine.name, mine.gain)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ...store import Store
 
-__all__ = ["frozen_at", "is_judged", "judged_pairs", "plan_document", "seed_of_plan"]
+__all__ = [
+    "frozen_at",
+    "is_judged",
+    "judged_pairs",
+    "plan_document",
+    "searches_of",
+    "seed_of_plan",
+]
 
 
 def plan_document(store: Store, plan: str) -> tuple[dict[str, object], str] | None:
@@ -27,6 +34,18 @@ def seed_of_plan(store: Store, plan: str) -> str | None:
     """The id of the seed whose search froze this plan; None if no search did."""
     rows = store.rows("select seed_version from optimizations where plan_id = ? limit 1", [plan])
     return str(rows[0][0]) if rows else None
+
+
+def searches_of(store: Store, version: str) -> list[tuple[str, tuple[str, ...]]]:
+    """(id, fingerprints of train and val) of each search that made or chose a version; not of one
+    that only began with it.
+    """
+    rows = store.rows(
+        "select o.id, o.design from candidates c join optimizations o on o.id = c.optimization_id"
+        " where c.version_id = ? and c.number > 0 order by o.created_at, o.id",
+        [version],
+    )
+    return [(str(id_), tuple(json.loads(design)["splits"].values())) for id_, design in rows]
 
 
 def judged_pairs(store: Store, dataset: str, split: str | None) -> list[tuple[str, str | None]]:

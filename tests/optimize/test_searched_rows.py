@@ -1,0 +1,118 @@
+"""What a search chose is judged on rows that the search did not see: the gate refuses it on others,
+and an earlier study of them does not bring them back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from promptops.analysis.recompute import recompute
+from promptops.dataset import Dataset
+from promptops.dataset.example import Example
+from promptops.errors import Refused
+from promptops.evidence import Evidence
+from promptops.lab import Lab
+from promptops.models.scripted import ScriptedModel
+from promptops.optimize import Instructions
+from promptops.scorers import equals
+
+MakeLab = Callable[..., Lab]
+N = 24
+
+
+def lucky(request: dict[str, Any]) -> str:
+    """Right on the rows of val alone, if the prompt is the lucky one."""
+    text = str(request["messages"][-1]["content"])
+    found = re.search(r"(train|val|test)(\d+)", text)
+    assert found is not None
+    split, number = found.groups()
+    right = (split == "val" and "lucky" in text) or int(number) % 3 == 0
+    return f"c{int(number) % 4}" if right else "none"
+
+
+def rows(splits: Iterable[str], **more: object) -> Dataset:
+    return Dataset.of(
+        Example(
+            inputs={"q": f"{split}{i}", **more},
+            expected=f"c{i % 4}",
+            id=f"{split}{i}",
+            split=split,
+        )
+        for split in splits
+        for i in range(N)
+    )
+
+
+DATA = rows(("train", "val", "test"))
+
+
+@pytest.fixture
+def searched(make_lab: MakeLab) -> tuple[Lab, Any, Any, Any]:
+    """(lab, search, seed, the version that it chose); the seed serves."""
+    lab = make_lab(models={"m": ScriptedModel(lucky)})
+    seed = lab.prompt("w").save("Classify {{q}}", model="m")
+    lab.promote(seed, env="prod", force=True, reason="first")
+    method = Instructions(["The lucky one: {{q}}", "Another: {{q}}"])
+    search = lab.optimize(seed, DATA, [equals()], method=method, budget_calls=400).wait()
+    winner = search.save(note="chosen")
+    assert "lucky" in str(winner.version.template)
+    return lab, search, seed, winner
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        DATA.val,
+        DATA,
+        rows(["val"], more="a column that the prompt does not read"),
+    ],
+    ids=["val", "all", "a further column"],
+)
+def test_rows_that_the_search_saw_promote_nothing(
+    searched: tuple[Lab, Any, Any, Any], data: Dataset
+) -> None:
+    lab, search, seed, winner = searched
+    study = lab.evaluate([seed, winner], data, [equals()])
+    assert study.compare().verdict.decision != "promote"
+    with pytest.raises(Refused, match=f"The search {search.id[:9]} made or chose v2 on"):
+        lab.promote(winner, env="prod", study=study)
+
+
+def test_nor_do_they_as_a_first_deployment(searched: tuple[Lab, Any, Any, Any]) -> None:
+    lab, _, seed, winner = searched
+    study = lab.evaluate([seed, winner], DATA.val, [equals()])
+    with pytest.raises(Refused, match="made or chose"):
+        lab.promote(winner, env="staging", study=study)
+
+
+def test_they_do_not_come_back_into_its_confirmation(searched: tuple[Lab, Any, Any, Any]) -> None:
+    """Answers of earlier studies are pooled: those to val would have carried the test split."""
+    lab, search, seed, winner = searched
+    lab.evaluate([seed, winner], DATA, [equals()])
+    for study in (search.confirm(), lab.evaluate([seed, winner], DATA.test, [equals()])):
+        comparison = study.compare()
+        assert comparison.primary.n == N
+        assert comparison.primary.gain == 0
+        assert "made or chose" not in str(comparison.verdict.reasons)
+
+
+def test_what_the_search_did_not_make_may_be_judged_there(
+    searched: tuple[Lab, Any, Any, Any],
+) -> None:
+    lab, _, seed, _ = searched
+    own = lab.prompt("w").save("My own lucky one: {{q}}", model="m")
+    study = lab.evaluate([seed, own], DATA.val, [equals()])
+    lab.promote(own, env="prod", study=study)
+
+
+def test_a_forced_promotion_says_it_and_verifies(searched: tuple[Lab, Any, Any, Any]) -> None:
+    lab, _, seed, winner = searched
+    study = lab.evaluate([seed, winner], DATA.val, [equals()])
+    forced = lab.promote(winner, env="prod", study=study, force=True, reason="an emergency")
+    figures = recompute(Evidence.read(lab.project.location.registry, forced.evidence))
+    assert all(figure.same for figure in figures)
+    assert {each.name: each.recomputed for each in figures}["verdict.decision"] == "inconclusive"
