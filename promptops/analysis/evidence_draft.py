@@ -63,14 +63,7 @@ def drafted(
             if grounds.clusters
             else None
         ),
-        "rule": {
-            **asdict(verdict.rule),
-            "planned": grounds.planned,
-            "rules": grounds.rules,
-            "tried": grounds.tried.document(),
-            "looked": grounds.looked,
-            **({"searched": grounds.searched} if grounds.searched else {}),
-        },
+        "rule": _rule(verdict, grounds),
         "weights": (
             tuple(_number(grounds.weights.get(name, 0.0), _DIGITS) for name in laid.examples)
             if grounds.weights is not None
@@ -78,6 +71,17 @@ def drafted(
         ),
         "labels": {key: arm.label for key, arm in arms.items()},
         "plan": plain(grounds.plan) if grounds.plan is not None else None,
+    }
+
+
+def _rule(verdict: Verdict, grounds: ComparisonContext) -> dict[str, object]:
+    return {
+        **asdict(verdict.rule),
+        "planned": grounds.planned,
+        "rules": grounds.rules,
+        "tried": grounds.tried.document(),
+        "looked": grounds.looked,
+        **({"searched": grounds.searched} if grounds.searched else {}),
     }
 
 
