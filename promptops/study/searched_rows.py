@@ -1,5 +1,5 @@
-"""Examples that a search for a better version saw: the version that it chose on them leads there by
-being chosen, and may show them, so that a verdict on them is no evidence.
+"""Examples that a search for a better version saw. The version was chosen because it leads on them,
+and its prompt may show them, so a lead there is no evidence.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def searched_statement(store: Store, version: str, label: str, dataset: Iterable
         if met:
             return (
                 f"The search {id_[:9]} made or chose {label} on {met:,} of these"
-                f" {count(len(examples), 'example')}, so that its lead there is no evidence."
+                f" {count(len(examples), 'example')}, so a lead there is no evidence."
             )
     return ""
 
@@ -48,9 +48,9 @@ def searched_statement(store: Store, version: str, label: str, dataset: Iterable
 def searched_prints(store: Store, version: str) -> set[str]:
     """The fingerprints of all examples that such searches saw."""
     splits = {part for _, parts in searches_of(store, version) for part in parts}
-    return {print_ for part in splits for _, print_, _ in example_documents(store, part)}
+    return {fingerprint for part in splits for _, fingerprint, _ in example_documents(store, part)}
 
 
-def _kept(store: Store, fingerprint: str) -> Iterable[Example]:
-    for document, print_, _ in example_documents(store, fingerprint):
-        yield Example.from_document(json.loads(document), print_)
+def _kept(store: Store, dataset: str) -> Iterable[Example]:
+    for document, fingerprint, _ in example_documents(store, dataset):
+        yield Example.from_document(json.loads(document), fingerprint)
