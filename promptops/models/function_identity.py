@@ -34,7 +34,8 @@ from .surroundings import PROCESS, Found, Surroundings, installed
 __all__ = ["CODE", "FunctionIdentity", "FunctionWalk", "identify"]
 
 CODE = (types.FunctionType, types.MethodType, functools.partial, type)
-_GUARDS = (type(threading.Lock()), type(threading.RLock()), threading.local)
+_LOCKS = (type(threading.Lock()), type(threading.RLock()))
+_GUARDS = (*_LOCKS, threading.local)
 _HELD = (list, tuple, dict, set, frozenset, str, bytes, int, float)
 _DEPTH = 12
 
@@ -243,6 +244,8 @@ class FunctionWalk:
             return f"{kind}({self.value(wrapped, where, depth)})"
         if (client := client_of(value)) is not None:
             return f"client:{kind}:{client}"
+        if isinstance(value, _LOCKS) and not self._programs:  # decides nothing of a score
+            return f"lock:{kind}"
         if isinstance(value, _GUARDS):
             return self._unknown(value, where)
         if kind == "pydantic.type_adapter.TypeAdapter":

@@ -97,7 +97,7 @@ def test_two_functions_with_counters_of_their_own_are_not_taken_for_each_other()
 
 
 KERNEL = """
-import os, sys
+import threading
 import pydantic
 from promptops.lab import Dataset, Lab
 from promptops.scorers import scorer
@@ -107,9 +107,17 @@ def asked(name, text):
     with open("calls.txt", "a") as file:
         file.write(name)
     return Verdict(ok=len(text) > 1)
+class Client:
+    def __init__(self):
+        self.lock, self.calls = threading.Lock(), 0
+    def ask(self, text):
+        with self.lock:
+            self.calls += 1
+        return asked("j", text).ok
+client = Client()
 @scorer
 def judge(output):
-    return asked("j", output).ok
+    return client.ask(output)
 def app(question):
     return asked("t", question).model_dump_json()
 version = Lab().prompt("polite").save("Say {{question}}", model="m")
