@@ -209,10 +209,11 @@ class LiveView:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader should know: lost rows, unknown versions."""
+        """What a reader should know: lost rows, versions that other scorers judged."""
         lost = live_listing.losses(self.project.store, self.asked["since"])
         note = f"{lost:,} live rows could not be recorded and are in no figure." if lost else ""
-        return (*filter(None, [note]), *self._added)
+        unlike = live_questions.unlike_scorers(self.project.store, self.asked)
+        return (*filter(None, [note, unlike]), *self._added)
 
     def figure(self) -> object:
         """Calls and p95 latency by hour and version, with deployments, as a plotly figure."""

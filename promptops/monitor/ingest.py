@@ -6,9 +6,12 @@ A row that does not fit the tables is counted and left; it stops no other.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ from ..store import Store
 from ..store.schema import TABLES, renamed
 from .live_lines import LiveLines, first_line, line_files
 from .live_outcomes import recorded_rows
-from .otlp_rows import rows_of_file
+from .otlp_rows import ended_rows_of_file, rows_of_file
 from .queries.live_listing import LIVE_TABLES, rows_held, taken_of_each
 
 __all__ = [
@@ -32,12 +35,13 @@ __all__ = [
     "take_file",
     "take_files",
     "take_folder",
-    "take_lines",
     "take_rows",
 ]
 
 _MANY = 5_000
 _HEAD = 1 << 16  # bytes of a file by which it is known
+_PART = 1 << 20  # bytes that are hashed at once
+_LOG = "log-"  # and a hash of what was read of it, by which a log is known under any name
 Row = Mapping[str, Any]
 
 
@@ -92,8 +96,13 @@ def _take_grown(store: Store, path: Path, marks: dict[str, int]) -> Ingested:
     source = first_line(path)
     if not source:
         return Ingested()
-    taken, end = _take_lines(store, path, marks.get(source, 0), source)
-    marks[source] = end
+    start = marks.get(source, 0)
+    lines = LiveLines(path, LIVE_TABLES, start, grows=True)
+    taken = take_rows(store, lines)
+    taken.cut, marks[source] = lines.cut, lines.end
+    if lines.end != start:
+        where = str(path.resolve())
+        store.append("live_sources", [{"source": source, "bytes": lines.end, "folder": where}])
     return taken
 
 
@@ -135,12 +144,45 @@ def read_files(paths: Sequence[Path]) -> Ingested:
 
 
 def take_file(store: Store, path: Path) -> Ingested:
-    """Take a file of lines: our own of stdout, or OTLP/JSON from any tool; or a folder."""
+    """Take a file of lines: our own of stdout, or OTLP/JSON from any tool; or a folder.
+
+    What the same file had when it was taken before is counted as read, and not taken again: it may
+    have been purged since.
+    """
     if path.is_dir():
         return take_folder(store, path)
+    start, mark = _taken_before(store, path)
     secret = project_key(store.folder)
-    spans = (_hashed(table, row, secret) for table, row in rows_of_file(path))
-    return _together([take_lines(store, path), take_rows(store, spans)])
+    lines, passed = LiveLines(path, LIVE_TABLES), Counter[bool]()
+
+    def is_new(end: int) -> bool:
+        passed[end > start] += 1
+        return end > start
+
+    own = (found for found in lines if is_new(lines.read))
+    spans = (
+        _hashed(table, row, secret) for end, table, row in ended_rows_of_file(path) if is_new(end)
+    )
+    taken = take_rows(store, chain(own, spans))
+    taken.rows, taken.cut = taken.rows + passed[False], lines.cut
+    if mark["bytes"] != start:
+        store.append("live_sources", [mark])
+    return taken
+
+
+def _taken_before(store: Store, path: Path) -> tuple[int, dict[str, Any]]:
+    """Up to which byte the file is one that was taken before, under any name; and its mark now."""
+    marks = taken_of_each(store)
+    size, start, digest = path.stat().st_size, 0, hashlib.sha256()
+    ends = {end for name, end in marks.items() if name.startswith(_LOG) and 0 < end <= size}
+    with path.open("rb") as file:
+        for end in sorted(ends | {size}):
+            while part := file.read(min(end - file.tell(), _PART)):
+                digest.update(part)
+            source = f"{_LOG}{digest.hexdigest()[:32]}"
+            if marks.get(source) == end:
+                start = end
+    return start, {"source": source, "bytes": size, "folder": str(path.resolve())}
 
 
 def _hashed(table: str, row: Row, secret: bytes | None) -> tuple[str, Row]:
@@ -151,29 +193,6 @@ def _hashed(table: str, row: Row, secret: bytes | None) -> tuple[str, Row]:
         if value is not None and not str(value).startswith(HASHED):
             found[name] = keyed_hash(secret, str(value)) if secret else None
     return table, found
-
-
-def take_lines(store: Store, path: Path) -> Ingested:
-    """Take a file of our own stdout lines; lines of others are left alone."""
-    return _take_lines(store, path)[0]
-
-
-def _take_lines(
-    store: Store, path: Path, start: int | None = None, source: str = ""
-) -> tuple[Ingested, int]:
-    """What was taken, and up to which byte.
-
-    start: bytes that were taken before, of a file that may still grow; None: all of it. source:
-    what the file is known by, its path by default.
-    """
-    lines = LiveLines(path, LIVE_TABLES, start or 0, grows=start is not None)
-    taken = take_rows(store, lines)
-    taken.cut = lines.cut
-    if lines.end != start:
-        where = str(path.resolve())
-        mark = {"source": source or where, "bytes": lines.end, "folder": where}
-        store.append("live_sources", [mark])
-    return taken, lines.end
 
 
 def take_rows(store: Store, rows: Iterable[tuple[str, Row]]) -> Ingested:

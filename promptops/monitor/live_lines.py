@@ -42,7 +42,8 @@ def first_line(path: Path) -> str:
 
 class LiveLines:
     """(table, row) of each whole line; cut: the number of truncated rows, as a full disk or a log
-    agent leaves them; end: bytes up to which the lines have ended, where the next reader goes on.
+    agent leaves them; end: bytes up to which the lines have ended, where the next reader goes on;
+    read: bytes that were read for the row that is given.
 
     start: bytes that were read before; grows: the last line may be still being written, and is left
     alone until it has ended. What Docker and Kubernetes split is put together, stream by stream.
@@ -53,14 +54,15 @@ class LiveLines:
         self, path: Path, tables: Collection[str], start: int = 0, *, grows: bool = False
     ) -> None:
         self._path, self._tables, self._start, self._grows = path, tables, start, grows
-        self.cut, self.end = 0, start
+        self.cut, self.end, self.read = 0, start, start
 
     def __iter__(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        self.cut, self.end = 0, self._start
+        self.cut, self.end, self.read = 0, self._start, self._start
         pieces: dict[str, list[str]] = {}  # stream -> what came of its unfinished line
         with self._path.open("rb") as file:
             file.seek(self._start)
             for line in file:
+                self.read += len(line)
                 if line.endswith(b"\n"):
                     self.end += len(line)
                 elif self._grows:

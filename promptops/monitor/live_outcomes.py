@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..engine.prices import cost_of, price_of
 from ..errors import StoreError
 from ..spool.segment import read_pieces, segments
 from ..study.queries.live_scores import live_scores
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["cut_lines", "recorded_outcomes", "recorded_rows"]
 
 _TABLES = ("live", "feedback")
+_Vote = tuple[str, str, float]  # when, on what, 1 for good
 _OURS = frozenset(("cancelled", "budget_stop", "circuit_open"))  # the application's own doing
 
 
@@ -41,21 +43,35 @@ def recorded_outcomes(
         StoreError: the record cannot be read.
     """
     calls: dict[str, Mapping[str, Any]] = {}
-    good: dict[str, tuple[str, float]] = {}  # when the last vote on an answer was given, and it
+    votes: list[_Vote] = []
+    begun: dict[str, list[tuple[str, str]]] = {}  # provider's id -> when its calls began, and ids
     for table, row in recorded_rows(record):
         value = row.get("value")
         if table == "feedback" and row.get("kind") == "good" and isinstance(value, (int, float)):
-            vote, run = (str(row.get("at") or ""), float(value)), str(row.get("run"))
-            good[run] = max(good.get(run, vote), vote, key=lambda each: each[0])
-        elif table == "live" and row.get("prompt") == prompt and row.get("env") == env:
-            calls[str(row.get("id"))] = row
+            votes.append((str(row.get("at") or ""), str(row.get("run")), float(value)))
+        elif table == "live":
+            id = str(row.get("id"))
+            if answer := row.get("response_id"):
+                begun.setdefault(str(answer), []).append((str(row.get("started_at") or ""), id))
+            if row.get("prompt") == prompt and row.get("env") == env:
+                calls[id] = row
     scored = _scores(project, list(calls), scorer)
     if not scored and scorer is None:
-        answers = {id: str(row.get("response_id")) for id, row in calls.items()}
-        votes = {id: good.get(id, good.get(answer)) for id, answer in answers.items()}
-        scored = {id: vote[1] for id, vote in votes.items() if vote is not None}
-    found = [_outcome(row, scored.get(id)) for id, row in calls.items()]
+        scored = _last_votes(votes, begun)
+    found = [_outcome(row, scored.get(id), project.prices) for id, row in calls.items()]
     return sorted(found, key=lambda each: each.at)
+
+
+def _last_votes(votes: list[_Vote], begun: Mapping[str, list[tuple[str, str]]]) -> dict[str, float]:
+    """call -> the last vote on it. A provider's id may come again: a vote on it is of the last call
+    before that had it.
+    """
+    found: dict[str, float] = {}
+    for at, run, value in sorted(votes):
+        known = sorted(begun.get(run, ()))
+        before = [id for began, id in known if began <= at]
+        found[before[-1] if before else known[0][1] if known else run] = value
+    return found
 
 
 def recorded_rows(
@@ -105,14 +121,18 @@ def _scores(project: Project, ids: list[str], scorer: str | None) -> dict[str, f
     return {run: value for run, each, value in rows if each == name and 0 <= value <= 1}
 
 
-def _outcome(row: Mapping[str, Any], quality: float | None) -> LiveOutcome:
+def _outcome(
+    row: Mapping[str, Any], quality: float | None, prices: Mapping[str, object] | None
+) -> LiveOutcome:
     failure = row.get("failure")
+    price = price_of(str(row.get("model_returned") or row.get("model") or ""), prices)
+    tokens = (row.get(name) for name in ("tokens_in", "tokens_out", "tokens_cached"))
     return LiveOutcome(
         row.get("key_hash"),
         str(row.get("version_id") or ""),
         str(row.get("started_at") or ""),
         failure is not None and str(failure) not in _OURS,
         row.get("latency_ms"),
-        row.get("cost_usd"),
+        cost_of(price, *tokens),
         quality,
     )

@@ -15,13 +15,14 @@ from .queries.live_groups import (
     judged_hours,
     latency_bins,
     past_hours,
+    scorers_of_each,
     tokens,
 )
 
 if TYPE_CHECKING:
     from ..store import Store
 
-__all__ = ["by_hour", "by_version"]
+__all__ = ["by_hour", "by_version", "unlike_scorers"]
 
 
 def by_version(
@@ -48,6 +49,20 @@ def by_version(
     bins = latency_bins(store, asked, "version_id, arm")
     found = with_past(rows, past, bins, ("version_id", "arm"), prices)
     return sorted(found, key=lambda row: row["first_at"])
+
+
+def unlike_scorers(store: Store, asked: Mapping[str, object]) -> str:
+    """A note if not the same scorers judged each version: their qualities compare nothing."""
+    found = scorers_of_each(store, asked)
+    if len({tuple(scorers) for _, _, scorers in found}) < 2:
+        return ""
+    each = "; ".join(
+        f"{f'v{number}' if number else str(version)[:11]} by {', '.join(scorers)}"
+        for version, number, scorers in found
+    )
+    return (
+        f"The quality is a mean over scorers, and they are not the same for each version: {each}."
+    )
 
 
 def by_hour(

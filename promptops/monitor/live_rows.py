@@ -5,6 +5,7 @@ correction that somebody gave as its golden answer.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from ..canonical import tagged
 from ..dataset import Dataset
 from ..dataset.example import RESERVED, Example
 from ..errors import DatasetError, PromptOpsError
+from ..plain_file import NOT_A_FILE, is_odd
+from ..spool.locks import alone
 from ..store import Store
 from .queries.live_judged import feedback_not_labelled
 
@@ -58,34 +61,89 @@ def to_dataset(rows: Sequence[Mapping[str, object]], path: Path) -> tuple[Datase
     """Add the rows to a .jsonl file of examples, which is created if it is missing.
 
     Returns the dataset, how many examples are new, and how many rows had no content. A row whose
-    inputs the file has already adds nothing but the correction that it lacks; what the
-    file has is never changed otherwise. Raises DatasetError if no row has content.
+    inputs the file has already adds nothing but the correction that it lacks; every other byte of
+    the file stays. Raises DatasetError if no row has content, or the file has columns of its own.
     """
     if path.suffix != ".jsonl":
         raise DatasetError(f"{path.name} cannot be appended to; give a path that ends in .jsonl.")
-    there = list(Dataset.read(path)) if path.exists() else []
-    known = {example.id: example for example in there}
-    order = [example.id for example in there]
-    new = bare = 0
-    for row in rows:
-        example = example_of(row)
-        if example is None:
-            bare += 1
-            continue
-        before = known.get(example.id)
-        if before is None:
-            order.append(example.id)
-            new += 1
-        elif before.expected is not None or example.expected is None:
-            continue
-        known[example.id] = example
-    if not order:
+    found = [example for row in rows if (example := example_of(row)) is not None]
+    if not found and not path.exists():
         raise DatasetError(
             f"none of {len(rows):,} live rows has the values that it was called with: {NO_CONTENT}."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Dataset.of([known[name] for name in order], name=path.stem).write(path)
-    return Dataset.read(path), new, bare
+    if is_odd(path):
+        raise DatasetError(
+            f"{path.name} cannot be added to ({NOT_A_FILE}); give the path of a file."
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
+        with alone(path):  # somebody else may add to it now
+            new = _added(path, found)
+            return Dataset.read(path), new, len(rows) - len(found)
+    except OSError as error:
+        raise DatasetError(
+            f"{path.name} was not changed ({error.strerror or error}); add the calls again."
+        ) from None
+
+
+def _added(path: Path, found: Sequence[Example]) -> int:
+    """Add the examples as lines of their own, and fill in corrections; returns how many are new."""
+    lines = _lines(path)
+    known = {example.id: example for example in Dataset.read(path)} if lines else {}
+    new: dict[str, Example] = {}
+    filled: dict[str, object] = {}
+    for example in found:
+        before = new.get(example.id) or known.get(example.id)
+        if before is not None and (before.expected is not None or example.expected is None):
+            continue
+        if example.id in known:
+            filled.setdefault(example.id, example.expected)
+        else:
+            new[example.id] = example
+    if not new and not filled:
+        return 0
+    text = b""
+    for line, document in lines:
+        if document.get("id") in filled:
+            document["expected"] = filled[document["id"]]
+            line = _line(document, line[len(line.rstrip(b"\r\n")) :])
+        text += line
+    if text and not text.endswith(b"\n"):
+        text += b"\n"
+    whole = Dataset.of([*known.values(), *new.values()], name=path.stem)  # with their splits
+    text += b"".join(_line(each.document(), b"\n") for each in whole if each.id in new)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.writing")
+    try:
+        beside.write_bytes(text)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return len(new)
+
+
+def _line(document: Mapping[str, object], end: bytes) -> bytes:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False).encode() + end
+
+
+def _lines(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
+    """Each line of a file of examples, with what it says ({} of a blank one).
+
+    Raises DatasetError for a file of another form, which a line of ours would not fit.
+    """
+    found: list[tuple[bytes, dict[str, Any]]] = []
+    for line in path.read_bytes().splitlines(keepends=True):
+        try:
+            document = json.loads(line) if line.strip() else {"inputs": {}}
+        except (ValueError, RecursionError):
+            document = None
+        if not (isinstance(document, dict) and isinstance(document.get("inputs"), dict)):
+            raise DatasetError(
+                f"{path.name} is not a file of examples as live calls are added to (a line with id,"
+                " inputs and expected each); give another path, such as data/from_live.jsonl."
+            )
+        found.append((line, document))
+    return found
 
 
 def rows_of(found: DataFrame) -> list[dict[str, Any]]:

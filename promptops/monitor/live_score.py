@@ -74,10 +74,11 @@ def score_live(
     judges = scorers_of(scorers)
     sampled = [row for row in rows if _in_share(str(row["id"]), share)]
     done = _scored_before(project, sampled, judges)
+    shares = _least_kept(rows)
     skipped: Counter[str] = Counter()
     cases = []
     for row in sampled:
-        why = _unfit(row, done)
+        why = _unfit(row, done, shares)
         if why:
             skipped[why] += 1
         else:
@@ -100,18 +101,32 @@ async def _remote(phase: ScorePhase, cases: list[Case]) -> list[ScoreRow]:
     return [row async for row in phase.rows_async(cases)]
 
 
-def _in_share(name: str, share: float) -> bool:
-    data = hashlib.sha256(f"score\n{name}".encode()).digest()
+def _in_share(name: str, share: float, of: str = "score") -> bool:
+    data = hashlib.sha256(f"{of}\n{name}".encode()).digest()
     return int.from_bytes(data[:4], "big") < share * 2**32
 
 
-def _unfit(row: Mapping[str, Any], done: set[str]) -> str:
+def _least_kept(rows: Sequence[Mapping[str, Any]]) -> dict[object, float]:
+    """service -> the share of its calls whose content is kept; each failure is kept beside them."""
+    found: dict[object, float] = {}
+    for row in rows:
+        if row.get("kept") is not None:
+            found[row.get("service")] = min(found.get(row.get("service"), 1.0), row["kept"])
+    return found
+
+
+def _unfit(row: Mapping[str, Any], done: set[str], shares: Mapping[object, float]) -> str:
     failure = row.get("failure")
     if failure is not None and FAILURES.get(failure) != "outcome":
         return "were failures of the infrastructure or were cut off by the application"
     if row.get("output") is None:
         return f"have no output, as {NO_CONTENT}"
-    return "were scored before" if row["id"] in done else ""
+    if row["id"] in done:
+        return "were scored before"
+    least = shares.get(row.get("service"), 1.0)
+    if row.get("kept") == 1 and not _in_share(str(row["id"]), least, "kept"):
+        return f"are failures, all of which are kept, beyond the {least:.3g} of other calls"
+    return ""
 
 
 def _scored_before(

@@ -19,8 +19,9 @@ from typing import Any
 from ..failure_classes import FAILURES
 from ..observe.answers import read_answer, usage_of
 from ..observe.error_class import named_class
+from ..observe.otel_names import ATTRIBUTES, OWN
 
-__all__ = ["ALIASES", "row_of_span", "rows_of_file"]
+__all__ = ["ALIASES", "ended_rows_of_file", "row_of_span", "rows_of_file"]
 
 # column -> attributes that hold it, the first that is there
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -66,21 +67,31 @@ _WHOLE = ("version", "tokens_in", "tokens_out", "tokens_cached")
 
 def rows_of_file(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
     """("live", row) of each model call in a file of OTLP/JSON: one document, or one per line."""
-    for document in _documents(path):
+    return ((table, row) for _, table, row in ended_rows_of_file(path))
+
+
+def ended_rows_of_file(path: Path) -> Iterator[tuple[int, str, dict[str, object]]]:
+    """The same, each with the byte at which its document ends."""
+    for end, document in _documents(path):
         for span, shared in _spans(document):
             try:
                 found = _said_later(span) or row_of_span(span, shared)
             except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
                 continue  # a span of another shape stops no other
             if found is not None:
-                yield found if isinstance(found, tuple) else ("live", found)
+                table, row = found if isinstance(found, tuple) else ("live", found)
+                yield end, table, row
 
 
-def _documents(path: Path) -> Iterator[Mapping[str, object]]:
-    """Each line that is a document; else the file as one, which may be laid out over lines."""
-    found = False
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
+def _documents(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Each line that is a document, with its end; else the file as one, which may be laid out over
+    lines.
+    """
+    found, end = False, 0
+    with path.open("rb") as file:
+        for data in file:
+            end += len(data)
+            line = data.decode("utf-8", "replace")
             if not line.lstrip().startswith("{"):
                 continue
             try:
@@ -89,14 +100,14 @@ def _documents(path: Path) -> Iterator[Mapping[str, object]]:
                 continue
             if isinstance(document, dict) and "resourceSpans" in document:
                 found = True
-                yield document
+                yield end, document
     if not found and path.stat().st_size <= _WHOLE_FILE:
         try:
             document = json.loads(path.read_text(encoding="utf-8", errors="replace"))
         except ValueError:
             return
         if isinstance(document, dict):
-            yield document
+            yield end, document
 
 
 def _spans(
@@ -151,6 +162,11 @@ def row_of_span(span: Mapping[str, Any], shared: Mapping[str, object]) -> dict[s
     if "output" in row:
         row["output"] = _output(str(row["output"]), row)
     _failed(row, span.get("status"))
+    if own.get("promptops.table") == "live":  # our own sink's, which has every column
+        row |= {column: own[name] for column, name in OWN.items() if own.get(name) is not None}
+        first = own.get(ATTRIBUTES["first_token_ms"])
+        if isinstance(first, (int, float)):
+            row["first_token_ms"] = first * 1e3
     texts = ("session", "failure", "finish_reason", "model", "env", "service")
     return {name: str(value) if name in texts else value for name, value in row.items()}
 

@@ -82,9 +82,13 @@ def text_of(scorer: Scorer) -> str | None:
         tree = ast.parse(getattr(scorer, "spec", "") or scorer.name, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
-    for golden, form in ((False, FORM), (True, FORM), (False, 1)):
+    called = _called(tree)
+    for node, golden, form in (
+        *((tree, False, FORM), (tree, True, FORM), (tree, False, 1)),
+        *((called, False, FORM), (called, True, FORM), (called, False, 1)),
+    ):
         try:
-            text = ast.unparse(_spelled(tree, golden, form))
+            text = ast.unparse(_spelled(node, golden, form))
             made = scorer_of(text)
         except (ScorerError, ValueError, RecursionError):
             continue
@@ -93,6 +97,16 @@ def text_of(scorer: Scorer) -> str | None:
         ):
             return text
     return None
+
+
+def _called(node: ast.expr) -> ast.expr:
+    """The same with each scorer that is named without arguments, as in `not_(json_valid)`, as a
+    call.
+    """
+    if isinstance(node, ast.Call):
+        keywords = [ast.keyword(k.arg, _called(k.value)) for k in node.keywords]
+        return ast.Call(node.func, [_called(each) for each in node.args], keywords)
+    return ast.Call(node, [], []) if _word(node) in _names() else node
 
 
 def _spelled(node: ast.expr, golden: bool, form: int) -> ast.expr:
@@ -155,7 +169,7 @@ def _value(node: ast.expr, text: str, depth: int, form: int) -> Any:
 def _made(name: str, args: list[object], given: Mapping[str, object], form: int) -> Scorer:
     from .. import scorers
 
-    known = {entry.name for entry in scorers.CATALOGUE}
+    known = _names()
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)
         raise ScorerError(
@@ -173,3 +187,9 @@ def _made(name: str, args: list[object], given: Mapping[str, object], form: int)
             " explains it."
         ) from None
     return scorers.as_scorer(made)
+
+
+def _names() -> set[str]:
+    from .. import scorers
+
+    return {entry.name for entry in scorers.CATALOGUE}

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .purges import Doomed, Named
+from .purges import OF_ANSWERS, Doomed, Named
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
-__all__ = ["BUCKET", "FAILED", "LAST_VOTE", "LATENCY", "OF_CALLS", "hours_of"]
+__all__ = [
+    *("BUCKET", "COUNTED", "FAILED", "JUDGED", "LAST_VOTE", "LATENCY", "OF_CALLS"),
+    "hours_of",
+]
 
 # A failure that the application asked for (it closed the stream) does not count.
 FAILED = "(failure IS NOT NULL AND failure NOT IN ('cancelled', 'budget_stop'))"
@@ -22,14 +25,22 @@ FAILED = "(failure IS NOT NULL AND failure NOT IN ('cancelled', 'budget_stop'))"
 OF_CALLS = """
     SELECT l.id AS call, f.* FROM feedback f JOIN {calls} l ON f.run = l.id
     UNION ALL
-    SELECT l.id AS call, f.* FROM feedback f JOIN {calls} l ON f.run = l.response_id
-    WHERE f.run <> l.id
+    SELECT * FROM ($answers) WHERE call IN (SELECT id FROM {calls})
+""".replace("$answers", OF_ANSWERS)
+# The mean of a call's scores, each scorer in the version that judged the prompt's calls last: what
+# an edited scorer said before is not what it says.
+JUDGED = """
+    SELECT id, avg(value) AS score FROM (
+        SELECT l.id, s.value FROM scores s JOIN {calls} l ON s.run_id = l.id WHERE {which}
+        QUALIFY s.scorer_version
+            = arg_max(s.scorer_version, s.scored_at) OVER (PARTITION BY l.prompt, s.scorer)
+    ) GROUP BY id
 """
 # A person who changes a vote means the last one.
 LAST_VOTE = """arg_max(value, ("at", id)) FILTER (WHERE kind = 'good' AND value IS NOT NULL)"""
 BUCKET = 1.04  # each step of the latency's histogram is so much wider than the one before
 LATENCY = f"floor(ln(greatest(latency_ms, 0.001)) / ln({BUCKET}))::INTEGER"
-_TOKENS = "tokens_in IS NOT NULL AND tokens_out IS NOT NULL"
+COUNTED = "tokens_in IS NOT NULL AND tokens_out IS NOT NULL"
 _HOURS = f"""
 WITH gone AS (
     SELECT *, date_trunc('hour', started_at) AS hour, coalesce(model_returned, model) AS named
@@ -37,17 +48,14 @@ WITH gone AS (
 ),
 of_calls AS ({OF_CALLS.format(calls="gone")}),
 given AS (SELECT call AS id, {LAST_VOTE} AS good FROM of_calls GROUP BY call),
-judged AS (
-    SELECT run_id AS id, avg(value) AS score FROM scores
-    WHERE run_id IN (SELECT id FROM gone) GROUP BY run_id
-)
+judged AS ({JUDGED.format(calls="gone", which="true")})
 SELECT 'h-' || md5(string_agg(id, ' ' ORDER BY id)) AS id,
     strftime(hour, '%Y-%m-%dT%H:%M:%S') AS hour,
     prompt, version_id, max(version) AS version, env, arm, named AS model, count(*) AS calls,
-    count(*) FILTER (WHERE {FAILED}) AS failures, count(*) FILTER (WHERE {_TOKENS}) AS priced,
-    sum(tokens_in) FILTER (WHERE {_TOKENS})::BIGINT AS tokens_in,
-    sum(tokens_out) FILTER (WHERE {_TOKENS})::BIGINT AS tokens_out,
-    sum(tokens_cached) FILTER (WHERE {_TOKENS})::BIGINT AS tokens_cached,
+    count(*) FILTER (WHERE {FAILED}) AS failures, count(*) FILTER (WHERE {COUNTED}) AS priced,
+    sum(tokens_in) FILTER (WHERE {COUNTED})::BIGINT AS tokens_in,
+    sum(tokens_out) FILTER (WHERE {COUNTED})::BIGINT AS tokens_out,
+    sum(tokens_cached) FILTER (WHERE {COUNTED})::BIGINT AS tokens_cached,
     count(good) AS votes, coalesce(sum(good), 0)::BIGINT AS good, count(score) AS scored,
     coalesce(sum(score), 0) AS score_sum, coalesce(sum(score * score), 0) AS score_squares,
     to_json(histogram({LATENCY}) FILTER (WHERE latency_ms IS NOT NULL)) AS latency

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
 __all__ = [
-    "Doomed",
-    "Named",
-    "Purged",
+    *("OF_ANSWERS", "Doomed", "Named", "Purged"),
     "doomed_by",
     "hide",
     "holds",
@@ -195,9 +193,18 @@ def _is_before(row: Mapping[str, object], before: str) -> bool:
     return bool(started) and started.replace(" ", "T") < before.replace(" ", "T")
 
 
+# Feedback by the provider's id, with the call that it is on. Such an id may come again (a local
+# server counts to a thousand): what is said of it is of the last call before that had it.
+OF_ANSWERS = """
+    SELECT call, f.* FROM feedback f JOIN (
+        SELECT f.id, arg_min(
+            l.id, (l.started_at > f."at", abs(epoch(f."at") - epoch(l.started_at)), l.id)) AS call
+        FROM feedback f JOIN live l ON f.run = l.response_id WHERE f.run <> l.id GROUP BY f.id
+    ) USING (id)
+"""
 # Of a judge's calls those go that show, as one whole part of their material, an answer that goes:
 # what the judge was asked has the example's or the user's words in it.
-_DOOMED = r"""
+_DOOMED = rf"""
 WITH calls AS (
     SELECT id, response_id, output FROM live WHERE started_at < $before::TIMESTAMP
     OR started_at < $live_before::TIMESTAMP
@@ -221,7 +228,9 @@ UNION (SELECT run_id FROM study_runs WHERE study_id = $study
 UNION SELECT id FROM material SEMI JOIN outputs
     ON TRY(json_extract_string('"' || part || '"', '$')) = output
 UNION SELECT id FROM calls
-UNION SELECT response_id FROM calls WHERE response_id IS NOT NULL
+UNION SELECT id FROM ({OF_ANSWERS}) WHERE call IN (SELECT id FROM calls)
+UNION SELECT response_id FROM calls WHERE response_id IS NOT NULL AND response_id NOT IN (
+    SELECT response_id FROM live WHERE response_id IS NOT NULL AND id NOT IN (SELECT id FROM calls))
 UNION SELECT id FROM feedback WHERE "at" < $before::TIMESTAMP OR "at" < $live_before::TIMESTAMP
 """
 

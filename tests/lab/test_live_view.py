@@ -239,12 +239,12 @@ def test_lines_of_stdout_are_taken_once(tmp_path: Path) -> None:
     lines = ["started", *map(json.dumps, rows), '{"promptops": torn']
     path.write_text("\n".join(f"2026-11-29T10:00:00Z {line}" for line in lines))
     store = Store(tmp_path / "store")
-    taken = ingest.take_lines(store, path)
+    taken = ingest.take_file(store, path)
     assert (taken.rows, taken.refused, taken.cut) == (3, 1, 1)
     assert str(taken) == (
         "3 live rows read; 1 fit no table; 1 line could not be read, cut off in the log."
     )
-    ingest.take_lines(store, path)
+    ingest.take_file(store, path)
     assert store.rows("select id, latency_ms from live") == [("l-1", 3.5)]
     assert store.rows("select count(*) from feedback") == [(1,)]
     assert store.rows("select count(*) from runs") == [(0,)]
@@ -337,7 +337,7 @@ def test_a_recorder_that_writes_a_former_name_is_read(tmp_path: Path) -> None:
     sink.write([("live", {**row, "id": "l-2"})])
     sink.close()
     store = Store(tmp_path / "store")
-    ingest.take_lines(store, path)
+    ingest.take_file(store, path)
     ingest.take_folder(store, tmp_path / "folder")
     assert store.rows("select id, version from live order by id") == [("l-1", 3), ("l-2", 3)]
 

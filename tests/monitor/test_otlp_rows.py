@@ -102,7 +102,16 @@ def test_our_own_sink_comes_back(tmp_path: Path) -> None:
         "model": "m",
         "tokens_in": 11,
         "failure": "rate_limit",
+        "failure_detail": "429",
         "output": "billing",
+        "values": '{"ticket":"a"}',
+        "kept": 0.05,
+        "key_hash": "u1-0123456789abcdef0123456789abcdef",
+        "attribution": "carried",
+        "served_from": "file",
+        "first_token_ms": 250.0,
+        "streamed": True,
+        "chars_in": 7,
     }
     span = span_of("live", row)
     document = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}

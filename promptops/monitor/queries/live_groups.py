@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...store.purged_hours import FAILED, LAST_VOTE, LATENCY, OF_CALLS
+from ...store.purged_hours import COUNTED, FAILED, JUDGED, LAST_VOTE, LATENCY, OF_CALLS
 
 if TYPE_CHECKING:
     from ...store import Store
@@ -17,6 +17,7 @@ __all__ = [
     "judged_hours",
     "latency_bins",
     "past_hours",
+    "scorers_of_each",
     "tokens",
 ]
 
@@ -34,11 +35,7 @@ given AS (
     SELECT call AS id, {LAST_VOTE} AS good, count(*) AS given
     FROM of_calls GROUP BY call
 ),
-judged AS (
-    SELECT run_id AS id, avg(value) AS score FROM scores
-    WHERE run_id IN (SELECT id FROM shown) AND scorer = coalesce($scorer, scorer)
-    GROUP BY run_id
-)
+judged AS ({JUDGED.format(calls="shown", which="s.scorer = coalesce($scorer, s.scorer)")})
 SELECT version_id, arm, max(version) AS version, count(*) AS calls,
     count(*) FILTER (WHERE {FAILED}) AS failures,
     quantile_cont(latency_ms, 0.5) AS p50_ms, quantile_cont(latency_ms, 0.95) AS p95_ms,
@@ -50,16 +47,23 @@ GROUP BY version_id, arm ORDER BY first_at
 """
 _TOKENS = f"""
 SELECT version_id, arm, coalesce(model_returned, model) AS model,
-    count(*) FILTER (WHERE tokens_in IS NOT NULL AND tokens_out IS NOT NULL) AS known,
+    count(*) FILTER (WHERE {COUNTED}) AS known,
     count(*) FILTER (WHERE {FAILED}) AS failed, count(*) AS calls,
-    sum(tokens_in), sum(tokens_out), sum(tokens_cached)
+    sum(tokens_in) FILTER (WHERE {COUNTED}), sum(tokens_out) FILTER (WHERE {COUNTED}),
+    sum(tokens_cached) FILTER (WHERE {COUNTED})
 FROM live WHERE {_WHERE} GROUP BY ALL
 """
 _JUDGED_HOURS = f"""
-WITH judged AS (SELECT run_id AS id, avg(value) AS score FROM scores GROUP BY run_id)
+WITH shown AS (SELECT * FROM live WHERE {_WHERE}),
+judged AS ({JUDGED.format(calls="shown", which="true")})
 SELECT date_trunc('hour', started_at) AS hour, version_id, count(score) AS scored,
     avg(score) AS score, stddev_samp(score) AS spread
-FROM live JOIN judged USING (id) WHERE {_WHERE} GROUP BY 1, 2
+FROM shown JOIN judged USING (id) GROUP BY 1, 2
+"""
+_SCORERS = f"""
+SELECT version_id, max(version), list(DISTINCT scorer ORDER BY scorer)
+FROM live JOIN scores ON run_id = id WHERE {_WHERE} AND value IS NOT NULL
+GROUP BY version_id ORDER BY min(started_at)
 """
 _BINS = f"""
 SELECT $by, histogram({LATENCY}) FROM live
@@ -115,6 +119,13 @@ def hours(store: Store, asked: Asked) -> list[tuple[object, ...]]:
 def judged_hours(store: Store, asked: Asked) -> list[tuple[object, ...]]:
     """(hour, version, how many were judged, mean score, its spread)."""
     return list(store.rows(_JUDGED_HOURS, _window(asked)))
+
+
+def scorers_of_each(store: Store, asked: Asked) -> list[tuple[Any, ...]]:
+    """(version id, its number, names of the scorers that judged its calls), the first called
+    first.
+    """
+    return list(store.rows(_SCORERS, _window(asked)))
 
 
 def latency_bins(store: Store, asked: Asked, by: str) -> dict[tuple[object, ...], dict[int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ...store.purged_hours import LAST_VOTE, OF_CALLS
+from ...store.purged_hours import JUDGED, LAST_VOTE, OF_CALLS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,9 +43,9 @@ given AS (
         arg_max(label, "at") FILTER (WHERE label IS NOT NULL) AS label
     FROM of_calls GROUP BY call
 ),
-judged AS (SELECT run_id, avg(value) AS score FROM scores GROUP BY run_id)
+judged AS ({JUDGED.format(calls="live", which="true")})
 SELECT l.*, good, correction, rating, label, score
-FROM live l LEFT JOIN given ON given_id = l.id LEFT JOIN judged ON run_id = l.id
+FROM live l LEFT JOIN given ON given_id = l.id LEFT JOIN judged ON judged.id = l.id
 """
 
 

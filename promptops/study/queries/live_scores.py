@@ -12,12 +12,15 @@ __all__ = ["live_scores"]
 
 
 def live_scores(store: Store, calls: Sequence[str]) -> list[tuple[str, str, float]]:
-    """(call, scorer, outcome) of the calls that were scored; passed counts as 1, failed as 0."""
+    """(call, scorer, outcome) of the calls that were scored, each scorer in the version that judged
+    them last; passed counts as 1, failed as 0.
+    """
     if not calls or not store.has("scores"):
         return []
     rows = store.rows(
         "select run_id, scorer, coalesce(passed::double, value) from scores"
-        " where run_id in (select unnest(?)) and coalesce(passed::double, value) is not null",
+        " where run_id in (select unnest(?)) and coalesce(passed::double, value) is not null"
+        " qualify scorer_version = arg_max(scorer_version, scored_at) over (partition by scorer)",
         [list(calls)],
     )
     return [(str(run), str(scorer), float(value)) for run, scorer, value in rows]
