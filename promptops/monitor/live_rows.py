@@ -78,7 +78,7 @@ def to_dataset(rows: Sequence[Mapping[str, object]], path: Path) -> tuple[Datase
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.open("a").close()
-        with alone(path):  # somebody else may add to it now
+        with alone(path, 60.0):  # somebody else may add to it now
             new = _added(path, found)
             return Dataset.read(path), new, len(rows) - len(found)
     except OSError as error:
@@ -127,9 +127,9 @@ def _line(document: Mapping[str, object], end: bytes) -> bytes:
 
 
 def _lines(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
-    """Each line of a file of examples, with what it says ({} of a blank one).
+    """Each line of a file of examples, with its document.
 
-    Raises DatasetError for a file of another form, which a line of ours would not fit.
+    Raises DatasetError if the lines are not examples: ours would not fit among them.
     """
     found: list[tuple[bytes, dict[str, Any]]] = []
     for line in path.read_bytes().splitlines(keepends=True):

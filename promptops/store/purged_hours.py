@@ -27,13 +27,13 @@ OF_CALLS = """
     UNION ALL
     SELECT * FROM ($answers) WHERE call IN (SELECT id FROM {calls})
 """.replace("$answers", OF_ANSWERS)
-# The mean of a call's scores, each scorer in the version that judged the prompt's calls last: what
-# an edited scorer said before is not what it says.
+# The mean of a call's scores, each scorer in the version that judged the prompt's calls last: the
+# scores of a scorer from before its edit do not count.
 JUDGED = """
     SELECT id, avg(value) AS score FROM (
         SELECT l.id, s.value FROM scores s JOIN {calls} l ON s.run_id = l.id WHERE {which}
-        QUALIFY s.scorer_version
-            = arg_max(s.scorer_version, s.scored_at) OVER (PARTITION BY l.prompt, s.scorer)
+        QUALIFY s.scorer_version IS NOT DISTINCT FROM coalesce(arg_max(s.scorer_version,
+            s.scored_at) OVER (PARTITION BY l.prompt, s.scorer), s.scorer_version)
     ) GROUP BY id
 """
 # A person who changes a vote means the last one.

@@ -194,7 +194,7 @@ def _is_before(row: Mapping[str, object], before: str) -> bool:
 
 
 # Feedback by the provider's id, with the call that it is on. Such an id may come again (a local
-# server counts to a thousand): what is said of it is of the last call before that had it.
+# server counts to a thousand): feedback on it belongs to the last call before that had it.
 OF_ANSWERS = """
     SELECT call, f.* FROM feedback f JOIN (
         SELECT f.id, arg_min(

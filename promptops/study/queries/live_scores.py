@@ -20,7 +20,8 @@ def live_scores(store: Store, calls: Sequence[str]) -> list[tuple[str, str, floa
     rows = store.rows(
         "select run_id, scorer, coalesce(passed::double, value) from scores"
         " where run_id in (select unnest(?)) and coalesce(passed::double, value) is not null"
-        " qualify scorer_version = arg_max(scorer_version, scored_at) over (partition by scorer)",
+        " qualify scorer_version is not distinct from coalesce("
+        "arg_max(scorer_version, scored_at) over (partition by scorer), scorer_version)",
         [list(calls)],
     )
     return [(str(run), str(scorer), float(value)) for run, scorer, value in rows]
