@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from ..canonical import tagged
@@ -113,7 +114,7 @@ def _added(path: Path, found: Sequence[Example]) -> int:
         text += b"\n"
     whole = Dataset.of([*known.values(), *new.values()], name=path.stem)  # with their splits
     text += b"".join(_line(each.document(), b"\n") for each in whole if each.id in new)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.writing")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.writing")
     try:
         beside.write_bytes(text)
         beside.replace(path)
