@@ -10,9 +10,15 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["evidence_fault"]
+__all__ = ["BALANCED", "evidence_fault", "is_class_measure"]
 
+BALANCED = "balanced_accuracy"
 _DECISIONS = ("promote", "reject", "inconclusive")
+
+
+def is_class_measure(name: str) -> bool:
+    """Whether a name is balanced_accuracy, or recall(label) of one golden label."""
+    return name == BALANCED or (name.startswith("recall(") and name.endswith(")"))
 
 
 def evidence_fault(document: Mapping[str, object]) -> str | None:
@@ -44,8 +50,10 @@ def _lengths(document: Mapping[str, Any]) -> str | None:
             for arm, values in arms.items():
                 if len(values) != n:
                     return f"`{table}` of {name!r} has {len(values)} {arm} values for {n} examples"
-    if document["primary"] not in document["scores"]:
-        return f"the primary {document['primary']!r} is not among the scores"
+    primary = document["primary"]
+    made_up = is_class_measure(primary) and document.get("classes") and document["scores"]
+    if primary not in document["scores"] and not made_up:  # made up of a scorer's and its labels
+        return f"the primary {primary!r} is not among the scores"
     clusters = document.get("clusters")
     if clusters is not None and len(clusters) != n:
         return f"`clusters` has {len(clusters)} labels for {n} examples"

@@ -108,7 +108,8 @@ class Arm:
     label: how people know it ("v2"); facts: when and by what it was answered ({"first", "last",
     "fingerprints", "models", "calls", "reused", "cost_usd", "cost_unknown", "latency_p50",
     "latency_p95", "failures"}), where known; answers: example id -> the golden label that
-    its answer gives, where golden answers are labels of few.
+    its answer gives, where golden answers are labels of few; shares: of examples whose repeats
+    give several labels, the share of the answers that gives each.
     """
 
     version: str
@@ -117,6 +118,7 @@ class Arm:
     measures: Mapping[str, Outcomes] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
+    shares: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -295,6 +297,7 @@ def part(arm: Arm, ids: Collection[str]) -> Arm:
         {name: kept[name] for name in arm.measures},
         arm.facts,
         {example: label for example, label in arm.answers.items() if example in ids},
+        {example: shares for example, shares in arm.shares.items() if example in ids},
     )
 
 

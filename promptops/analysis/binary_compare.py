@@ -67,8 +67,8 @@ class BinaryComparison(ComparisonFacts):
         for arm, answers in zip(arms, read, strict=True):
             asked: Counter[str] = Counter()
             hits: Counter[str] = Counter()
-            for example, answer in answers.items():
-                golden = labels.golden[example]
+            for example, given in answers.items():  # one answer each: repeats need numpy
+                [answer], golden = given, labels.golden[example]
                 asked[answer if answer in golden else golden[0]] += 1
                 hits[answer] += answer in golden
             recalls = [hits[label] / asked[label] for label in order if asked[label]]

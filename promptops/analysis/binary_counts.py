@@ -65,7 +65,7 @@ def wilson(successes: int, n: int, *, level: float) -> Interval:
     return wilson_at(successes, n, _quantile(level))
 
 
-def wilson_at(successes: int, n: int, z: float) -> Interval:
+def wilson_at(successes: float, n: float, z: float) -> Interval:
     """Wilson's score interval at a quantile z of the normal law, n above 0."""
     p, z2n = successes / n, z * z / n
     middle = (p + z2n / 2) / (1 + z2n)

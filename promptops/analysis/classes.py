@@ -15,8 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..evidence_shape import BALANCED, is_class_measure
 from . import intervals
 from .arms import Arm, Outcomes
+from .binary_counts import wilson_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +43,6 @@ __all__ = [
     "readings",
 ]
 
-BALANCED = "balanced_accuracy"
 OTHER = "(other)"  # an answer that is not one of the golden labels
 MOST_LABELS = 0.2  # distinct golden labels per example, beyond which answers are free text
 AGREES = 0.95  # share of the scores that matching the label must explain
@@ -77,13 +78,13 @@ class GoldenLabels:
 class ClassFigures:
     """One golden label in one arm, each share with its 95 % interval (None: nothing to divide by).
 
-    golden: examples of this label; answered: how often it was given.
+    golden: examples of this label; answered: on how many it was given, repeats by their share.
     """
 
     arm: str
     label: str
-    golden: int
-    answered: int
+    golden: float
+    answered: float
     precision: float | None
     precision_interval: Interval | None
     recall: float | None
@@ -95,12 +96,13 @@ class ClassFigures:
 @dataclass(frozen=True, slots=True)
 class Classes:
     """labels: as people wrote them, commonest first; confusion: arm -> golden label -> answer ->
-    examples; rows: figures of every label in every arm; balanced: arm -> mean recall; constant and
-    constant_score: the best constant answer and the share that it is right on.
+    examples, of which one whose repeats give several labels counts by their shares; rows: figures
+    of every label in every arm; balanced: arm -> mean recall; constant and constant_score: the best
+    constant answer and the share that it is right on.
     """
 
     labels: tuple[str, ...]
-    confusion: Mapping[str, Mapping[str, Mapping[str, int]]]
+    confusion: Mapping[str, Mapping[str, Mapping[str, float]]]
     rows: tuple[ClassFigures, ...]
     balanced: Mapping[str, float]
     constant: str
@@ -179,8 +181,9 @@ def applies(
 
 def readings(
     arms: Sequence[Arm], name: str, labels: GoldenLabels | None
-) -> list[dict[str, str]] | None:
-    """example -> answer, per arm, as class figures count them; None if no arm matches labels.
+) -> list[dict[str, Mapping[str, float]]] | None:
+    """example -> label -> the share of its answers that gives it, per arm, as class figures count
+    them; None if no arm matches labels.
 
     Where the label that an answer gives and its score part too often (a label in a sentence, which
     an exact scorer does not take), the score decides: wrong is OTHER, right is the golden one.
@@ -191,30 +194,53 @@ def readings(
     if not any(kept):
         return None
     found = [
-        {arm.scores[name].examples[i]: arm.answers[arm.scores[name].examples[i]] for i in places}
-        if places
-        else _as_scored(arm, name, labels)
+        _as_read(arm, name, places, labels) if places else _as_scored(arm, name, labels)
         for arm, places in zip(arms, kept, strict=True)
     ]
     return found if all(found) else None
 
 
-def _as_scored(arm: Arm, name: str, labels: GoldenLabels) -> dict[str, str]:
-    outcomes, out = arm.scores[name], {}
+def _as_read(
+    arm: Arm, name: str, places: Sequence[int], labels: GoldenLabels
+) -> dict[str, Mapping[str, float]]:
+    outcomes, out = arm.scores[name], dict[str, Mapping[str, float]]()
+    for place in places:
+        example, right = outcomes.examples[place], float(outcomes.mean[place])
+        shares = arm.shares.get(example) or {arm.answers[example]: 1}
+        if len(shares) > 1 or 0 < right < 1:
+            shares = _split(shares, labels.golden[example], right)
+        out[example] = shares
+    return out
+
+
+def _split(shares: Mapping[str, float], golden: Sequence[str], right: float) -> Mapping[str, float]:
+    """What repeats gave, as right as their mean score says: it leaves out answers that failed, and
+    knows those of earlier studies, whose labels are not read.
+    """
+    out: dict[str, float] = {}
+    for mass, default, hits in ((right, golden[0], True), (1 - right, OTHER, False)):
+        side = {label: share for label, share in shares.items() if (label in golden) is hits}
+        if mass > 0:
+            side = side or {default: 1}
+            total = sum(side.values())
+            out |= {label: mass * share / total for label, share in side.items()}
+    return out
+
+
+def _as_scored(arm: Arm, name: str, labels: GoldenLabels) -> dict[str, Mapping[str, float]]:
+    outcomes, out = arm.scores[name], dict[str, Mapping[str, float]]()
     if not outcomes.binary:
         return {}
     for place, example in enumerate(outcomes.examples):
         golden, answer = labels.golden.get(example), arm.answers.get(example)
         if golden and answer is not None and outcomes.scored[place] > 0:
-            right = outcomes.mean[place] >= 0.5
-            agrees = (answer in golden) == right
-            out[example] = answer if agrees else golden[0] if right else OTHER
+            right = float(outcomes.mean[place])
+            if 0 < right < 1:
+                out[example] = _split({}, golden, right)
+            else:
+                agrees = (answer in golden) == bool(right)
+                out[example] = {answer if agrees else golden[0] if right else OTHER: 1}
     return out
-
-
-def is_class_measure(name: str) -> bool:
-    """Whether a name is balanced_accuracy, or recall(label) of one golden label."""
-    return name == BALANCED or (name.startswith("recall(") and name.endswith(")"))
 
 
 def labelled_scorer(arms: Sequence[Arm], labels: GoldenLabels | None) -> str | None:
@@ -270,38 +296,51 @@ def classes_of(arms: Sequence[Arm], name: str, labels: GoldenLabels | None) -> C
 
 
 def _confusion(
-    answers: Mapping[str, str], order: Sequence[str], labels: GoldenLabels
-) -> dict[str, dict[str, int]]:
-    table: dict[str, Counter[str]] = {labels.name(label): Counter() for label in order}
-    for example, answer in answers.items():
+    answers: Mapping[str, Mapping[str, float]], order: Sequence[str], labels: GoldenLabels
+) -> dict[str, dict[str, float]]:
+    table: dict[str, dict[str, float]] = {labels.name(label): {} for label in order}
+    for example, given in answers.items():
         golden = labels.golden[example]
-        right = answer if answer in golden else golden[0]
-        row = table.setdefault(labels.name(right), Counter())
-        row[labels.name(answer) if answer != OTHER else OTHER] += 1
-    return {label: dict(row) for label, row in table.items()}
+        for answer, share in given.items():
+            row = table.setdefault(labels.name(answer if answer in golden else golden[0]), {})
+            name = labels.name(answer) if answer != OTHER else OTHER
+            row[name] = row.get(name, 0) + share
+    return {
+        label: {name: _whole(count) for name, count in row.items()} for label, row in table.items()
+    }
 
 
-def _figures(label: str, arm: str, table: Mapping[str, Mapping[str, int]]) -> ClassFigures:
+def _whole(count: float) -> float:
+    """The count without what adding up thirds leaves behind."""
+    return round(count) if abs(count - round(count)) < 1e-9 else count
+
+
+def _figures(label: str, arm: str, table: Mapping[str, Mapping[str, float]]) -> ClassFigures:
     """Wilson intervals; that of F1 is Wilson's of the share of hits among all cases where the label
     is golden or given, of which F1 is a rising function.
     """
     hits = table[label].get(label, 0)
-    golden = sum(table[label].values())
-    answered = sum(row.get(label, 0) for row in table.values())
+    golden = _whole(sum(table[label].values()))
+    answered = _whole(sum(row.get(label, 0) for row in table.values()))
     union = golden + answered - hits
-    ends = intervals.wilson(hits, union) if union else None
+    ends = _wilson(hits, union) if union else None
     return ClassFigures(
         arm,
         label,
         golden,
         answered,
         hits / answered if answered else None,
-        intervals.wilson(hits, answered) if answered else None,
+        _wilson(hits, answered) if answered else None,
         hits / golden if golden else None,
-        intervals.wilson(hits, golden) if golden else None,
+        _wilson(hits, golden) if golden else None,
         2 * hits / (golden + answered) if union else None,
         (2 * ends[0] / (1 + ends[0]), 2 * ends[1] / (1 + ends[1])) if ends else None,
     )
+
+
+def _wilson(hits: float, of: float) -> Interval:
+    """Of counts that need not be whole."""
+    return wilson_at(hits, of, intervals.quantile(0.95))
 
 
 def _mean(values: Sequence[float]) -> float:

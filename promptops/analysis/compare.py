@@ -20,7 +20,6 @@ from .classes import (
     BALANCED,
     Classes,
     classes_of,
-    folded,
     is_class_measure,
     labelled_scorer,
 )
@@ -33,7 +32,7 @@ from .facts import (
 )
 from .measured import Measured
 from .pooled_copies import collapse
-from .strata import stratified
+from .strata import of_class_measure
 from .units import labels_of, units_in
 
 if TYPE_CHECKING:
@@ -88,12 +87,17 @@ class ComparisonFacts:
         scorer = labelled_scorer((self.candidate, self.baseline), labels)
         if labels is None or scorer is None or not is_class_measure(name):
             return False
-        label = None if name == BALANCED else folded(name[len("recall(") : -1])
-        pairs = stratified(self._measured.pairs[scorer], labels, label)
+        pairs = of_class_measure(self._measured.pairs[scorer], labels, name)
         if pairs is None:
             return False
         self._measured.add(name, pairs, self.candidate.scores[scorer])
         return True
+
+    def made_of(self, name: str) -> str:
+        """The scorer that balanced_accuracy or recall(label) is made of; else the name itself."""
+        if name in self._names or not is_class_measure(name):
+            return name
+        return labelled_scorer((self.candidate, self.baseline), self.grounds.labels) or name
 
     @cached_property
     def classes(self) -> Classes | None:
@@ -189,7 +193,8 @@ class ComparisonFacts:
         """
         import pandas as pd
 
-        pairs = self.pairs(name)
+        measure = name or self.primary_name
+        pairs = self.pairs(self.made_of(measure) if measure == BALANCED else measure)
         frame = pd.DataFrame(
             {
                 "example_id": pairs.examples,

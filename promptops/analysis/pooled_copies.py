@@ -39,6 +39,7 @@ def collapse(arm: Arm, copies: Mapping[str, str]) -> Arm:
         {name: _pooled(outcomes, copies) for name, outcomes in arm.measures.items()},
         arm.facts,
         {copies.get(example, example): label for example, label in arm.answers.items()},
+        {copies.get(example, example): shares for example, shares in arm.shares.items()},
     )
 
 

@@ -18,6 +18,7 @@ from .arms import Outcomes, Pairs, part
 from .compare import ComparisonFacts, compare
 from .facts import GRID
 from .part_gain import PartGain, frame_of
+from .strata import of_class_measure
 from .units import labels_of, units_of
 
 if TYPE_CHECKING:
@@ -90,15 +91,19 @@ def slices(
     tags, default those of the comparison.
 
     An example of several tags counts in each. Slices of one example are left out: they say nothing.
+    Balanced accuracy and recall are those of the slice's own examples.
     """
     measure = name or comparison.primary_name
-    pairs = comparison.pairs(measure)
+    base = comparison.made_of(measure)
+    pairs, labels = comparison.pairs(base), comparison.grounds.labels
     given = comparison.grounds.tags if tags is None else tags
-    found = [
-        _slice(tag, part_of(pairs, where), comparison)
-        for tag, where in places_of(pairs, given).items()
-        if len(where) > 1
-    ]
+    found = []
+    for tag, where in places_of(pairs, given).items():
+        own: Pairs | None = part_of(pairs, where)
+        if base != measure and own is not None and labels is not None:
+            own = of_class_measure(own, labels, measure)
+        if own is not None and own.n > 1:
+            found.append(_slice(tag, own, comparison))
     adjusted = multiplicity.bh([row.p for row in found]).tolist()
     rows = [replace(row, q=q, marked=q <= fdr) for row, q in zip(found, adjusted, strict=True)]
     rows.sort(key=lambda row: (row.gain, row.name))

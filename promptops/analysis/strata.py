@@ -6,9 +6,17 @@ from collections import Counter
 from dataclasses import replace
 
 from .arms import Pairs
-from .classes import GoldenLabels
+from .classes import BALANCED, GoldenLabels, folded
 
-__all__ = ["stratified"]
+__all__ = ["of_class_measure", "stratified"]
+
+
+def of_class_measure(pairs: Pairs, labels: GoldenLabels, name: str) -> Pairs | None:
+    """The pairs of an accuracy as those of balanced_accuracy, or of recall(label); None if no
+    example has such a label.
+    """
+    label = None if name == BALANCED else folded(name[len("recall(") : -1])
+    return stratified(pairs, labels, label)
 
 
 def stratified(pairs: Pairs, labels: GoldenLabels, label: str | None = None) -> Pairs | None:

@@ -29,7 +29,7 @@ from ..scorers.case import Scorer
 from ..signatures import explained
 from ..study.compared import Compared
 from ..study.copies import copies_of, golden_reads, reads_of
-from ..study.golden_labels import answer_labels, golden_labels
+from ..study.golden_labels import golden_labels, labelled
 from ..study.preflight import check_texts
 from ..study.scored_table import blanks, cell_text, scored_cells, scores_in
 from ..study.scored_table import chosen as chosen_scorers
@@ -267,12 +267,9 @@ def _arm(
     texts = [
         (example, cell_text(cell)) for example, row in held.cells[label].items() for cell in row
     ]
-    return Arm(
-        label,
-        label,
-        {name: _outcomes(values, kinds, name) for name, values in found.items()},
-        answers=answer_labels(texts, golden) if golden is not None else {},
-    )
+    scores = {name: _outcomes(values, kinds, name) for name, values in found.items()}
+    arm = Arm(label, label, scores)
+    return labelled(arm, texts, golden) if golden is not None else arm
 
 
 def _outcomes(

@@ -10,7 +10,7 @@ from ..analysis import paper
 from ..analysis.arms import Arm
 from ..analysis.compare import ComparisonFacts, compare
 from ..analysis.verdict import Verdict
-from ..errors import StudyError
+from ..errors import StatisticsError, StudyError
 from ..policy import Policy
 from ..signatures import explained_methods
 from ..study.compared import Compared
@@ -156,6 +156,11 @@ class Comparison(ComparisonFacts):
         from ..analysis.repeats import at_k
 
         measure = name or self.primary_name
+        if any(measure not in arm.scores for arm in (self.candidate, self.baseline)):
+            raise StatisticsError(
+                f"{measure} is not a scorer's outcome of each answer; name a scorer of both"
+                f" versions, as in pass_at({k}, name={next(iter(self.candidate.scores))!r})."
+            )
         label = f"{measure} {'pass^' if every else 'pass@'}{k}"
         arms = [
             Arm(

@@ -16,7 +16,7 @@ from ..score import Score
 from ..signatures import explained
 from .case import Case
 from .declaration import declared
-from .golden import EXPECTED, alternatives, no_golden
+from .golden import EXPECTED, alternatives, check_fixed, no_golden
 from .reading import NotJSON, fold, read_json, same
 from .rule import PASS, Rule, fail, rule, snippet, spelled, verdict
 
@@ -50,6 +50,7 @@ def equals(value: object = None, *, column: str = "expected", ignore_case: bool 
         raise ScorerError(
             'equals("expected") compares with that very word; equals() compares with the column.'
         )
+    check_fixed("equals", value)
     if value is not None:
         texts = ((value, f'equals(column="{value}")'),) if isinstance(value, str) else ()
         return rule(

@@ -14,6 +14,7 @@ from ..score import Score
 from ..signatures import explained
 from .case import Case
 from .declaration import declared
+from .golden import check_fixed
 from .reading import ABSENT, NotJSON, find, parse_path, read_json, same
 from .rule import PASS, Rule, fail, rule, snippet, spelled
 from .schemas import compiled, misfits
@@ -96,6 +97,7 @@ def json_equals(
         ignore: paths that are not compared ("id", "meta.at").
         extra: whether the answer may have additional fields.
     """
+    check_fixed("json_equals", value)
     if (
         isinstance(tolerance, bool)
         or not isinstance(tolerance, (int, float))

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 from ..errors import ScorerError
@@ -13,7 +14,7 @@ from ..score import Score
 from .case import Case
 from .rule import spelled
 
-__all__ = ["EXPECTED", "Golden", "alternatives", "golden", "no_golden"]
+__all__ = ["EXPECTED", "Golden", "alternatives", "check_fixed", "golden", "no_golden"]
 
 EXPECTED = "expected"  # the column of the golden answer
 
@@ -35,6 +36,16 @@ class Golden:
         """The rule with what it compares and its options, as it is named."""
         places, named = self.shown
         return spelled(self.rule, *places, **dict(named), **options)
+
+
+def check_fixed(rule: str, value: object) -> None:
+    """Raises ScorerError for a value that no answer can equal, such as a function."""
+    plain = (str, Number, list, tuple, Mapping)  # a scalar of numpy has `item`
+    if value is not None and not isinstance(value, plain) and not hasattr(value, "item"):
+        raise ScorerError(
+            f"{rule} was given {type(value).__name__!r}, a type of no answer, to compare with; give"
+            f" a text, a number, a list or a dict, and name the rest, as in {rule}(column=...)."
+        )
 
 
 def golden(rule: str, text: object, column: str, called: str = "text") -> Golden:
@@ -64,6 +75,7 @@ def golden(rule: str, text: object, column: str, called: str = "text") -> Golden
             (),
             (read, ()),
         )
+    check_fixed(rule, text)
     if isinstance(text, float) and called == "text":
         raise ScorerError(
             f"{rule} was given the number {text!r} as the text to compare with; a threshold is"

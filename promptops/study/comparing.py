@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis.arms import Arm, part
 from ..analysis.compare import ComparisonFacts, compare
+from ..analysis.constant_answer import scorer_of
 from ..analysis.pooled_copies import collapse
 from ..errors import StudyError
 from ..markup import count
@@ -225,10 +226,12 @@ def _compared(
         grounds = replace(grounds, tried=tried)
         if tried.times > 1 and study.record.find(baseline.version) is not None:
             both = (candidate, baseline)
-            candidate, baseline = pooled(store, study.record, study.dataset, both, name, tried)
-            grounds = pooled_grounds(study, grounds, (candidate, baseline), name, weights)
-            told = pooled_note(both, (candidate, baseline), name)
-            grounds = replace(grounds, planned=pooled_size(candidate, name, grounds), pooled=told)
+            by, held = scorer_of(name, both, grounds.labels) or name, study.dataset
+            arms = pooled(store, study.record, held, both, by, tried, grounds.labels)
+            candidate, baseline = arms
+            grounds = pooled_grounds(study, grounds, arms, by, weights)
+            told = pooled_note(both, arms, by)
+            grounds = replace(grounds, planned=pooled_size(candidate, by, grounds), pooled=told)
     grounds = replace(grounds, mixed=_mixed(study, sources[::-1], name, grounds))
     found = compare(
         candidate, baseline, grounds=grounds, primary=name, alpha=policy.alpha, ties=policy.ties

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import part
+from ..analysis.constant_answer import scorer_of
 from ..analysis.tried import Tried
 from ..errors import PromptOpsError
 from ..policy import Policy
@@ -125,8 +126,9 @@ class EarlyStop:
         for arm, at in pairs:
             both = (arm, baseline)
             if at.tried.times > 1:
-                both = pooled(self._store, record, self._design.dataset, both, name, at.tried)
-                at = self._pooled_grounds(at, both, name)
+                by, held = scorer_of(name, both, at.labels) or name, self._design.dataset
+                both = pooled(self._store, record, held, both, by, at.tried, at.labels)
+                at = self._pooled_grounds(at, both, by)
             every.append(compare(*both, grounds=at, primary=primary))
         return settled(every)
 

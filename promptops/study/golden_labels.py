@@ -13,12 +13,12 @@ from .queries.answer_texts import answers_of, tuned_answers
 from .stored_arms import arms_of
 
 if TYPE_CHECKING:
-    from ..dataset import Dataset
+    from ..dataset import Dataset, Example
     from ..store import Store
     from .stored_arms import Source
     from .study_record import ScorerRef
 
-__all__ = ["answer_labels", "golden_labels", "labelled_arms"]
+__all__ = ["answer_labels", "golden_labels", "labelled", "labelled_arms", "with_labels"]
 
 
 def golden_labels(data: Dataset, store: Store | None = None) -> GoldenLabels | None:
@@ -46,6 +46,16 @@ def golden_labels(data: Dataset, store: Store | None = None) -> GoldenLabels | N
     return GoldenLabels(golden, shown, constant)
 
 
+def with_labels(labels: GoldenLabels | None, earlier: Mapping[str, Example]) -> GoldenLabels | None:
+    """The labels, and those of examples that only earlier studies asked."""
+    if labels is None:
+        return None
+    more = {name: tuple(map(folded, _labels(each.expected))) for name, each in earlier.items()}
+    return replace(
+        labels, golden={**labels.golden, **{name: row for name, row in more.items() if row}}
+    )
+
+
 def labelled_arms(
     store: Store,
     sources: Sequence[Source],
@@ -57,17 +67,49 @@ def labelled_arms(
     if labels is None:
         return arms
     return [
-        replace(arm, answers=answer_labels(answers_of(store, study, version), labels))
+        labelled(arm, answers_of(store, study, version), labels)
         for (study, version, _), arm in zip(sources, arms, strict=True)
     ]
+
+
+def labelled(arm: Arm, answers: Iterable[tuple[str, str | None]], labels: GoldenLabels) -> Arm:
+    """The arm with the labels that its answers give. answers: (example, output), a row each."""
+    found = _counted(answers, labels)
+    shares = {
+        example: {label: count / counts.total() for label, count in counts.items()}
+        for example, counts in found.items()
+        if len(counts) > 1
+    }
+    return replace(arm, answers=_most(found, labels), shares=shares)
 
 
 def answer_labels(
     answers: Iterable[tuple[str, str | None]], labels: GoldenLabels
 ) -> Mapping[str, str]:
-    """example id -> the label that most of its answers give. answers: (example, output), a row per
-    answer.
+    """example id -> the label that its answers give; of several, a golden one if at least half of
+    the answers are right, else the commonest wrong one.
+
+    answers: (example, output), a row per answer.
     """
+    return _most(_counted(answers, labels), labels)
+
+
+def _most(found: Mapping[str, Counter[str]], labels: GoldenLabels) -> dict[str, str]:
+    """The label of each example on the side, right or wrong, that its mean score is on."""
+    out = {}
+    for example, counts in found.items():
+        golden = labels.golden.get(example, ())
+        right = {label: count for label, count in counts.items() if label in golden}
+        wrong = {label: count for label, count in counts.items() if label not in golden}
+        side = right if 2 * sum(right.values()) >= counts.total() else wrong
+        out[example] = min(side, key=lambda label: (-side[label], label))
+    return out
+
+
+def _counted(
+    answers: Iterable[tuple[str, str | None]], labels: GoldenLabels
+) -> dict[str, Counter[str]]:
+    """example id -> how many of its answers give each label."""
     known = {label for row in labels.golden.values() for label in row}
     read: dict[str | None, str] = {}
     found: dict[str, Counter[str]] = {}
@@ -75,10 +117,7 @@ def answer_labels(
         if output not in read:
             read[output] = read_label(output, known)
         found.setdefault(example, Counter())[read[output]] += 1
-    return {
-        example: min(counts, key=lambda label: (-counts[label], label))
-        for example, counts in found.items()
-    }
+    return found
 
 
 def _labels(expected: object) -> list[str]:

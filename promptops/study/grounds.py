@@ -18,7 +18,7 @@ from ..policy import Policy
 from .clusters_before import clusters_before
 from .copies import Copies, copies_of, golden_reads, reads_of
 from .departures import departures
-from .golden_labels import golden_labels
+from .golden_labels import golden_labels, with_labels
 from .judgements import earlier_name
 from .like_data import ExampleContents
 from .noise_floor import measured
@@ -217,8 +217,9 @@ def pooled_grounds(
     found = near.weighted(weights)
     tags = {**grounds.tags, **{name: example.tags for name, example in earlier.items()}}
     noise = _noise(study, arms, primary, found.copies)
+    labels = with_labels(grounds.labels, earlier)
     out = replace(grounds, copies=found.copies, clusters=found.clusters, tags=tags, noise=noise)
-    out = replace(out, searched=_searched(study, arms, [*study.dataset, *more]))
+    out = replace(out, labels=labels, searched=_searched(study, arms, [*study.dataset, *more]))
     if not column:
         return out
     return replace(out, weights=weights_of([*study.dataset, *more], column, found.copies))

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ..analysis.arms import Arm, Outcomes
 from ..analysis.compare import ComparisonContext
 from ..analysis.tried import Tried, TriedCandidate
+from .golden_labels import labelled
 from .like_data import perhaps_like_data, studies_of_like_data
+from .queries.answer_texts import outputs_of
 from .queries.judged_before import (
     digest_of,
     pooled_outcomes,
@@ -29,6 +31,7 @@ from .queries.judged_before import (
 from .searched_rows import searched_prints
 
 if TYPE_CHECKING:
+    from ..analysis.classes import GoldenLabels
     from ..dataset import Example
     from ..dataset.dataset import Dataset
     from ..store import Store
@@ -215,6 +218,7 @@ def pooled(
     pair: tuple[Arm, Arm],
     primary: str,
     tried: Tried,
+    labels: GoldenLabels | None,
 ) -> tuple[Arm, Arm]:
     """Both arms with every answer that the pair ever gave to these examples, as repeats of the
     primary; examples of earlier studies that this one left out come back in, but for those on
@@ -226,8 +230,9 @@ def pooled(
         record: of the study at hand.
         dataset: its examples, by whose ids the answers are gathered.
         pair: the arms of the candidate and of the baseline.
-        primary: the scorer that decides.
+        primary: the scorer that decides, or that the measure which decides is made of.
         tried: what was judged before; the studies that judged the candidate are pooled.
+        labels: the golden labels, by which earlier answers are read too; None if there are none.
 
     Returns:
         The candidate and the baseline, in that order.
@@ -244,19 +249,24 @@ def pooled(
         return candidate, baseline
     rows = pooled_outcomes(store, (ref.name, ref.version), studies, versions, record.id)
     ids = {example.fingerprint: example.id for example in reversed(list(dataset))}
+    outputs = outputs_of(store, [run for _, _, run, _ in rows]) if labels is not None else {}
     found: dict[str, dict[str, list[float | None]]] = {version: {} for version in versions}
+    texts: dict[str, list[tuple[str, str | None]]] = {version: [] for version in versions}
     left = searched_prints(store, candidate.version) - ids.keys()
-    for version, fingerprint, _, outcome in rows:
+    for version, fingerprint, run, outcome in rows:
         if fingerprint in left:
             continue
         name = ids.get(fingerprint, earlier_name(fingerprint))
         found[version].setdefault(name, []).append(outcome)
+        if run in outputs:
+            texts[version].append((name, outputs[run]))
     out = []
     for arm in (candidate, baseline):
         old = arm.scores[primary]
         new = Outcomes.of(found[arm.version], kind=old.kind, versions=old.versions)
         new = replace(new, calibrated=old.calibrated)
-        out.append(replace(arm, scores={**arm.scores, primary: new}))
+        every = replace(arm, scores={**arm.scores, primary: new})
+        out.append(every if labels is None else labelled(every, texts[arm.version], labels))
     return out[0], out[1]
 
 

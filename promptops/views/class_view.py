@@ -47,7 +47,7 @@ def _figures(found: Classes, arms: list[str]) -> str:
     for label in found.labels[:_SHOWN]:
         mine = [by_place[arm, label] for arm in arms]
         cells = [cell for row in mine for cell in _shares(row)]
-        rows.append([esc(label), f"{mine[0].golden:,}", *cells])
+        rows.append([esc(label), _count(mine[0].golden), *cells])
     return grid(columns, rows, caption="Recall, precision and F1 of each golden label")
 
 
@@ -77,7 +77,8 @@ def _confusion(found: Classes, arm: str) -> str:
     for shown, labels in lines:
         counts = _counted(found.confusion[arm], labels, names, rest)
         cells = [
-            f"<b>{counts[name]:,}</b>" if name == shown else f"{counts[name]:,}" for name in answers
+            f"<b>{_count(counts[name])}</b>" if name == shown else _count(counts[name])
+            for name in answers
         ]
         rows.append([esc(shown), *cells])
     caption = f"Golden labels against the answers of {arm}"
@@ -86,11 +87,16 @@ def _confusion(found: Classes, arm: str) -> str:
     )
 
 
+def _count(examples: float) -> str:
+    """Whole, or with a decimal where repeats of one example gave several labels."""
+    return f"{examples:,.0f}" if examples == round(examples) else f"{examples:,.1f}"
+
+
 def _counted(
-    table: Mapping[str, Mapping[str, int]], labels: list[str], names: list[str], rest: str
-) -> dict[str, int]:
+    table: Mapping[str, Mapping[str, float]], labels: list[str], names: list[str], rest: str
+) -> dict[str, float]:
     """Answer -> how often it was given for these golden labels, what is not shown together."""
-    counts = dict.fromkeys([*names, *([rest] if rest else []), OTHER], 0)
+    counts = dict.fromkeys([*names, *([rest] if rest else []), OTHER], 0.0)
     for label in labels:
         for answer, count in table.get(label, {}).items():
             counts[answer if answer in counts else rest or OTHER] += count

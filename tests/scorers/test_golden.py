@@ -4,6 +4,7 @@ either the golden answer is meant. The names of scores stay those that are recor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -182,3 +183,13 @@ def test_an_empty_list_may_be_what_json_is_to_hold() -> None:
     assert try_out(equals(), "[]", expected=[]).passed
     assert try_out(equals(), '["x"]', expected=[]).value == 0.0
     assert try_out(json_equals(), "[]", expected=[]).passed
+
+
+@pytest.mark.parametrize(
+    "made", [scorers.similar_meaning, scorers.similar_to, equals, exact, json_equals]
+)
+@pytest.mark.parametrize("value", [len, scorers.equals(), {1}, b"yes", re.compile("a")])
+def test_what_is_no_value_is_not_compared_as_its_text(made: Any, value: object) -> None:
+    """An embedder in the text's place would be the text that every answer is compared with."""
+    with pytest.raises(ScorerError, match="to compare with"):
+        made(value)
