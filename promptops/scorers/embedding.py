@@ -43,7 +43,8 @@ _TRIES = 4
 class EndpointEmbedder:
     """An embedder that calls an OpenAI-compatible endpoint (`POST /embeddings`).
 
-    A call with transient failures is tried up to 4 times within 10 minutes.
+    A call with transient failures is tried up to 4 times within 10 minutes. What the calls cost is
+    not part of a study's cost or budget.
 
     Args:
         model: the embedding model's name.
