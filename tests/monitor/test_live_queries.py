@@ -118,6 +118,9 @@ def test_calls_by_hour(store: Store) -> None:
     [past] = past_hours(store, ASKED)
     assert (past["hour"], past["calls"]) == (datetime(2026, 7, 1, 9), 6)
     assert past_hours(store, {**ASKED, "env": "dev"}) == []
+    half = "2026-07-01T09:30:00"  # the hour is of one of two windows that meet within it
+    assert past_hours(store, {**ASKED, "until": half}) == []
+    assert len(past_hours(store, {**ASKED, "since": half})) == 1
 
 
 def test_calls_one_by_one(store: Store) -> None:

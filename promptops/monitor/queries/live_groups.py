@@ -86,7 +86,7 @@ _PAST = f"""
 SELECT {", ".join(_PAST_COLUMNS)} FROM live_hours
 WHERE prompt = $prompt AND ($env IS NULL OR env = $env)
     AND hour >= date_trunc('hour', $since::TIMESTAMP)
-    AND ($until IS NULL OR hour < $until::TIMESTAMP) ORDER BY hour
+    AND ($until IS NULL OR hour < date_trunc('hour', $until::TIMESTAMP)) ORDER BY hour
 """
 _BY_VERSION = (
     *("version_id", "arm", "version", "calls", "failures", "p50_ms", "p95_ms", "first_token_ms"),
