@@ -50,6 +50,12 @@ def elsewhere(*arms: Arm) -> Iterator[str]:
                 f" from elsewhere ({_list(set(arm.facts.get('files') or ()))}): they are what that"
                 " file says, and nobody here saw the model answer."
             )
+        elif "imported" in (arm.facts.get("sources") or ()):
+            yield (
+                f"The {words.count(int(arm.facts['calls']), 'run')} of {arm.label} came from"
+                " elsewhere: they are what an imported file or table says, and nobody here saw the"
+                " model answer."
+            )
 
 
 def relabelled(grounds: ComparisonContext) -> Iterator[str]:

@@ -12,6 +12,7 @@ import pytest
 
 from promptops.dataset import Dataset
 from promptops.errors import StudyError
+from promptops.evidence import Evidence
 from promptops.models.scripted import ScriptedModel
 from promptops.monitor.otlp_rows import rows_of_file
 from promptops.scorers import contains, equals, rubric
@@ -186,3 +187,24 @@ def test_the_scorer_that_decides_stays_the_one(
     assert (study.record.primary, back.record.primary) == ("equals(expected)", "equals(expected)")
     mine, theirs = (each.compare().primary for each in (study, back))
     assert (theirs.name, theirs.gain) == (mine.name, mine.gain)
+
+
+def test_a_promotion_on_imported_answers_says_where_they_are_from(
+    make_lab: Callable[..., Any], studied: Any, tmp_path: Path
+) -> None:
+    """In the comparison and in the evidence, for a reader who saw neither file nor import."""
+    lab, study = studied
+    other = make_lab("second")
+    back = other.import_from(*lab.store.write_study(study, tmp_path / "out.json", "promptfoo"))
+    v1, v2 = back.versions
+    said = [
+        f"The 48 runs of {label} came from elsewhere: they are what an imported file or table"
+        " says, and nobody here saw the model answer."
+        for label in ("v2", "v1")
+    ]
+    assert list(back.study.compare().notes[:2]) == said
+    assert not any("elsewhere" in note for note in study.compare().notes)
+    for version, notes in ((v1, said[1:]), (v2, said)):
+        deployed = other.promote(version, env="prod", study=back.study)
+        evidence = Evidence.read(other.project.location.registry, deployed.evidence)
+        assert list(evidence.notes[: len(notes)]) == notes
