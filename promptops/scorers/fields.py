@@ -103,9 +103,8 @@ def json_equals(
         or not isinstance(tolerance, (int, float))
         or not 0 <= tolerance < float("inf")
     ):
-        raise ScorerError(
-            f"json_equals was given tolerance={tolerance!r}; give a finite number from 0."
-        )
+        text = f"json_equals was given tolerance={tolerance!r}; give a finite number from 0."
+        raise ScorerError(text)
     if isinstance(ignore, str):
         raise ScorerError(f'ignore={ignore!r} is one text; give a list, as in ignore=["{ignore}"].')
     left_out = [parse_path(path) for path in ignore]

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from .project import Project
     from .study_record import ArmRecord, ScorerRef
 
+    Pair = tuple[Arm, Arm]
+
 __all__ = [
     "compare_across",
     "compare_in",
@@ -198,6 +200,18 @@ def _within_targets(arms: Sequence[Arm]) -> list[str]:
     ]
 
 
+def _with_earlier(
+    study: RecordedStudy, own: Pair, name: str, grounds: ComparisonContext, weights: str | None
+) -> tuple[Pair, ComparisonContext]:
+    """Candidate and baseline with the answers of earlier studies, and the grounds of all these."""
+    by = scorer_of(name, own, grounds.labels) or name
+    store, tried = study.project.store, grounds.tried
+    arms = pooled(store, study.record, study.dataset, own, by, tried, grounds.labels)
+    grounds = pooled_grounds(study, grounds, arms, by, weights)
+    told = pooled_note(own, arms, by)
+    return arms, replace(grounds, planned=pooled_size(arms[0], by, grounds), pooled=told)
+
+
 def _compared(
     arms: Sequence[Arm],
     sources: Sequence[Source],
@@ -222,16 +236,10 @@ def _compared(
     if looked_at(study.project.store, study.id):
         grounds = replace(grounds, looked=1 + len(others))
     if name is not None and study.record.rules >= 2:
-        tried, store = _tried(study, sources, name, field), study.project.store
-        grounds = replace(grounds, tried=tried)
-        if tried.times > 1 and study.record.find(baseline.version) is not None:
+        grounds = replace(grounds, tried=_tried(study, sources, name, field))
+        if grounds.tried.times > 1 and study.record.find(baseline.version) is not None:
             both = (candidate, baseline)
-            by, held = scorer_of(name, both, grounds.labels) or name, study.dataset
-            arms = pooled(store, study.record, held, both, by, tried, grounds.labels)
-            candidate, baseline = arms
-            grounds = pooled_grounds(study, grounds, arms, by, weights)
-            told = pooled_note(both, arms, by)
-            grounds = replace(grounds, planned=pooled_size(candidate, by, grounds), pooled=told)
+            (candidate, baseline), grounds = _with_earlier(study, both, name, grounds, weights)
     grounds = replace(grounds, mixed=_mixed(study, sources[::-1], name, grounds))
     found = compare(
         candidate, baseline, grounds=grounds, primary=name, alpha=policy.alpha, ties=policy.ties
