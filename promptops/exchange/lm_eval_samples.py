@@ -34,24 +34,25 @@ def read_samples(rows: Sequence[tuple[int, Mapping[str, Any]]], path: Path) -> I
     examples: dict[str, Example] = {}
     outputs: dict[str, str | None] = {}
     scores: dict[str, dict[str, float | None]] = {}
-    answered: dict[str, int] = {}
+    repeated: list[int] = []  # the lines of documents with several answers
     for number, row in rows:
         name = str(row["doc_id"])
         if name not in examples:
             examples[name] = _example(name, row)
             outputs[name] = _output(row)
-            answered[name] = len(_answers(row))
-            if answered[name] > 1:
-                gathered.leave(
-                    "answers after the first of a document",
-                    "a loglikelihood or repeated task keeps one score for all of them",
-                    line=number,
-                )
+            if len(_answers(row)) > 1:
+                repeated.append(number)
         for metric in row.get("metrics") or []:
             suffix = f"/{row.get('filter')}" if len(filters) > 1 else ""
             key = f"{metric}{suffix}"
             value = row.get(str(metric))
             scores.setdefault(name, {})[key] = gathered.score(str(metric), value)
+    if repeated:
+        gathered.leave(
+            f"answers after the first (documents: {len(repeated):,})",
+            "a loglikelihood or repeated task keeps one score for all of them",
+            line=repeated[0],
+        )
     runs = tuple(
         ImportedRun(
             name,

@@ -190,7 +190,8 @@ class Study:
             version, env, override, percent: as in `lab.promote`.
 
         Returns:
-            One sentence per unmet point; empty if the promotion would succeed.
+            One sentence per unmet point; empty if the promotion would succeed, and for a version
+            that serves there already.
         """
         from ..review.review import gate_says
 

@@ -223,6 +223,15 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
         read_export(path)
 
 
+def test_documents_with_several_answers_get_one_note(tmp_path: Path) -> None:
+    row = json.loads((FILES / "lm_eval_samples_a.jsonl").read_text().splitlines()[0])
+    path = tmp_path / "samples_choice.jsonl"
+    rows = (row | {"doc_id": n, "resps": [[["-1.0", False]], [["-2.0", True]]]} for n in range(40))
+    path.write_text("".join(f"{json.dumps(each)}\n" for each in rows))
+    [left] = read_export(path).left
+    assert (left.line, left.what) == (1, "answers after the first (documents: 40)")
+
+
 def test_nothing_secret_comes_over() -> None:
     """Keys and addresses of providers are left, and named."""
     found: Any = [got(name) for name in ("triage.prompty", "triage_v1.prompty")]
