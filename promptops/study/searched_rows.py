@@ -1,5 +1,5 @@
 """Examples that a search for a better version saw. The version was chosen because it leads on them,
-and its prompt may show them, so a lead there is no evidence.
+and its prompt may show them, so its lead on them is not evidence.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def searched_statement(store: Store, version: str, label: str, dataset: Iterable
         if met:
             return (
                 f"The search {id_[:9]} made or chose {label} on {met:,} of these"
-                f" {count(len(examples), 'example')}, so a lead there is no evidence."
+                f" {count(len(examples), 'example')}, so its lead on them is not evidence."
             )
     return ""
 

@@ -41,7 +41,7 @@ def write(read: Document, folder: str, env: str | None = None) -> bool:
     """Write the reader with the registry's types into `folder`. Returns whether the file changed.
 
     env: type what this environment serves; None for what any environment serves, else the latest
-    version. Raises RegistryError if there is no prompt to type or another file is in the
+    version. Raises RegistryError if no prompt can be typed or another file is in the
     place, RegistryCorrupt if a version is not sound.
     """
     check_folder(folder)
