@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -290,12 +291,16 @@ def test_a_fresh_clone_verifies_in_time(editor: Editor, tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", str(clone)], check=True)
     (clone / "promptops.json").write_bytes(Path(editor.path).read_bytes())
     Path(editor.path).parent.joinpath(FOLDER).rename(clone / FOLDER)
-    began = children_s()
-    done = subprocess.run(
-        command, cwd=clone, env=environment, capture_output=True, text=True, timeout=100
-    )
-    assert done.returncode == 0, done.stderr
-    assert children_s() - began < 8
+    took = []
+    for _ in range(2):  # the better try counts by the clock: the machine may be busy in one
+        used, began = children_s(), time.perf_counter()
+        done = subprocess.run(
+            command, cwd=clone, env=environment, capture_output=True, text=True, timeout=100
+        )
+        took.append(time.perf_counter() - began)
+        assert done.returncode == 0, done.stderr
+        assert children_s() - used < 8
+    assert min(took) < 8
     assert sorted(path.name for path in clone.iterdir() if path.name != ".git") == [
         FOLDER,
         "promptops.json",
