@@ -146,7 +146,9 @@ class BatchPass:
             return here.stopped
         if not self._left:
             return None
-        return self._stop.reason or self._over.person or (str(waiting) + "." if waiting else None)
+        short = self._rows.budget.reason() if self._over.short else ""
+        known = self._stop.reason or self._over.person or short
+        return known or (str(waiting) + "." if waiting else None)
 
     async def run(self) -> None:
         """Hand in, look, collect. Raises SetupError before anything is sent to a model that takes
@@ -218,6 +220,7 @@ class BatchPass:
     async def _rounds(self) -> None:
         wait = self._pace.first_s
         while self._left and self._stop.code is None:
+            before = len(self._left)
             placed = {key for each in self._over.open.values() if each.batch for key in each.keys}
             if not placed.issuperset(self._left):
                 async with self._ledger.turn():
@@ -226,6 +229,8 @@ class BatchPass:
                 if intent.batch and self._stop.code is None:
                     await self._look(intent)
             running = any(not self._over.person or each.batch for each in self._over.open.values())
+            # what answers cost less than was held for them may pay for further questions
+            running |= self._over.short and len(self._left) < before
             rest = self._own.until - self._clock.now()
             if not self._left or rest <= 0 or not running:
                 return

@@ -35,11 +35,13 @@ class BatchRows:
     clock: Clock
     tickets: dict[str, Ticket] = field(default_factory=dict)  # by the question's key
 
-    def hold(self, question: Question) -> bool:
-        """Hold back half of what a single call may cost; whether it fits."""
+    def hold(self, question: Question, *, sent: bool = False) -> bool:
+        """Hold back half of what a single call may cost; whether it fits. sent: it is in a batch
+        already, and held in any case.
+        """
         if not self.budget.limited or question.key in self.tickets:
             return True
-        ticket = self.budget.hold(question.model_name, question.call.chat, BATCH_SHARE)
+        ticket = self.budget.hold(question.model_name, question.call.chat, BATCH_SHARE, sent=sent)
         if ticket is not None:
             self.tickets[question.key] = ticket
         return ticket is not None

@@ -87,13 +87,20 @@ class Budget:
         except Exception:  # a list of others, and nothing that an answer is to be lost for
             return None
 
-    def hold(self, model: str, request: Mapping[str, object], share: float = 1.0) -> Ticket | None:
+    def hold(
+        self,
+        model: str,
+        request: Mapping[str, object],
+        share: float = 1.0,
+        *,
+        sent: bool = False,
+    ) -> Ticket | None:
         """Hold back what this call may cost; None if it does not fit now. share: of the list
-        price, as of a batch.
+        price, as of a batch; sent: it is on its way already, and held whether it fits or not.
         """
         full = self._ticket(model, request)
         ticket = Ticket(model, full.usd * share, full.tokens)
-        if not self._fits(ticket):
+        if not sent and not self._fits(ticket):
             return None
         self._held_usd += ticket.usd
         self._held_tokens += ticket.tokens

@@ -47,7 +47,8 @@ class HandOver:
     """Brings every question into a batch.
 
     deadline_s: of one hand-over with its retries; doors: by endpoint and request form; open:
-    intents that hold questions of this pass, by their ids; person: what a person has to decide.
+    intents that hold questions of this pass, by their ids; person: what a person has to decide;
+    short: whether the budget keeps questions back.
     """
 
     ledger: BatchLedger
@@ -59,10 +60,11 @@ class HandOver:
     doors: dict[tuple[str, str], BatchDoor] = field(default_factory=dict)
     open: dict[str, Intent] = field(default_factory=dict)
     person: str = ""
+    short: bool = False
 
     async def place(self, left: Mapping[str, Question]) -> None:
         """Find the batches that hold our questions; hand in the questions that none holds."""
-        self.person = ""
+        self.person, self.short = "", False
         waiting = await asyncio.to_thread(self.ledger.waiting, left)
         placed: set[str] = set()
         for found in waiting:
@@ -71,7 +73,7 @@ class HandOver:
                 self.open[intent.id] = intent
                 placed |= set(intent.keys) - intent.collected
         for key in placed.intersection(left):
-            self.rows.hold(left[key])  # its money is spent already, whether it fits or not
+            self.rows.hold(left[key], sent=True)
         unplaced = [key for key in left if key not in placed]
         done = await asyncio.to_thread(self.ledger.answered, unplaced)
         if done:  # handed in again, they would be paid for again
@@ -82,15 +84,17 @@ class HandOver:
         free = [left[key] for key in unplaced if key not in done]
         for group, questions in groups(free):
             for part in cut(self._affordable(questions), self.doors[group[:2]]):
-                if self.stop.code in (None, "budget_stop"):
+                if self.stop.code is None:
                     await self._hand_in(group, part)
 
     def _affordable(self, questions: Sequence[Question]) -> list[Question]:
-        """Those that the budget allows; the rest waits for a larger one."""
+        """Those that the budget allows; the rest waits for what the answers leave of it, or for a
+        larger one.
+        """
         fit = []
         for question in questions:
             if not self.rows.hold(question):
-                self.stop.set("budget_stop", self.rows.budget.reason())
+                self.short = True
                 break
             fit.append(question)
         return fit

@@ -357,6 +357,49 @@ class TestOneProtocol:
         assert len(made.items) == 3
         assert "budget is used up" in study.progress.calls.stopped
 
+    def test_answers_are_collected_though_the_budget_holds_the_rest_back(
+        self, lab: Callable[[], Lab], kind: str, server: BatchServer
+    ) -> None:
+        """What is handed in is paid for, whether the budget has room for more or not; each run with
+        the same budget goes a step further.
+        """
+        server.looks = 1
+        kept = []
+        for _ in range(4):
+            study = ask(lab(), kind, budget_usd=0.016)
+            kept.append(len(runs(lab())))
+        assert kept == [0, 3, 3, 6]
+        assert study.status == "finished"
+        assert [len(made.items) for made in server.made] == [3, 3]
+        assert set(server.paid.values()) == {1}
+
+    def test_what_answers_leave_of_the_budget_pays_for_further_questions(
+        self,
+        lab: Callable[[], Lab],
+        kind: str,
+        server: BatchServer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A run that waits hands in what fits once the first batch has cost less than was held for
+        it, and ends at what is spent.
+        """
+        monkeypatch.setattr("promptops.engine.batch_pass.BatchPace", _impatient)
+        study = ask(lab(), kind, batch="20s", budget_usd=0.0075)
+        assert [len(made.items) for made in server.made] == [1, 1, 1]
+        assert "0.0030 of 0.0075 USD spent" in study.progress.calls.stopped
+        assert len(runs(lab())) == 3
+
+    def test_what_is_handed_in_counts_though_a_smaller_budget_has_no_room_for_it(
+        self, lab: Callable[[], Lab], kind: str, server: BatchServer
+    ) -> None:
+        """A run with a smaller budget counts the whole batch of the run before."""
+        server.looks = 9
+        ask(lab(), kind)
+        server.end("completed", 6)
+        study = ask(lab(), kind, budget_usd=0.004)
+        assert study.status == "finished"
+        assert round(study.progress.calls.counted_usd, 9) == 0.006
+
     def test_a_provider_that_refuses_is_tried_again_then_told(
         self, lab: Callable[[], Lab], kind: str, server: BatchServer
     ) -> None:
