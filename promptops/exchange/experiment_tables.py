@@ -48,6 +48,11 @@ def read_mlflow(rows: Rows, path: Path) -> Imported:
         judged = set()
         for item in _value(row.get("assessments")) or []:
             found = str(item.get("assessment_name"))
+            if item.get("valid") is False:  # somebody has overridden it by another one
+                continue
+            if found in scores:
+                gathered.leave(f"values of {found!r} before the last", "a run has one of each name")
+                judged.discard(found)
             if isinstance(item.get("expectation"), Mapping):
                 golden = item["expectation"].get("value")
             elif isinstance(item.get("feedback"), Mapping):
@@ -73,7 +78,15 @@ def read_mlflow(rows: Rows, path: Path) -> Imported:
         if row.get("spans"):
             gathered.leave("the spans of the traces", "a run keeps its request and response")
     left = tuple(gathered.left)
-    return Imported("MLflow result table", path.stem, (), tuple(examples), tuple(runs), left)
+    return Imported(
+        "MLflow result table",
+        path.stem,
+        (),
+        tuple(examples),
+        tuple(runs),
+        left,
+        unscaled=frozenset(gathered.outside),
+    )
 
 
 def is_braintrust(row: Mapping[str, object]) -> bool:
@@ -123,8 +136,15 @@ def read_braintrust(rows: Rows, path: Path) -> Imported:
             )
         )
     left = tuple(gathered.left)
-    name = path.stem
-    return Imported("Braintrust experiment", name, (), tuple(examples.values()), tuple(runs), left)
+    return Imported(
+        "Braintrust experiment",
+        path.stem,
+        (),
+        tuple(examples.values()),
+        tuple(runs),
+        left,
+        unscaled=frozenset(gathered.outside),
+    )
 
 
 def is_langsmith(row: Mapping[str, object]) -> bool:

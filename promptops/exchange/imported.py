@@ -109,7 +109,8 @@ class Imported:
     what a reader should know, one sentence each; left: what was not brought over; found: how many
     things the file holds (versions, examples, checks, runs), those left included; assertions: a
     promptfoo configuration's assertions by their type there, (type, became checks, left), each
-    place of the file once.
+    place of the file once; unscaled: the names of scores of which a value is not from 0 to 1: no
+    value of theirs is kept, since a 1 may be the worst grade of 5.
     """
 
     form: str
@@ -120,6 +121,16 @@ class Imported:
     left: tuple[Left, ...] = ()
     notes: tuple[str, ...] = ()
     assertions: tuple[tuple[str, int, int], ...] = ()
+    unscaled: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.unscaled:
+            lost = dict.fromkeys(self.unscaled)
+            runs = (
+                replace(run, scores={**run.scores, **{n: None for n in lost if n in run.scores}})
+                for run in self.runs
+            )
+            object.__setattr__(self, "runs", tuple(runs))
 
     @property
     def brought(self) -> int:
@@ -230,6 +241,7 @@ def merged(parts: Sequence[Imported]) -> Imported:
         tuple(runs),
         tuple(left for part in parts for left in part.left),
         tuple(dict.fromkeys([*(note for part in parts for note in part.notes), *notes])),
+        unscaled=frozenset().union(*(part.unscaled for part in parts)),
     )
 
 

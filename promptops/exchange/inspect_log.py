@@ -97,6 +97,7 @@ def _read_all(header: Mapping[str, Any], samples: Iterable[object], path: Path) 
         tuple(order),
         tuple(gathered.left),
         () if versions else (_UNKNOWN,),
+        unscaled=frozenset(gathered.outside),
     )
 
 

@@ -155,6 +155,7 @@ def read_observations(rows: Sequence[Mapping[str, object]], path: Path) -> Impor
         tuple(runs),
         tuple(gathered.left),
         ("these are calls of an application: live rows, without golden answers.",),
+        unscaled=frozenset(gathered.outside),
     )
 
 
@@ -175,6 +176,8 @@ def _run(
     found = _value(row.get("scores"))
     for key, value in found.items() if isinstance(found, Mapping) else []:
         first = value[0] if isinstance(value, list) and value else value
+        if isinstance(value, list) and len(value) > 1:
+            gathered.leave(f"values of {key!r} after the first", "a run has one of each name")
         scores[str(key)] = gathered.score(str(key), first)
     output = _said(_value(row.get("output")))
     failed = row.get("level") == "ERROR"

@@ -70,6 +70,7 @@ def read_samples(rows: Sequence[tuple[int, Mapping[str, Any]]], path: Path) -> I
         tuple(examples.values()),
         runs,
         tuple(gathered.left),
+        unscaled=frozenset(gathered.outside),
     )
 
 

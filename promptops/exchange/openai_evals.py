@@ -183,7 +183,8 @@ def read_log(rows: Rows, path: Path) -> Imported:
         )
     form = "OpenAI Evals log"
     name = str(spec.get("base_eval") or path.stem)
-    return Imported(form, name, (), tuple(examples), tuple(runs), tuple(gathered.left))
+    left, outside = tuple(gathered.left), frozenset(gathered.outside)
+    return Imported(form, name, (), tuple(examples), tuple(runs), left, unscaled=outside)
 
 
 def _first(sampled: object) -> str:
@@ -255,6 +256,12 @@ def read_outputs(rows: Rows, path: Path) -> Imported:
                 judged=frozenset([*judged, "pass"] if judged else ()),
             )
         )
-    form = "OpenAI hosted outputs"
-    left = tuple(gathered.left)
-    return Imported(form, path.stem, (), tuple(examples.values()), tuple(runs), left)
+    return Imported(
+        "OpenAI hosted outputs",
+        path.stem,
+        (),
+        tuple(examples.values()),
+        tuple(runs),
+        tuple(gathered.left),
+        unscaled=frozenset(gathered.outside),
+    )

@@ -20,6 +20,7 @@ from .foreign_numbers import number, whole
 from .foreign_template import from_jinja
 from .imported import Imported, ImportedRun, ImportedVersion, Left, own_facts
 from .promptfoo_checks import graded_by_model, translated
+from .scored import FileImport
 
 __all__ = ["is_results", "is_results_csv", "read_results", "read_results_csv"]
 
@@ -40,7 +41,8 @@ def read_results(value: Mapping[str, Any], path: Path) -> Imported:
     name = slug(str(config.get("description") or ""), slug(path.stem, "promptfoo"))
     examples: dict[str, Example] = {}
     versions: dict[str, ImportedVersion] = {}
-    left: dict[Left, None] = {}
+    gathered = FileImport(path.name)
+    left = gathered.left
     runs: list[ImportedRun] = []
     repeats: dict[tuple[str, str], int] = {}
     for index, row in enumerate(rows):
@@ -53,7 +55,7 @@ def read_results(value: Mapping[str, Any], path: Path) -> Imported:
         if label not in versions:
             _version(row, label, name, path, versions, left, value)
         repeat = repeats[example, label] = repeats.get((example, label), -1) + 1
-        runs.append(_run(row, example, label, repeat))
+        runs.append(_run(row, example, label, repeat, gathered))
     return Imported(
         "promptfoo results",
         name,
@@ -61,6 +63,7 @@ def read_results(value: Mapping[str, Any], path: Path) -> Imported:
         tuple(examples.values()),
         tuple(runs),
         tuple(left),
+        unscaled=frozenset(gathered.outside),
     )
 
 
@@ -172,7 +175,9 @@ def _messages(raw: str) -> Any:
     ]
 
 
-def _run(row: Mapping[str, Any], example: str, label: str, repeat: int) -> ImportedRun:
+def _run(
+    row: Mapping[str, Any], example: str, label: str, repeat: int, gathered: FileImport
+) -> ImportedRun:
     answer = row.get("response")
     answer = answer if isinstance(answer, dict) else {}
     output = answer.get("output")
@@ -181,12 +186,15 @@ def _run(row: Mapping[str, Any], example: str, label: str, repeat: int) -> Impor
     scores: dict[str, float | None] = {}
     if not own:
         scores["pass"] = None if failed else float(bool(row.get("success")))
-        scores["score"] = None if failed else number(row.get("score"))
+        scores["score"] = None if failed else gathered.score("score", row.get("score"))
     for name, score in (row.get("namedScores") or {}).items():
-        scores[str(name)] = number(score)
+        scores[str(name)] = number(score) if own else gathered.score(str(name), score)
     judged = own.get("judged") or () if own else _judged(row)
     usage = answer.get("tokenUsage") or row.get("tokenUsage") or {}
     counted = bool(usage.get("total"))
+    # promptfoo writes 0 where it knows no price or time; the time of a cached answer is the cache's
+    cost = number(row.get("cost"), unit=False)
+    latency = None if answer.get("cached") else number(row.get("latencyMs"), unit=False)
     return ImportedRun(
         example,
         label,
@@ -196,8 +204,8 @@ def _run(row: Mapping[str, Any], example: str, label: str, repeat: int) -> Impor
         str(own.get("model") or model_of(str((row.get("provider") or {}).get("id") or ""))),
         whole(usage.get("prompt")) if counted else None,
         whole(usage.get("completion")) if counted else None,
-        number(row.get("cost"), unit=False),
-        number(row.get("latencyMs"), unit=False),
+        cost if own else cost or None,
+        latency if own else latency or None,
         str(own.get("started_at") or ""),
         finish_reason=answer.get("finishReason"),
         failure=own.get("failure") or ("internal" if failed else None),
@@ -245,6 +253,7 @@ def read_results_csv(text: str, path: Path) -> Imported:
     inputs = header[: places[0]]
     own = _named_apart((at, header[place]) for at, place in enumerate(places))
     labels = {place: own[at, header[place]] for at, place in enumerate(places)}
+    gathered = FileImport(path.name)
     examples, runs = [], []
     for number_, cells in enumerate(rows[1:]):
         if not any(cells):
@@ -255,11 +264,19 @@ def read_results_csv(text: str, path: Path) -> Imported:
         examples.append(Example(name, dict(zip(inputs, cells, strict=False)) or {"input": ""}))
         for place in places:
             failed = cells[place + 1] == "ERROR"
-            value = None if failed else number(cells[place + 2])
+            value = None if failed else gathered.score("score", cells[place + 2] or None)
             passed = None if failed else float(cells[place + 1] == "PASS")
             scores = {"pass": passed, "score": value}
             failure = "internal" if failed else None
             output = None if failed else cells[place]
             runs.append(ImportedRun(name, labels[place], output, scores, failure=failure))
     name = slug(path.stem, "promptfoo")
-    return Imported("promptfoo results", name, (), tuple(examples), tuple(runs))
+    return Imported(
+        "promptfoo results",
+        name,
+        (),
+        tuple(examples),
+        tuple(runs),
+        tuple(gathered.left),
+        unscaled=frozenset(gathered.outside),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ _LESS = frozenset(
         *("wer", "cer", "ter", "loss", "nll", "mae", "mse", "rmse", "errorrate"),
     )
 )
+# MLflow's own judges answer in words, and its means count them so
+_WORDS: Mapping[str, float] = {"yes": 1.0, "no": 0.0, "pass": 1.0, "fail": 0.0}
 _LETTERS: Mapping[str, float] = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 
 
@@ -27,6 +30,7 @@ class FileImport:
 
     file: str
     left: dict[Left, None] = field(default_factory=dict)
+    outside: set[str] = field(default_factory=set)  # scores with a number that is not from 0 to 1
 
     def leave(self, what: str, reason: str, nearest: str = "", line: int | None = None) -> None:
         """Name one thing that is not brought over; the same one twice is named once."""
@@ -43,9 +47,21 @@ class FileImport:
             self.leave(f"the score {name!r}", "less of it is better", "1 minus it, as a score")
             return None
         found = number(value)
+        if found is None and isinstance(value, str):
+            found = _WORDS.get(value.strip().casefold())
         if found is None and value is not None and value == value:
+            if _is_number(value):
+                self.outside.add(name)
             shown = type(value).__name__ if isinstance(value, (dict, list)) else repr(value)[:40]
             what = f"the score {name!r}"
             if not any(left.what == what for left in self.left):
                 self.leave(what, f"its value {shown} is not from 0 to 1", "scale it first")
         return found
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value is a number on whatever scale, also as text."""
+    try:
+        return math.isfinite(float(value)) if isinstance(value, (int, float, str)) else False
+    except (ValueError, OverflowError):
+        return isinstance(value, int)

@@ -261,3 +261,99 @@ def test_two_prompts_of_promptfoo_with_one_beginning_are_two(form: str, tmp_path
     assert other == f"{one} #2"
     assert {run.repeat for run in found.runs} == {0}
     assert len({version.version.id for version in found.versions}) in (0, 2)
+
+
+def graded(form: str, grades: list[Any], folder: Path) -> Path:
+    """A file of a tool with these grades, each of another example."""
+    rows: list[dict[str, Any]]
+    value: Any = None
+    if form == "inspect":
+        samples = [{"id": n, "scores": {"grade": {"value": g}}} for n, g in enumerate(grades)]
+        value = {"eval": {"task": "t"}, "samples": samples}
+    elif form == "promptfoo":
+        rows = [
+            {"testIdx": n, "vars": {"q": str(n)}, "namedScores": {"grade": g}, "response": {}}
+            for n, g in enumerate(grades)
+        ]
+        value = {"results": {"results": [row | {"prompt": {"label": "p"}} for row in rows]}}
+    elif form == "lm_eval":
+        facts: dict[str, Any] = {"doc": {}, "target": "", "resps": [["a"]], "metrics": ["grade"]}
+        rows = [facts | {"doc_id": n, "grade": g} for n, g in enumerate(grades)]
+    elif form == "langfuse":
+        rows = [
+            {"traceId": "t", "type": "GENERATION", "input": str(n), "scores": {"grade": [g]}}
+            for n, g in enumerate(grades)
+        ]
+    elif form == "braintrust":
+        rows = [
+            {"id": n, "input": n, "output": "a", "scores": {"grade": g}, "is_root": True}
+            for n, g in enumerate(grades)
+        ]
+    elif form == "mlflow":
+        rows = [
+            {
+                "trace_id": str(n),
+                "request": str(n),
+                "response": "a",
+                "assessments": [{"assessment_name": "grade", "feedback": {"value": g}}],
+            }
+            for n, g in enumerate(grades)
+        ]
+    else:
+        rows = [
+            {
+                "object": "eval.run.output_item",
+                "datasource_item_id": n,
+                "datasource_item": {"q": n},
+                "sample": {"output": [{"content": "a"}]},
+                "results": [{"name": "grade", "score": g}],
+            }
+            for n, g in enumerate(grades)
+        ]
+    path = folder / f"{form}.{'jsonl' if value is None else 'json'}"
+    path.write_text(json.dumps(value) if value else "\n".join(map(json.dumps, rows)))
+    return path
+
+
+TOOLS = ("inspect", "promptfoo", "lm_eval", "langfuse", "braintrust", "mlflow", "hosted")
+
+
+@pytest.mark.parametrize("form", TOOLS)
+def test_the_worst_grade_of_five_is_not_a_right_answer(form: str, tmp_path: Path) -> None:
+    """A 1 on a scale from 1 to 5 had counted as 100 %, and the better grades as unscored."""
+    found = read_export(graded(form, [5, 1, 1, None, 4], tmp_path))
+    assert [run.scores["grade"] for run in found.runs] == [None] * 5
+    assert any("'grade'" in left.what and "5" in left.reason for left in found.left)
+    whole = read_export(graded(form, [1, 0, 0.5, None, True], tmp_path))
+    assert [run.scores["grade"] for run in whole.runs] == [1.0, 0.0, 0.5, None, 1.0]
+    both = merged([whole, found])
+    assert {run.scores["grade"] for run in both.runs} == {None}
+
+
+def test_the_words_of_mlflow_s_judges_are_scores_and_what_was_overridden_is_none(
+    tmp_path: Path,
+) -> None:
+    path = graded("mlflow", ["yes", "no", "unknown"], tmp_path)
+    rows = [json.loads(line) for line in path.open()]
+    judged = {"source_type": "LLM_JUDGE"}
+    wrong = rows[1]["assessments"][0] | {"valid": False, "source": judged}
+    wrong["feedback"] = {"value": "yes"}
+    rows[1]["assessments"].append(wrong)  # whatever their order in the file
+    path.write_text("\n".join(map(json.dumps, rows)))
+    found = read_export(path)
+    assert [run.scores["grade"] for run in found.runs] == [1.0, 0.0, None]
+    assert not found.judged
+
+
+def test_promptfoo_s_zero_for_an_unknown_price_is_unknown(tmp_path: Path) -> None:
+    """promptfoo writes 0 where it knows no price or time, and caches answers by default."""
+    path = tmp_path / "results.json"
+    value = json.loads((FILES / "promptfoo_results.json").read_text())
+    first, second, third, _ = value["results"]["results"]
+    first |= {"cost": 0, "latencyMs": 0}
+    second |= {"cost": 0.25, "latencyMs": 3}
+    second["response"]["cached"] = True
+    third |= {"cost": 0.5, "latencyMs": 800}
+    path.write_text(json.dumps(value))
+    known = [(run.cost_usd, run.latency_ms) for run in read_export(path).runs]
+    assert known[:3] == [(None, None), (0.25, None), (0.5, 800.0)]
