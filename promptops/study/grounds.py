@@ -132,8 +132,10 @@ def _shown(study: RecordedStudy, arms: Sequence[Arm]) -> tuple[str, ...]:
 
 def _searched(study: RecordedStudy, arms: Sequence[Arm], examples: Iterable[Example]) -> str:
     """What a search saw of the examples that judge its choice, the first of the arms."""
-    store = study.project.store
-    return searched_statement(store, arms[0].version, arms[0].label, examples) if arms else ""
+    if not arms:
+        return ""
+    pair = [arm.version for arm in arms]
+    return searched_statement(study.project.store, pair, arms[0].label, examples)
 
 
 def _relabelled(

@@ -252,7 +252,8 @@ def pooled(
     outputs = outputs_of(store, [run for _, _, run, _ in rows]) if labels is not None else {}
     found: dict[str, dict[str, list[float | None]]] = {version: {} for version in versions}
     texts: dict[str, list[tuple[str, str | None]]] = {version: [] for version in versions}
-    left = searched_prints(store, candidate.version) - ids.keys()
+    left = {fingerprint for _, fingerprint, _, _ in rows} - ids.keys()
+    left &= searched_prints(store, versions) if left else set()
     for version, fingerprint, run, outcome in rows:
         if fingerprint in left:
             continue

@@ -5,14 +5,15 @@ and its prompt may show them, so its lead on them is not evidence.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..analysis.words import count
 from ..dataset import Dataset, Example
-from .copies import asked_alike, reads_of
+from .copies import Reads, asked_alike, reads_of
+from .descent import Descent
 from .queries.kept_content import example_documents
-from .queries.plans import searches_of
+from .queries.plans import searches
 from .records import keep_examples, load_version
 
 if TYPE_CHECKING:
@@ -28,29 +29,46 @@ def keep_searched(store: Store, splits: Iterable[Dataset]) -> None:
             keep_examples(store, part)
 
 
-def searched_statement(store: Store, version: str, label: str, dataset: Iterable[Example]) -> str:
-    """One sentence on the examples of a dataset that a search saw which made or chose a version;
-    "" if there are none. An example is the same if the version is asked the same.
+def searched_statement(
+    store: Store, pair: Sequence[str], label: str, dataset: Iterable[Example]
+) -> str:
+    """One sentence on the examples of a dataset that a search saw which made or chose a version, or
+    the one that it comes from; "" if there are none. An example is the same if the version is asked
+    the same.
+
+    pair: ids of the version and of the one that it is compared with, if there is one.
     """
-    reads, examples = None, list(dataset)
-    for id_, splits in searches_of(store, version):
-        reads = reads or reads_of(load_version(store, version))
-        seen = {asked_alike(example, reads) for part in splits for example in _kept(store, part)}
-        met = sum(asked_alike(example, reads) in seen for example in examples)
-        if met:
+    found = searches(store)
+    if not found:
+        return ""
+    known, reads = Descent(store, *pair[:2]), reads_of(load_version(store, pair[0]))
+    asked = [asked_alike(example, reads) for example in dataset]
+    seen: dict[str, set[object]] = {}
+    for id_, seed, splits in found:
+        for part in splits:
+            seen[part] = seen.get(part) or _asked_in(store, part, reads)
+        met = sum(any(each in seen[part] for part in splits) for each in asked)
+        relation = known.relation(id_, seed) if met else ""
+        if relation:
+            whom = label if relation == "itself" else f"what {label} is an edit of"
             return (
-                f"The search {id_[:9]} made or chose {label} on {met:,} of these"
-                f" {count(len(examples), 'example')}, so its lead on them is not evidence."
+                f"The search {id_[:9]} made or chose {whom} on {met:,} of these"
+                f" {count(len(asked), 'example')}, so its lead on them is not evidence."
             )
     return ""
 
 
-def searched_prints(store: Store, version: str) -> set[str]:
-    """The fingerprints of all examples that such searches saw."""
-    splits = {part for _, parts in searches_of(store, version) for part in parts}
+def searched_prints(store: Store, pair: Sequence[str]) -> set[str]:
+    """The fingerprints of all examples that such searches saw. pair: as above."""
+    known = Descent(store, *pair[:2])
+    found = [parts for id_, seed, parts in searches(store) if known.relation(id_, seed)]
+    splits = {part for parts in found for part in parts}
     return {fingerprint for part in splits for _, fingerprint, _ in example_documents(store, part)}
 
 
-def _kept(store: Store, dataset: str) -> Iterable[Example]:
-    for document, fingerprint, _ in example_documents(store, dataset):
-        yield Example.from_document(json.loads(document), fingerprint)
+def _asked_in(store: Store, dataset: str, reads: Reads) -> set[object]:
+    """What an arm is asked in a dataset, typed as it may be."""
+    return {
+        asked_alike(Example.from_document(json.loads(document), fingerprint), reads)
+        for document, fingerprint, _ in example_documents(store, dataset)
+    }

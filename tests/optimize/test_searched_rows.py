@@ -53,7 +53,7 @@ DATA = rows(("train", "val", "test"))
 @pytest.fixture
 def searched(make_lab: MakeLab) -> tuple[Lab, Any, Any, Any]:
     """(lab, search, seed, the version that it chose); the seed serves."""
-    lab = make_lab(models={"m": ScriptedModel(lucky)})
+    lab = make_lab(models={"m": ScriptedModel(lucky), "m2": ScriptedModel(lucky)})
     seed = lab.prompt("w").save("Classify {{q}}", model="m")
     lab.promote(seed, env="prod", force=True, reason="first")
     method = Instructions(["The lucky one: {{q}}", "Another: {{q}}"])
@@ -107,6 +107,48 @@ def test_what_the_search_did_not_make_may_be_judged_there(
     own = lab.prompt("w").save("My own lucky one: {{q}}", model="m")
     study = lab.evaluate([seed, own], DATA.val, [equals()])
     lab.promote(own, env="prod", study=study)
+
+
+def other_model(winner: Any) -> Any:
+    return winner.but(model="m2")
+
+
+def other_words(winner: Any) -> Any:
+    return winner.but(temperature=0.2).but(messages="A lucky text of my own: {{q}}")
+
+
+@pytest.mark.parametrize(
+    "edit", [other_model, other_words, "The lucky one : {{q}}", "the Lucky one:\n{{q}}"]
+)
+def test_nor_does_an_edit_of_the_winner(searched: tuple[Lab, Any, Any, Any], edit: Any) -> None:
+    """Setting its temperature had made another version of it, which was promoted on val."""
+    lab, search, seed, winner = searched
+    edited = lab.prompt("w").save(edit, model="m") if isinstance(edit, str) else edit(winner)
+    study = lab.evaluate([seed, edited], DATA.val, [equals()])
+    told = f"The search {search.id[:9]} made or chose what {edited.label} is an edit of on 24"
+    with pytest.raises(Refused, match=told):
+        lab.promote(edited, env="prod", study=study)
+    lab.evaluate([seed, edited], DATA, [equals()])
+    comparison = lab.evaluate([seed, edited], DATA.test, [equals()]).compare()
+    assert (comparison.primary.n, comparison.primary.gain) == (N, 0)
+
+
+@pytest.mark.parametrize("edit", [other_model, "The lucky one, then: {{q}}"])
+def test_an_edit_of_what_serves_may_be_judged_there(
+    searched: tuple[Lab, Any, Any, Any], edit: Any
+) -> None:
+    """The search chose the version that serves, so that the edit's lead over it is its own."""
+    lab, _, _, winner = searched
+    lab.promote(winner, env="prod", force=True, reason="confirmed elsewhere")
+    edited = lab.prompt("w").save(edit, model="m") if isinstance(edit, str) else edit(winner)
+    study = lab.evaluate([winner, edited], DATA.val, [equals()])
+    assert "made or chose" not in str(study.compare().verdict.reasons)
+
+
+def test_so_may_an_edit_of_the_seed(searched: tuple[Lab, Any, Any, Any]) -> None:
+    lab, _, seed, _ = searched
+    own = seed.but(messages="Classify, lucky: {{q}}")
+    lab.promote(own, env="prod", study=lab.evaluate([seed, own], DATA.val, [equals()]))
 
 
 def test_a_forced_promotion_says_it_and_verifies(searched: tuple[Lab, Any, Any, Any]) -> None:

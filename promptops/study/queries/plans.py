@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from ...store import Store
 
 __all__ = [
+    "ancestors_of",
+    "candidates_of",
     "frozen_at",
     "is_judged",
     "judged_pairs",
     "plan_document",
-    "searches_of",
+    "searches",
     "seed_of_plan",
 ]
 
@@ -36,16 +38,36 @@ def seed_of_plan(store: Store, plan: str) -> str | None:
     return str(rows[0][0]) if rows else None
 
 
-def searches_of(store: Store, version: str) -> list[tuple[str, tuple[str, ...]]]:
-    """(id, fingerprints of train and val) of each search that made or chose a version; not of one
-    that only began with it.
-    """
+def searches(store: Store) -> list[tuple[str, str, tuple[str, ...]]]:
+    """(id, id of the seed, fingerprints of train and val) of all searches, oldest first."""
+    rows = store.rows("select id, seed_version, design from optimizations order by created_at, id")
+    return [
+        (str(id_), str(seed), tuple(json.loads(design)["splits"].values()))
+        for id_, seed, design in rows
+    ]
+
+
+def candidates_of(store: Store, search: str) -> list[str]:
+    """The ids of the versions that a search made or was given, without its seed."""
     rows = store.rows(
-        "select o.id, o.design from candidates c join optimizations o on o.id = c.optimization_id"
-        " where c.version_id = ? and c.number > 0 order by o.created_at, o.id",
-        [version],
+        "select version_id from candidates where optimization_id = ? and number > 0"
+        " order by number",
+        [search],
     )
-    return [(str(id_), tuple(json.loads(design)["splits"].values())) for id_, design in rows]
+    return [str(id_) for (id_,) in rows]
+
+
+def ancestors_of(store: Store, version: str, until: str | None) -> set[str]:
+    """The ids of a version and of those that it was made from, as far as that is recorded.
+
+    until: a version that is left out, and with it what it was made from.
+    """
+    found, new = {version}, [version]
+    while new:
+        rows = store.rows("select parents from versions where id = any(?)", [new])
+        new = list({id_ for (ids,) in rows for id_ in json.loads(ids or "[]")} - found - {until})
+        found.update(new)
+    return found
 
 
 def judged_pairs(store: Store, dataset: str, split: str | None) -> list[tuple[str, str | None]]:
