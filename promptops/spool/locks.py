@@ -3,12 +3,13 @@
 `keep`, `held`, `stopped`: of an open file (flock): says that its writer lives; a forked child
 shares it until it closes the file.
 `turn`: of a process (POSIX record lock): whose turn it is; no fork inherits it, threads take turns
-by other means. Where the platform has neither, a file that was touched within the hour counts as
-held, and DuckDB's own lock must do.
+by other means. Where the platform or the file system has no flock, a file that was touched within
+the hour counts as held; where the platform has no record lock, DuckDB's own lock must do.
 """
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import time
@@ -21,12 +22,19 @@ __all__ = ["alone", "held", "keep", "lock_file", "stopped", "turn"]
 
 _QUIET_S = 3600.0
 _fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
+# what a file system answers that has no flock: NFS without its lock service, Lustre by default
+_NONE_HERE = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 
 
 def keep(fd: int) -> None:
-    """Hold the open file until it is closed."""
-    if _fcntl is not None:
+    """Hold the open file until it is closed. Does nothing on a file system without locks."""
+    if _fcntl is None:
+        return
+    try:
         _fcntl.flock(fd, _fcntl.LOCK_EX)  # waits for `held` and `stopped` elsewhere
+    except OSError as error:
+        if error.errno not in _NONE_HERE:
+            raise
 
 
 @contextmanager
@@ -106,13 +114,16 @@ def stopped(path: Path) -> Iterator[os.stat_result | None]:
 
 def _free(fd: int) -> bool:
     """Whether nobody keeps the open file; it is shared with those who look until `fd` is closed."""
-    if _fcntl is None:
-        return time.time() - os.fstat(fd).st_mtime >= _QUIET_S
     try:
-        _fcntl.flock(fd, _fcntl.LOCK_SH | _fcntl.LOCK_NB)
+        if _fcntl is not None:
+            _fcntl.flock(fd, _fcntl.LOCK_SH | _fcntl.LOCK_NB)
+            return True
     except BlockingIOError:
         return False
-    return True
+    except OSError as error:
+        if error.errno not in _NONE_HERE:
+            raise
+    return time.time() - os.fstat(fd).st_mtime >= _QUIET_S
 
 
 def lock_file(path: Path) -> int:

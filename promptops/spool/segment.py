@@ -166,7 +166,12 @@ class SegmentFile:
             | getattr(os, "O_BINARY", 0)
         )
         fd = os.open(self.path, flags, 0o600)
-        keep(fd)  # says that its writer lives
+        try:
+            keep(fd)  # says that its writer lives
+        except BaseException:  # the next try makes it again
+            self.path.unlink(missing_ok=True)
+            os.close(fd)
+            raise
         return fd
 
     def state(self) -> tuple[int, bool]:

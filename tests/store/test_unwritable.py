@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from promptops.errors import StoreError
+from promptops.spool import locks
 from promptops.store import Store
 
 
@@ -37,4 +42,51 @@ def test_an_export_to_where_nothing_can_be_written(tmp_path: Path, name: str) ->
     with pytest.raises(StoreError, match=rf"{name} cannot be written \("):
         store.export(target)
     assert [path.name for path in target.parent.iterdir()] == [name]
+    store.close()
+
+
+@pytest.mark.parametrize("refusal", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_rows_are_kept_on_a_file_system_without_flock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    """NFS without its lock service, Lustre by default: they had waited in memory until the process
+    ended, and were lost with it.
+    """
+    fcntl = pytest.importorskip("fcntl")
+
+    def refused(fd: int, kind: int) -> None:
+        raise OSError(refusal, os.strerror(refusal))
+
+    names = {name: getattr(fcntl, name) for name in ("LOCK_EX", "LOCK_SH", "LOCK_NB", "lockf")}
+    monkeypatch.setattr(locks, "_fcntl", SimpleNamespace(flock=refused, **names))
+    store = Store(tmp_path / "store")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        store.append("runs", [{"id": "a", "key": "a"}])
+    store.flush()
+    assert Store(tmp_path / "store").rows("select id from runs") == [("a",)]
+    assert store.archive() == 0  # it counts as written to for an hour
+    assert store.verify() == []
+    store.close()
+
+
+def test_a_lock_that_is_refused_once_costs_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The segment that could not be locked is made again: its name had been taken since."""
+    refusals = [OSError(errno.EIO, "Input/output error")]
+    real = locks.keep
+
+    def once(fd: int) -> None:
+        if refusals:
+            raise refusals.pop()
+        real(fd)
+
+    monkeypatch.setattr("promptops.spool.segment.keep", once)
+    store = Store(tmp_path / "store")
+    with pytest.warns(RuntimeWarning, match="rows are kept in memory"):
+        store.append("runs", [{"id": "a", "key": "a"}])
+    with pytest.warns(RuntimeWarning, match="works again"):
+        store.flush()
+    assert Store(tmp_path / "store").rows("select id from runs") == [("a",)]
     store.close()
