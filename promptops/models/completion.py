@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import CallError
+from ..token_counts import answer_tokens
 from .failures import error_of_body
 from .protocol import Reply
 from .reply_parts import Answered, apart, clean, count, name, reasoning_of, text_of, within
@@ -134,14 +135,18 @@ def _counts(usage: Mapping[str, Any]) -> dict[str, object]:
     wording = wording if isinstance(wording, dict) else usage
     cached = asked.get("cached_tokens", usage.get("prompt_cache_hit_tokens"))
     written = asked.get("cache_write_tokens", usage.get("cache_creation_input_tokens"))
+    reasoning = count(wording.get("reasoning_tokens"))
+    total = count(usage.get("total_tokens"))
     cost = usage.get("cost")
+    if isinstance(cost, dict):  # Perplexity's, with its fee for each request
+        cost = cost.get("total_cost")
     stated = isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost < 1e9
     return {
         "tokens_in": tokens_in,
-        "tokens_out": tokens_out,
+        "tokens_out": answer_tokens(tokens_out, reasoning, tokens_in, total, count(cached)),
         "tokens_cached": within(cached, tokens_in),
         "tokens_cache_write": within(written, tokens_in),
-        "tokens_reasoning": count(wording.get("reasoning_tokens")),
+        "tokens_reasoning": reasoning,
         "billed_apart": _audio(asked.get("audio_tokens"), wording.get("audio_tokens")),
         "cost_usd": float(cost) if stated and cost is not None else None,
     }

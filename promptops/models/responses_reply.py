@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import CallError
+from ..token_counts import answer_tokens
 from .failures import error_of_body
 from .protocol import Reply
 from .reply_parts import Answered, apart, clean, count, name, text_of, within
@@ -91,15 +92,16 @@ def _counts(usage: object) -> dict[str, object]:
     tokens_in = count(usage.get("input_tokens"))
     asked = usage.get("input_tokens_details")
     asked = asked if isinstance(asked, dict) else {}
+    cached = count(asked.get("cached_tokens"))
     wording = usage.get("output_tokens_details")
+    reasoning = count(wording.get("reasoning_tokens")) if isinstance(wording, dict) else None
+    written, total = count(usage.get("output_tokens")), count(usage.get("total_tokens"))
     return {
         "tokens_in": tokens_in,
-        "tokens_out": count(usage.get("output_tokens")),
-        "tokens_cached": within(asked.get("cached_tokens"), tokens_in),
+        "tokens_out": answer_tokens(written, reasoning, tokens_in, total, cached),
+        "tokens_cached": within(cached, tokens_in),
         "tokens_cache_write": within(asked.get("cache_write_tokens"), tokens_in),
-        "tokens_reasoning": count(wording.get("reasoning_tokens"))
-        if isinstance(wording, dict)
-        else None,
+        "tokens_reasoning": reasoning,
     }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from ..token_counts import answer_tokens
 from .quick_answers import ReplyFields, quick_answer
 
 __all__ = ["ReplyFields", "field", "outcome", "read_answer", "usage_of"]
@@ -86,12 +87,9 @@ def usage_of(usage: object) -> tuple[int | None, int | None, int | None]:
     if usage is None:
         return None, None, None
     if field(usage, "prompt_tokens") is not None:
-        cached = field(usage, "prompt_tokens_details", "cached_tokens")
-        return (
-            whole(field(usage, "prompt_tokens")),
-            whole(field(usage, "completion_tokens")),
-            whole(cached),
-        )
+        given = whole(field(usage, "prompt_tokens"))
+        cached = whole(field(usage, "prompt_tokens_details", "cached_tokens"))
+        return given, _out(usage, "completion_tokens", given, cached), cached
     if field(usage, "prompt_token_count") is not None:
         out = whole(field(usage, "candidates_token_count"))
         thought = whole(field(usage, "thoughts_token_count"))
@@ -107,7 +105,15 @@ def usage_of(usage: object) -> tuple[int | None, int | None, int | None]:
     written = whole(field(usage, "cache_creation_input_tokens"))
     if given is not None and (read is not None or written is not None):
         given += (whole(read) or 0) + (written or 0)  # Anthropic counts the cached ones apart
-    return given, whole(field(usage, "output_tokens")), cached
+        return given, whole(field(usage, "output_tokens")), cached
+    return given, _out(usage, "output_tokens", given, cached), cached
+
+
+def _out(usage: object, name: str, given: int | None, cached: int | None) -> int | None:
+    """The tokens of an answer under a name, with reasoning that is counted beside them."""
+    reasoning = whole(field(usage, f"{name}_details", "reasoning_tokens"))
+    total = whole(field(usage, "total_tokens"))
+    return answer_tokens(whole(field(usage, name)), reasoning, given, total, cached)
 
 
 def text(value: object) -> str | None:

@@ -68,6 +68,8 @@ def _chat(own: Own) -> ReplyFields | None:
     if message["tool_calls"] or message["refusal"]:
         return None
     usage = own["usage"].__dict__
+    if usage["total_tokens"] != usage["prompt_tokens"] + usage["completion_tokens"]:
+        return None  # reasoning may be counted beside the answer
     details = usage["prompt_tokens_details"]
     return ReplyFields(
         own["id"],
@@ -98,6 +100,8 @@ def _responses(own: Own) -> ReplyFields | None:
     if said.__class__ is not str or not said or said[0].isspace():
         return None
     usage = own["usage"].__dict__
+    if usage["total_tokens"] != usage["input_tokens"] + usage["output_tokens"]:
+        return None
     return ReplyFields(
         own["id"],
         own["model"],

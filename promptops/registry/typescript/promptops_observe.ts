@@ -196,7 +196,8 @@ const failureOf = (code: unknown): string => ((texted(code) ?? "").includes("rat
 /** Tokens in, out and cached, of any of the usage objects; what is not there is unknown. */
 function usageOf(usage: any): Fields {
   if (usage?.prompt_tokens != null) {
-    return { tokens_in: whole(usage.prompt_tokens), tokens_out: whole(usage.completion_tokens), tokens_cached: whole(usage.prompt_tokens_details?.cached_tokens) };
+    const [given, cached] = [whole(usage.prompt_tokens), whole(usage.prompt_tokens_details?.cached_tokens)];
+    return { tokens_in: given, tokens_out: answerTokens(usage, "completion_tokens", given, cached), tokens_cached: cached };
   }
   if (usage?.promptTokenCount != null) {
     const [out, thought] = [whole(usage.candidatesTokenCount), whole(usage.thoughtsTokenCount)];
@@ -206,7 +207,17 @@ function usageOf(usage: any): Fields {
   const cached = whole(usage?.cache_read_input_tokens ?? usage?.input_tokens_details?.cached_tokens);
   // Anthropic counts the cached ones apart
   if (given !== undefined) given += (whole(usage.cache_read_input_tokens) ?? 0) + (whole(usage.cache_creation_input_tokens) ?? 0);
-  return { tokens_in: given, tokens_out: whole(usage?.output_tokens), tokens_cached: cached };
+  return { tokens_in: given, tokens_out: answerTokens(usage, "output_tokens", given, cached), tokens_cached: cached };
+}
+
+/** All tokens that a model wrote, by the rules of Python's `answer_tokens`: xAI counts reasoning beside the answer, Gemini's OpenAI form in the total alone. */
+function answerTokens(usage: any, name: string, given?: number, cached?: number): number | undefined {
+  const [out, total] = [whole(usage?.[name]), whole(usage?.total_tokens)];
+  const reasoning = whole(usage?.[`${name}_details`]?.reasoning_tokens);
+  if (out === undefined || (cached ?? 0) > (given ?? 0)) return out;
+  if (given === undefined || total === undefined) return reasoning !== undefined && reasoning > out ? out + reasoning : out;
+  const beside = total - given - out;
+  return beside > 0 && (!reasoning || beside === reasoning || reasoning > out) ? out + (reasoning || beside) : out;
 }
 
 /** The content of a stream so far, fed chunk by chunk, by the rules of Python's `StreamReading`. Feeding never changes a chunk. */
