@@ -164,11 +164,11 @@ class LiveView:
             path: the file, relative to the project's folder; created if it does not exist.
 
         Raises:
-            DatasetError: if no row has kept the values of its call.
+            DatasetError: if no row makes an example, since its values were not kept, say.
         """
         rows = self.rows()
-        dataset, new, bare = to_dataset(rows, self.project.root / path)
-        left = f"; {bare:,} had no content" if bare else ""
+        dataset, new, unfit = to_dataset(rows, self.project.root / path)
+        left = "".join(f"; {many:,} {why}" for why, many in unfit.items())
         self._added = (
             f"{count(new, 'example')} {'is' if new == 1 else 'are'} new, of"
             f" {count(len(rows), 'live call')}{left}.",

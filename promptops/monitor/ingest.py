@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -24,6 +26,7 @@ from ..store import Store
 from ..store.schema import TABLES, renamed
 from .live_lines import LiveLines, first_line, line_files
 from .live_outcomes import recorded_rows
+from .log_file import DAMAGED, opened
 from .otlp_rows import ended_rows_of_file, rows_of_file
 from .queries.live_listing import LIVE_TABLES, rows_held, taken_of_each
 
@@ -41,6 +44,7 @@ __all__ = [
 _MANY = 5_000
 _HEAD = 1 << 16  # bytes of a file by which it is known
 _PART = 1 << 20  # bytes that are hashed at once
+_OURS = re.compile(rb'\{\\*"promptops\\*"')  # as it is, and within the JSON of log agents
 _LOG = "log-"  # and a hash of what was read of it, by which a log is known under any name
 Row = Mapping[str, Any]
 
@@ -112,10 +116,12 @@ def is_live_file(path: Path) -> bool:
     """
     if path.is_dir():
         return bool(segments(path)) or any(map(is_live_file, line_files(path)))
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    ours = (b'{"promptops"', b'{\\"promptops\\"')  # as it is, and within a log agent's JSON
-    return any(mark in head for mark in (*ours, b'"resourceSpans"'))
+    try:
+        with opened(path) as file:
+            head = file.read(_HEAD)
+    except DAMAGED:
+        return False
+    return bool(_OURS.search(head)) or b'"resourceSpans"' in head
 
 
 def take_files(store: Store, paths: Sequence[Path]) -> Ingested:
@@ -173,15 +179,16 @@ def take_file(store: Store, path: Path) -> Ingested:
 def _taken_before(store: Store, path: Path) -> tuple[int, dict[str, Any]]:
     """Up to which byte the file is one that was taken before, under any name; and its mark now."""
     marks = taken_of_each(store)
-    size, start, digest = path.stat().st_size, 0, hashlib.sha256()
-    ends = {end for name, end in marks.items() if name.startswith(_LOG) and 0 < end <= size}
-    with path.open("rb") as file:
-        for end in sorted(ends | {size}):
-            while part := file.read(min(end - file.tell(), _PART)):
+    size, start, digest = 0, 0, hashlib.sha256()
+    ends = sorted(end for name, end in marks.items() if name.startswith(_LOG) and end > 0)
+    with suppress(*DAMAGED), opened(path) as file:
+        for end in [*ends, None]:
+            while part := file.read(_PART if end is None else min(end - size, _PART)):
                 digest.update(part)
-            source = f"{_LOG}{digest.hexdigest()[:32]}"
-            if marks.get(source) == end:
+                size += len(part)
+            if end == size and marks.get(f"{_LOG}{digest.hexdigest()[:32]}") == end:
                 start = end
+    source = f"{_LOG}{digest.hexdigest()[:32]}"
     return start, {"source": source, "bytes": size, "folder": str(path.resolve())}
 
 

@@ -9,17 +9,21 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from .log_file import DAMAGED, lines_in, opened
 
 __all__ = ["LiveLines", "first_line", "line_files"]
 
 _MARK = '{"promptops"'
-_WRAPPED = json.dumps(_MARK)[1:-1]  # within the JSON of a log agent
+_WRAPPED = re.compile(r'\{\\+"promptops\\+"')  # within the JSON of a log agent, or of several
 _CRI = re.compile(r"[^ ]{10,40} (stdout|stderr) ([FP])[^ ]{0,40} ")
 _PIECE = 16_000  # bytes, about: Docker splits a line into pieces of 16 KiB
 _TORN = 20  # rows of one line that are not whole; each is looked for to the line's end
+_AGENTS = 4  # log agents, one behind the other
 _DECODER = json.JSONDecoder()
-_ROTATED = re.compile(r"live-[^.]+\.jsonl(?:[.-][0-9]+)*")  # logrotate adds a number or a date
+# logrotate adds a number or a date, and compresses
+_ROTATED = re.compile(r"live-[^.]+\.jsonl(?:[.-][0-9]+)*(?:\.(?:gz|bz2|xz))?")
 _FIRST = 1 << 20  # bytes of a first line by which its file is known
 
 
@@ -34,8 +38,11 @@ def first_line(path: Path) -> str:
     copies and empties it, and its process begins another under the same name. "" if that line has
     not ended.
     """
-    with path.open("rb") as file:
-        line = file.readline(_FIRST)
+    try:
+        with opened(path) as file:
+            line = file.readline(_FIRST)
+    except DAMAGED:
+        return ""
     whole = line.endswith(b"\n") or len(line) == _FIRST
     return f"lines-{hashlib.sha256(line).hexdigest()[:32]}" if whole else ""
 
@@ -58,24 +65,30 @@ class LiveLines:
 
     def __iter__(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         self.cut, self.end, self.read = 0, self._start, self._start
+        try:
+            with opened(self._path) as file:
+                file.seek(self._start)
+                yield from self._of(file)
+        except DAMAGED:
+            self.cut += 1
+
+    def _of(self, file: IO[bytes]) -> Iterator[tuple[str, Mapping[str, Any]]]:
         pieces: dict[str, list[str]] = {}  # stream -> what came of its unfinished line
-        with self._path.open("rb") as file:
-            file.seek(self._start)
-            for line in file:
-                self.read += len(line)
-                if line.endswith(b"\n"):
-                    self.end += len(line)
-                elif self._grows:
-                    return
-                stream, text, whole = _unwrapped(line.decode("utf-8", "replace"), bool(pieces))
-                if not whole:
-                    pieces.setdefault(stream, []).append(text)
-                    continue
-                if stream in pieces:
-                    text = "".join([*pieces.pop(stream), text])
-                yield from self._rows(text)
+        for line in lines_in(file):
+            self.read += len(line)
+            if line.endswith(b"\n"):
+                self.end += len(line)
+            elif self._grows:
+                return
+            stream, text, whole = _unwrapped(line.decode("utf-8", "replace"), bool(pieces))
+            if not whole:
+                pieces.setdefault(stream, []).append(text)
+                continue
+            if stream in pieces:
+                text = "".join([*pieces.pop(stream), text])
+            yield from self._rows(_innermost(text))
         for left in pieces.values():
-            yield from self._rows("".join(left))
+            yield from self._rows(_innermost("".join(left)))
 
     def _rows(self, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """The rows of a line; a log agent may write a time before one and fields after it."""
@@ -99,7 +112,7 @@ def _unwrapped(line: str, unfinished: bool) -> tuple[str, str, bool]:
         return wrapped[1], line[wrapped.end() :].rstrip("\r\n"), wrapped[2] == "F"
     if _MARK in line:  # a row as it is: a text in it, of a user or a model, is not a row
         return "", line, True
-    if not (line.startswith("{") and (unfinished or _WRAPPED in line)):
+    if not (line.startswith("{") and (unfinished or _WRAPPED.search(line))):
         return "", line, True
     try:
         outer = json.loads(line)
@@ -111,5 +124,20 @@ def _unwrapped(line: str, unfinished: bool) -> tuple[str, str, bool]:
         return str(outer["stream"]), text, whole
     if "promptops" in outer:  # a row whose fields an agent put into another order
         return "", "", True
-    texts = (each for each in outer.values() if isinstance(each, str) and _MARK in each)
-    return "", next(texts, line), True
+    texts = [each for each in outer.values() if isinstance(each, str)]
+    for each in texts:
+        if _MARK in each:
+            return "", each, True
+    for each in texts:  # the line of another agent, which may be a piece
+        if each.startswith("{") and (unfinished or _WRAPPED.search(each)):
+            return _unwrapped(each, unfinished)
+    return "", line, True
+
+
+def _innermost(text: str) -> str:
+    """The text that several log agents have wrapped, one the lines of the other."""
+    for _ in range(_AGENTS):
+        if _MARK in text or not (text.startswith("{") and _WRAPPED.search(text)):
+            break
+        text = _unwrapped(text, False)[1]
+    return text

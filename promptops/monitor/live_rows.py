@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import get_ident
@@ -15,6 +16,7 @@ from ..canonical import tagged
 from ..dataset import Dataset
 from ..dataset.example import RESERVED, Example
 from ..errors import DatasetError, PromptOpsError
+from ..observe.live_call import CAP, is_cut
 from ..plain_file import NOT_A_FILE, is_odd
 from ..spool.locks import alone
 from ..store import Store
@@ -32,15 +34,12 @@ def example_of(row: Mapping[str, Any]) -> Example | None:
     """The example of a live row; None if its values were not kept.
 
     Its id is of its inputs' content; cluster: its session; expected: the correction, where one was
-    given.
+    given. A dataset has columns of its own, so a variable of such a name is left out.
     """
-    try:
-        values = json.loads(row.get("values") or "null")
-    except ValueError:
+    values = _values_of(row)
+    if values is None:
         return None
-    if not isinstance(values, dict):
-        return None
-    history = values.pop("history", None) or ()
+    history = values.pop("history", None) or () if _talk(values.get("history")) else ()
     inputs = {name: value for name, value in values.items() if name not in RESERVED}
     try:
         name = tagged("e1", [inputs, list(history)])
@@ -58,16 +57,62 @@ def example_of(row: Mapping[str, Any]) -> Example | None:
     )
 
 
-def to_dataset(rows: Sequence[Mapping[str, object]], path: Path) -> tuple[Dataset, int, int]:
+def _values_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    try:
+        values = json.loads(row.get("values") or "null")
+    except ValueError:
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def _talk(value: object) -> bool:
+    """Whether it is a conversation, and not the text of a variable that is named like one."""
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+def _unfit(row: Mapping[str, Any]) -> str:
+    """Why a row makes no example, as the end of a sentence; "" if it makes one."""
+    values = _values_of(row)
+    if values is None:
+        return "had no content"
+    own = [
+        name
+        for name in values
+        if name in RESERVED and not (name == "history" and _talk(values[name]))
+    ]
+    if own:
+        return (
+            f"fill a variable named {own[0]!r}, which is a column of every dataset: rename the"
+            " variable in the prompt"
+        )
+    if any(is_cut(each) for each in (*values.values(), row.get("correction"))):
+        return f"had a text of more than {CAP:,} characters, the rest of which was not recorded"
+    return "" if example_of(row) else "had no content"
+
+
+def to_dataset(
+    rows: Sequence[Mapping[str, object]], path: Path
+) -> tuple[Dataset, int, Mapping[str, int]]:
     """Add the rows to a .jsonl file of examples, which is created if it is missing.
 
-    Returns the dataset, how many examples are new, and how many rows had no content. A row whose
-    inputs the file has already adds nothing but the correction that it lacks; every other byte of
-    the file stays. Raises DatasetError if no row has content, or the file has columns of its own.
+    Returns the dataset, how many examples are new, and why the other rows make none -> how many. A
+    row whose inputs the file has already adds nothing but the correction that it lacks; every other
+    byte of the file stays. Raises DatasetError if no row makes an example, or the file has columns
+    of its own.
     """
     if path.suffix != ".jsonl":
         raise DatasetError(f"{path.name} cannot be appended to; give a path that ends in .jsonl.")
-    found = [example for row in rows if (example := example_of(row)) is not None]
+    unfit = [_unfit(row) for row in rows]
+    left = Counter(filter(None, unfit))
+    found = [
+        example
+        for row, why in zip(rows, unfit, strict=True)
+        if not why and (example := example_of(row))
+    ]
+    if not found and (why := next((why for why in left if why != "had no content"), "")):
+        raise DatasetError(
+            f"none of {len(rows):,} live rows makes an example: {left[why]:,} {why}."
+        )
     if not found and not path.exists():
         raise DatasetError(
             f"none of {len(rows):,} live rows has the values that it was called with: {NO_CONTENT}."
@@ -81,7 +126,7 @@ def to_dataset(rows: Sequence[Mapping[str, object]], path: Path) -> tuple[Datase
         path.open("a").close()
         with alone(path, 60.0):  # somebody else may add to it now
             new = _added(path, found)
-            return Dataset.read(path), new, len(rows) - len(found)
+            return Dataset.read(path), new, left
     except OSError as error:
         raise DatasetError(
             f"{path.name} was not changed ({error.strerror or error}); add the calls again."

@@ -14,6 +14,7 @@ from ..dataset.example import Example
 from ..errors import StudyError
 from ..failure_classes import FAILURES
 from ..markup import paragraph
+from ..observe.live_call import CAP, is_cut
 from ..run import Run
 from ..scorers.case import Case
 from ..scoring.score_phase import ScorePhase
@@ -121,6 +122,8 @@ def _unfit(row: Mapping[str, Any], done: set[str], shares: Mapping[object, float
         return "were failures of the infrastructure or were cut off by the application"
     if row.get("output") is None:
         return f"have no output, as {NO_CONTENT}"
+    if is_cut(row["output"]):
+        return f"have an output of more than {CAP:,} characters, the rest of which was not recorded"
     if row["id"] in done:
         return "were scored before"
     least = shares.get(row.get("service"), 1.0)

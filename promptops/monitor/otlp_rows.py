@@ -20,6 +20,7 @@ from ..failure_classes import FAILURES
 from ..observe.answers import read_answer, usage_of
 from ..observe.error_class import named_class
 from ..observe.otel_names import ATTRIBUTES, OWN
+from .log_file import DAMAGED, opened, unpacked
 
 __all__ = ["ALIASES", "ended_rows_of_file", "row_of_span", "rows_of_file"]
 
@@ -88,8 +89,8 @@ def _documents(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
     lines.
     """
     found, end = False, 0
-    with path.open("rb") as file:
-        for data in file:
+    with opened(path) as file:
+        for data in unpacked(file):
             end += len(data)
             line = data.decode("utf-8", "replace")
             if not line.lstrip().startswith("{"):
@@ -101,10 +102,11 @@ def _documents(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
             if isinstance(document, dict) and "resourceSpans" in document:
                 found = True
                 yield end, document
-    if not found and path.stat().st_size <= _WHOLE_FILE:
+    if not found and end <= _WHOLE_FILE:
         try:
-            document = json.loads(path.read_text(encoding="utf-8", errors="replace"))
-        except ValueError:
+            with opened(path) as file:
+                document = json.loads(file.read(_WHOLE_FILE).decode("utf-8", "replace"))
+        except (ValueError, *DAMAGED):
             return
         if isinstance(document, dict):
             yield end, document

@@ -8,11 +8,10 @@ from math import isfinite
 from typing import Any
 
 from ..run import new_id
+from .live_call import capped
 from .open_queues import queue_for
 
 __all__ = ["feedback"]
-
-CAP = 32_000
 
 
 def feedback(
@@ -85,5 +84,5 @@ def _number(score: object) -> float | None:
 def _text(given: object) -> str | None:
     """The text of the value; None if it cannot be shown as text."""
     with suppress(Exception):
-        return None if given is None else str(given)[:CAP]
+        return None if given is None else str(capped(str(given)))
     return None

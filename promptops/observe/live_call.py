@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,9 +25,13 @@ from .error_class import error_class, error_words
 from .live_queue import LiveQueue
 from .stream_reading import StreamReading
 
-__all__ = ["EVERY_CLIENT", "INSIDE", "SESSION", "LiveCall", "Observer", "leave", "session"]
+__all__ = [
+    *("CAP", "EVERY_CLIENT", "INSIDE", "SESSION", "LiveCall", "Observer", "capped", "is_cut"),
+    *("leave", "session"),
+]
 
 CAP = 32_000  # characters of a kept text
+_CUT = re.compile(r"… \[[0-9,]+ more characters\]\Z")
 _SHARES = 1 << 32
 _MODULES = sys.modules
 _WHOSE_COLUMNS = ("prompt", "version_id", "version", "env", "arm", "served_from", "key_hash")
@@ -255,9 +260,9 @@ class LiveCall:
             row.update(zip(_WHOSE_COLUMNS, self._whose, strict=True))
         if self._kept is not None:
             row["kept"], row["tool_calls"] = self._kept, reading.tool_calls
-            row["output"] = _capped(reading.text)
+            row["output"] = capped(reading.text)
             if self._values is not None:
-                row["values"] = {name: _capped(value) for name, value in self._values.items()}
+                row["values"] = {name: capped(value) for name, value in self._values.items()}
         if self._span is not None and self._span.is_valid:
             row["trace_id"] = f"{self._span.trace_id:032x}"
             row["span_id"] = f"{self._span.span_id:016x}"
@@ -270,10 +275,16 @@ def _chosen(name: str, share: float) -> bool:
     return int.from_bytes(data[:4], "big") < share * _SHARES
 
 
-def _capped(value: object) -> object:
+def capped(value: object) -> object:
+    """A text as it is kept: what is beyond CAP is left out, and said."""
     if not isinstance(value, str) or len(value) <= CAP:
         return value
     return f"{value[:CAP]}… [{len(value) - CAP:,} more characters]"
+
+
+def is_cut(value: object) -> bool:
+    """Whether it is a text of which a part was left out."""
+    return isinstance(value, str) and _CUT.search(value, max(len(value) - 60, 0)) is not None
 
 
 def _chars(request: Mapping[str, object]) -> int | None:

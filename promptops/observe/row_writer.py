@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CONTENT", "HASHED", "USERS", "RowWriter", "keyed_hash"]
 
-CONTENT = ("values", "output", "tool_calls", "failure_detail", "correction", "note")
+CONTENT = ("values", "output", "tool_calls", "failure_detail", "label", "correction", "note")
 USERS = ("key_hash", "session", "by")  # named by what is written there, not by what is given
 HASHED = "u1-"  # what a keyed hash begins with
 # Looked up now: a process that forks while the writing thread loads it has children that lack it.

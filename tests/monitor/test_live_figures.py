@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from promptops.dataset import Dataset
+from promptops.dataset import RESERVED, Dataset
 from promptops.errors import DatasetError
 from promptops.monitor import ingest
 from promptops.monitor.guard import GuardLimits, guard
@@ -21,6 +21,7 @@ from promptops.monitor.live_questions import by_hour, by_version, unlike_scorers
 from promptops.monitor.live_rows import to_dataset
 from promptops.monitor.live_score import score_live
 from promptops.monitor.queries.live_listing import chosen
+from promptops.observe.live_call import capped
 from promptops.scorers.grammar import scorer_of, text_of
 from promptops.study.project import Project
 from promptops.version import PromptVersion
@@ -213,7 +214,7 @@ def test_what_a_file_of_examples_has_stays_as_it_is(tmp_path: Path) -> None:
     odd = first.replace(b'", "', b'",  "') + b"\n" + second.rstrip(b"\n")
     path.write_bytes(odd)
     dataset, new, bare = to_dataset([rows[2], {**rows[1], "correction": "gold"}, call(9)], path)
-    assert (new, bare, len(dataset)) == (1, 1, 3)
+    assert (new, bare, len(dataset)) == (1, {"had no content": 1}, 3)
     assert path.read_bytes().startswith(odd[: odd.index(second.rstrip(b"\n"))])
     assert [each.expected for each in dataset] == [None, "gold", None]
     own = tmp_path / "tickets.jsonl"
@@ -221,6 +222,46 @@ def test_what_a_file_of_examples_has_stays_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"tickets\.jsonl is not a file of examples"):
         to_dataset(rows, own)
     assert own.read_text() == '{"ticket": "a", "label": "billing", "priority": 3}\n'
+
+
+@pytest.mark.parametrize("name", [*RESERVED])
+def test_a_variable_named_like_a_column_of_datasets_is_refused(tmp_path: Path, name: str) -> None:
+    """It had been left out, and calls that differ in it alone had become one example."""
+    path = tmp_path / "from_live.jsonl"
+    rows = [call(n, values=json.dumps({name: f"t {n}", "x": "same"})) for n in range(3)]
+    with pytest.raises(DatasetError, match=rf"none of 3 live rows .* variable named '{name}'"):
+        to_dataset(rows, path)
+    assert not path.exists()
+    _, new, left = to_dataset([*rows, call(9, values='{"x": "other"}')], path)
+    assert (new, sum(left.values())) == (1, 3)
+
+
+def test_a_conversation_is_the_history_of_its_example(tmp_path: Path) -> None:
+    said = [{"role": "user", "content": "hello"}]
+    values = json.dumps({"x": "a", "history": said})
+    dataset, _, _ = to_dataset([call(1, values=values)], tmp_path / "from_live.jsonl")
+    assert [list(each.history) for each in dataset] == [said]
+
+
+def test_a_text_that_was_cut_is_neither_judged_nor_an_example(
+    project: Project, tmp_path: Path
+) -> None:
+    """A valid answer of 40,000 characters had counted as invalid JSON."""
+    answer = json.dumps(["a" * 40_000])
+    rows = [
+        call(1, output=capped(answer), values='{"x": "a"}', kept=1.0),
+        call(2, output='["b"]', values=json.dumps({"x": capped("b" * 32_001)}), kept=1.0),
+        call(3, output='["c"]', values='{"x": "c"}', kept=1.0),
+        call(4, output="[1]", values='{"x": "d"}', correction=capped("d" * 50_000), kept=1.0),
+    ]
+    project.store.append("live", [{k: v for k, v in r.items() if k != "correction"} for r in rows])
+    found = score_live(project, rows, ["json_valid()"])
+    assert (found.scored, sum(found.skipped.values())) == (3, 1)
+    [row] = by_version(project.store, ASKED)
+    assert row["score"] == 1.0
+    dataset, new, left = to_dataset(rows, tmp_path / "from_live.jsonl")
+    assert ([each.inputs["x"] for each in dataset], new) == (["a", "c"], 2)
+    assert sum(left.values()) == 2
 
 
 @pytest.mark.parametrize(

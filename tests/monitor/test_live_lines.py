@@ -73,8 +73,20 @@ def nested(found: list[str]) -> list[str]:
     return [f'{{"jsonPayload": {line}, "pod": "p"}}' for line in found if line.startswith("{")]
 
 
+def twice(texts: list[str]) -> list[str]:
+    """An agent that takes the files of Docker as they are."""
+    return [json.dumps({"message": each, "host": "a"}) for each in docker(texts)]
+
+
+def relayed(texts: list[str]) -> list[str]:
+    """An agent's lines, which Docker keeps and splits again."""
+    return docker(fluent(texts))
+
+
 @pytest.mark.parametrize(
-    "stored", [list, docker, kubernetes, compose, journal, fluent, nested], ids=lambda f: f.__name__
+    "stored",
+    [list, docker, kubernetes, compose, journal, fluent, nested, twice, relayed],
+    ids=lambda f: f.__name__,
 )
 def test_every_row_is_read_once(tmp_path: Path, stored: Callable[[list[str]], list[str]]) -> None:
     """Whole, also where an agent split it in the middle of a letter."""
@@ -103,7 +115,9 @@ def test_what_is_not_whole_is_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "stored", [list, docker, kubernetes, compose, journal, fluent, nested], ids=lambda f: f.__name__
+    "stored",
+    [list, docker, kubernetes, compose, journal, fluent, nested, twice, relayed],
+    ids=lambda f: f.__name__,
 )
 def test_a_text_that_looks_like_a_row_is_none(
     tmp_path: Path, stored: Callable[[list[str]], list[str]]

@@ -265,6 +265,15 @@ def test_a_redactor_per_client_takes_no_thread_or_file_each(folder: Path) -> Non
     assert [row["note"] for row in rows_of(folder, "feedback")] == ["by 39"]
 
 
+def test_each_text_of_feedback_passes_the_redactor(folder: Path) -> None:
+    """A label had not, and may be a text that a person typed."""
+    observed = promptops.observe(client(), redact=lambda text: text.replace("Ada", "[name]"))
+    assert observed is not None
+    promptops.feedback("l-1", label="asked by Ada", correction="Ada's", note="of Ada")
+    assert "Ada" not in everything(folder)
+    assert everything(folder).count("[name]") == 3
+
+
 def test_feedback_of_any_kind_raises_nothing(folder: Path) -> None:
     class Untold:
         def __str__(self) -> str:

@@ -1,0 +1,105 @@
+"""Law: a log that was rotated is read whether or not it was compressed meanwhile, once."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptops.monitor import log_file
+from promptops.monitor.ingest import is_live_file, take_file, take_folder
+from promptops.store import Store
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+}
+each_packing = pytest.mark.parametrize("ending", PACKED)
+
+
+def lines(first: int, last: int) -> bytes:
+    """Rows of calls."""
+    rows: list[dict[str, Any]] = [
+        {"promptops": "live", "id": f"l-{n:032x}", "started_at": "2026-07-01T00:00:00"}
+        for n in range(first, last)
+    ]
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def held(store: Store) -> int:
+    return int(store.rows("SELECT count(*) FROM live")[0][0])
+
+
+@each_packing
+def test_a_folder_whose_files_are_compressed_as_they_are_rotated(
+    tmp_path: Path, ending: str
+) -> None:
+    """Rows of the last hours before the rotation had been passed over in silence."""
+    store = Store(tmp_path / "store")
+    folder = tmp_path / "record"
+    folder.mkdir()
+    grown = folder / "live-7-abc.jsonl"
+    grown.write_bytes(lines(0, 5))
+    take_folder(store, folder)
+    packed = folder / f"{grown.name}.1{ending}"
+    packed.write_bytes(PACKED[ending](lines(0, 9)))
+    grown.write_bytes(lines(9, 12))
+    assert take_folder(store, folder).rows == 7
+    assert held(store) == 12
+    assert take_folder(store, folder).rows == 0
+    store.close()
+
+
+@each_packing
+def test_a_log_that_is_being_compressed_is_read_at_the_next_look(
+    tmp_path: Path, ending: str
+) -> None:
+    store = Store(tmp_path / "store")
+    folder = tmp_path / "record"
+    folder.mkdir()
+    data = PACKED[ending](lines(0, 3_000))
+    packed = folder / f"live-7-abc.jsonl.1{ending}"
+    for size in (0, 5, len(data) // 2, len(data) - 3, len(data)):
+        packed.write_bytes(data[:size])
+        take_folder(store, folder)
+    assert held(store) == 3_000
+    store.close()
+
+
+@each_packing
+def test_a_compressed_log_is_known_again(tmp_path: Path, ending: str) -> None:
+    """What a purge removed stays away when the log is imported under its new name."""
+    store = Store(tmp_path / "store")
+    log = tmp_path / "app.log"
+    log.write_bytes(b"started\n" + lines(0, 10))
+    assert take_file(store, log).rows == 10
+    store.purge(live=[f"l-{n:032x}" for n in range(4)])
+    packed = tmp_path / f"app.log.1{ending}"
+    packed.write_bytes(PACKED[ending](log.read_bytes() + lines(10, 12)))
+    assert is_live_file(packed)
+    take_file(store, packed)
+    assert held(store) == 8
+    packed.write_bytes(packed.read_bytes()[:-9])
+    assert take_file(store, packed).cut == 1
+    store.close()
+
+
+def test_a_line_that_unpacks_without_an_end_comes_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few kilobytes had been a text of any length in memory."""
+    monkeypatch.setattr(log_file, "_LONGEST", 1 << 16)
+    packed = tmp_path / "app.log.gz"
+    packed.write_bytes(gzip.compress(b"a" * (1 << 20) + b"\n" + lines(0, 1)))
+    with log_file.opened(packed) as file:
+        assert max(map(len, log_file.lines_in(file))) == 1 << 16
+    store = Store(tmp_path / "store")
+    assert take_file(store, packed).rows == 1
+    store.close()
