@@ -43,17 +43,21 @@ class Changed:
 def changed_examples(
     comparison: Comparison, most: int, study: RecordedStudy | None = None
 ) -> list[Changed]:
-    """At most `most` changed examples, biggest losses first; [] if the texts are not at hand.
+    """At most `most` changed examples of the study, biggest losses first; [] if the texts are not at
+    hand.
 
     Args:
         study: where the comparison rests on a recorded study that the caller has open.
     """
     flips = comparison.flips()
-    pairs = chosen(list(zip(flips["example_id"], flips["gain"], strict=True)), most)
+    pairs = list(zip(flips["example_id"], flips["gain"], strict=True))
     if isinstance(comparison, TableComparison):
-        return _of_table(comparison, pairs)
+        return _of_table(comparison, chosen(pairs, most))
     study = study or _study_of(comparison)
-    return [] if study is None else _of_study(comparison, study, pairs)
+    if study is None:
+        return []
+    own = {example.id for example in study.dataset}  # others are pooled from earlier studies
+    return _of_study(comparison, study, chosen([each for each in pairs if each[0] in own], most))
 
 
 def _study_of(comparison: Comparison) -> RecordedStudy | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis import words
 from ..errors import PromptOpsError
-from ..markup import esc
+from ..markup import esc, shorten
 from .grid import GridColumn, breaking, grid
 from .theme import BAD, GOOD, NEUTRAL
 
@@ -18,6 +18,7 @@ __all__ = ["heatmap"]
 
 
 _TAGS, _LEAST = 12, 5  # tags in the heatmap, examples of each
+_NAME = 40  # characters of a tag's name
 
 
 def heatmap(comparison: Comparison) -> str:
@@ -48,12 +49,13 @@ def heatmap(comparison: Comparison) -> str:
         n = max(row.n for row in found[tag].values())
         rows.append(
             (
-                f"{esc(tag)} <span class='dim'>n={n:,}</span>",
+                f"{esc(shorten(tag, _NAME))} <span class='dim'>n={n:,}</span>",
                 *(_warmth(found[tag].get(name), most) for name in names),
             )
         )
     far = max((row for tag in tags for row in found[tag].values()), key=lambda row: abs(row.gain))
-    title = f"{comparison.candidate.label} differs most on {far.name}: {words.points(far.gain)}"
+    where = f"{shorten(far.name, _NAME)}: {words.points(far.gain)}"
+    title = f"{comparison.candidate.label} differs most on {where}"
     note = (
         "Percentage points by tag and scorer, exploratory; * marks a false discovery rate of 10 %."
     )

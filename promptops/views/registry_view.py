@@ -42,7 +42,9 @@ def deployment_html(deployment: Deployment) -> str:
     ]
     facts += [f"evidence {entry.evidence[:12]}"] if entry.evidence else ["no evidence"]
     facts += ["forced"] if entry.forced else []
-    wording = "".join(f"<p>{esc(text)}</p>" for text in (deployment.note, entry.reason) if text)
+    # a reason is anyone's text: in quotes it is not taken for one of our own lines
+    said = (deployment.note, entry.reason and f"“{entry.reason}”")
+    wording = "".join(f"<p>{esc(text)}</p>" for text in said if text)
     reasons = (
         "".join(f"<p>{esc(reason)}</p>" for reason in deployment.verdict.reasons)
         if deployment.verdict is not None
@@ -66,7 +68,7 @@ def history_html(history: History) -> str:
     if not entries:
         return page(
             f"<p><b>{esc(history.prompt)}</b> <span class='dim'>was never deployed to"
-            f" {esc(history.env)}: lab.promote(version, to={esc(repr(history.env))},"
+            f" {esc(history.env)}: lab.promote(version, env={esc(repr(history.env))},"
             " study=study)</span></p>"
         )
     return page(

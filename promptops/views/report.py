@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..analysis import words
 from ..errors import PromptOpsError
 from ..markup import esc
 from ..plain_file import write_target
@@ -194,9 +195,20 @@ def _flipped(study: Study, comparison: Comparison | None) -> str:
     if comparison is None:
         return ""
     flips = changed_examples(comparison, MOST, study.recorded)
+    ids = {example.id for example in study.recorded.dataset}
+    changed = comparison.flips()["example_id"]
+    total = sum(example in ids for example in changed)
+    earlier = len(changed) - total
+    elsewhere = (
+        f"<p class='dim'>{words.count(earlier, 'changed example')} of earlier studies"
+        f" {'is' if earlier == 1 else 'are'} counted above; the texts are in the reports of those"
+        " studies.</p>"
+        if earlier
+        else ""
+    )
     if not flips:
-        return "<h2>Changed examples</h2><p class='dim'>Not one example changed.</p>"
-    total = len(comparison.flips())
+        nothing = "" if earlier else "<p class='dim'>Not one example changed.</p>"
+        return f"<h2>Changed examples</h2>{nothing}{elsewhere}"
     cut = (
         f" <span class='dim'>(the {len(flips):,} largest of {total:,})</span>"
         if total > len(flips)
@@ -213,7 +225,7 @@ def _flipped(study: Study, comparison: Comparison | None) -> str:
         " labels</button></div>"
     )
     lost, won = ([each for each in flips if (each.gain > 0) is up] for up in (False, True))
-    return f"<h2>Changed examples{cut}</h2>{tools}" + listed(
+    return f"<h2>Changed examples{cut}</h2>{elsewhere}{tools}" + listed(
         [_flip(each, comparison, opened=opened(place)) for place, each in enumerate(lost)],
         [_flip(each, comparison) for each in won],
     )

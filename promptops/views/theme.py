@@ -261,13 +261,11 @@ def page(body: str) -> str:
     return f"{STYLE}<div class='{ROOT}'>{body}</div>"
 
 
-def style_figure(
-    figure: Figure, *, title: str = "", height: int = 320, dark: bool = False
-) -> Figure:
+def style_figure(figure: Figure, *, title: str = "", height: int = 320) -> Figure:
     """The house template on a plotly figure: no chart junk, titles that state the finding,
-    transparent ground.
+    transparent ground. A figure is not told the theme of its page: its ink reads on both.
     """
-    ink, grid = ("#d7dbe0", "#3b424b") if dark else ("#1f2328", "#e3e7eb")
+    ink, grid = NEUTRAL, "rgba(128,128,128,0.3)"
     axis: dict[str, object] = {
         "gridcolor": grid,
         "zerolinecolor": ink,

@@ -82,6 +82,17 @@ def test_the_heatmap_says_the_difference_of_each_tag(comparison: Any) -> None:
         assert f"{100 * abs(row.gain):.1f}" in shown
 
 
+def test_a_long_tag_is_cut_in_the_heatmap(make_lab: Callable[..., Lab]) -> None:
+    """The sentence says at most 40 characters of it, so that its figures stay in sight."""
+    lab = make_lab(models={name: ScriptedModel([name] * 20) for name in ("yes", "no")})
+    versions = [lab.prompt("long").save("{{q}}", model=name) for name in ("no", "yes")]
+    rows = [{"q": str(i), "expected": "yes", "tags": ["very " * 60]} for i in range(20)]
+    study = lab.evaluate(versions, Dataset.read(rows, tags="tags"), [equals()])
+    shown = heatmap(study.compare())
+    assert f"v2 differs most on {('very ' * 60)[:39]}…: +100.0 points" in shown
+    assert ("very " * 60).strip() not in shown
+
+
 def test_each_histogram_shows_its_own_median() -> None:
     """The median stands beside each arm, and again in the text that stands for the picture."""
     old, new = (

@@ -28,6 +28,7 @@ from promptops.views.theme import (
     ink,
     label_colour,
     page,
+    style_figure,
 )
 
 # the grounds of JupyterLab's themes, of VS Code's and of our own pages
@@ -109,3 +110,13 @@ def test_the_arrow_of_a_drop_down_reads_on_a_dark_page() -> None:
     assert ground is not None
     assert arrow is not None
     assert contrast(f"#{arrow[1]}", ground[1]) >= 4.5
+
+
+@pytest.mark.parametrize("ground", [LIGHT[0], DARK[0]])
+def test_a_plotly_figure_reads_in_either_theme(ground: str) -> None:
+    """Its ground is the page's, whose theme it is not told, so its words read on both."""
+    import plotly.graph_objects as go
+
+    layout = style_figure(go.Figure(), title="what it shows").layout
+    assert layout.paper_bgcolor == "rgba(0,0,0,0)"
+    assert contrast(layout.font.color, ground) >= 4.0
