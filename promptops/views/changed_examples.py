@@ -43,8 +43,8 @@ class Changed:
 def changed_examples(
     comparison: Comparison, most: int, study: RecordedStudy | None = None
 ) -> list[Changed]:
-    """At most `most` changed examples of the study, biggest losses first; [] if the texts are not at
-    hand.
+    """At most `most` changed examples of the study itself, biggest losses first; [] if the texts
+    are not at hand.
 
     Args:
         study: where the comparison rests on a recorded study that the caller has open.
