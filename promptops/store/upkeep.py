@@ -16,7 +16,7 @@ from .archive import Batch, alone, batches, discard, marks_of, sweep, write_batc
 from .connect import Busy
 from .database import Database
 from .hidden import drop_hidden
-from .merge_segments import Sources, sources_of
+from .merge_segments import Sources, merge, sources_of
 from .patience import PATIENT_S, patiently
 from .purges import Doomed, Purged, hide, holds, keep_all_but, keep_of
 from .repair import aside_of, build
@@ -84,6 +84,12 @@ def purge_rows(
     """
 
     def look() -> tuple[Doomed, Mapping[str, int], Mapping[str, int]]:
+        there = sources_of(folder)
+        if there.beyond(database.covered):
+            # a member's batch that came just now: of a run that `find` does not see, only the rows
+            # would go that name the example itself
+            with database.writing() as con:
+                merge(con, there)
         with database.reading() as con:
             doomed = find(con)
             return doomed, doomed.counts(con), dict(database.covered)

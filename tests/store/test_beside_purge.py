@@ -4,14 +4,17 @@ file alone, and are neither called a fault nor saved.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from promptops.spool.segment import segments
-from promptops.store import Store
+from promptops.store import Store, upkeep
 from promptops.store import repair as repair_module
 
 # Purges the rows of one example; rests between the archive's cut and the file's renewal for longer
@@ -98,3 +101,31 @@ def test_a_segment_beside_the_batch_that_was_purged_of_its_rows_is_no_fault(
     store.archive()
     assert [*segments(store.folder), *store.verify()] == []
     assert store.rows("select id from runs") == [("r-new",)]
+
+
+def test_a_batch_that_a_member_brings_as_the_purge_begins_is_purged_whole(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its runs had gone, as they name the example, and their scores stayed for good, as no later
+    purge found whose they were.
+    """
+    other = Store(tmp_path / "other")
+    score = {"run_id": "d", "scorer": "s", "scorer_version": "1", "example_fingerprint": "f"}
+    run = {"id": "d", "key": "d", "example_id": "doomed"}
+    other.append_all({"runs": [run], "scores": [score]})
+    other.close()
+    assert Store(tmp_path / "other").archive() == 1
+    real = upkeep.alone
+
+    @contextmanager
+    def late(where: Path, wait_s: float = 0.0) -> Iterator[bool]:
+        for batch in (tmp_path / "other" / "archive").iterdir():  # as a look installs it
+            os.rename(batch, folder / "archive" / batch.name)
+        with real(where, wait_s) as mine:
+            yield mine
+
+    monkeypatch.setattr(upkeep, "alone", late)
+    assert Store(folder).purge(["doomed"]).removed == {"runs": 3, "scores": 1}
+    assert Store(folder).rows("select run_id from scores") == []
+    assert Store(folder).rows("select id from runs") == [("a",)]
+    assert Store(folder).verify() == []
