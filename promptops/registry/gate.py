@@ -250,16 +250,31 @@ def _numbers(request: GateRequest, evidence: Evidence) -> Iterator[Unmet]:
             "evaluate both versions on the same examples.",
         )
         return
-    yield from _amounts(request, evidence, candidate, baseline)
+    told = _told(request, evidence)
+    for name, point in _amounts(request, evidence, candidate, baseline):
+        if name not in told:
+            yield point
     at = {example: index for index, example in enumerate(evidence.examples)}
     copies = ", or name the example that it is a copy of" if evidence.dataset.get("copies") else ""
     for example in request.policy.must_pass:
+        if "must_pass" in told and (example in at or not copies):
+            continue
         for unmet in _must_pass(example, at.get(example), candidate, baseline, request.label):
             yield replace(unmet, next=f"{unmet.next[:-1]}{copies}.") if example not in at else unmet
     scorer = evidence.scorers.get(evidence.primary, {})
     if not judge_may_decide(str(scorer.get("kind")), scorer.get("calibrated"), request.policy):
         text, step = uncalibrated_judge(evidence.primary)
         yield Unmet(text, _step(step, request))
+
+
+def _told(request: GateRequest, evidence: Evidence) -> frozenset[str]:
+    """The checks that the verdict already says do not hold under this policy, so that the scores
+    need not say them once more.
+    """
+    if evidence.decision == "promote" or not _same_policy(evidence, request.policy):
+        return frozenset()
+    checks = evidence.verdict.get("checks") or ()
+    return frozenset(str(check.get("name")) for check in checks if check.get("status") != "pass")
 
 
 def _estimand(policy: Policy, evidence: Evidence) -> Iterator[Unmet]:
@@ -281,8 +296,10 @@ def _amounts(
     evidence: Evidence,
     candidate: Sequence[float | None],
     baseline: Sequence[float | None] | None,
-) -> Iterator[Unmet]:
-    """Whether there are enough scored examples, and a first deployment scores high enough."""
+) -> Iterator[tuple[str, Unmet]]:
+    """Whether there are enough scored examples, and a first deployment scores high enough; each
+    point beside the name of the verdict's check that says the same.
+    """
     policy, label = request.policy, request.label
     pairs = [
         index
@@ -291,17 +308,15 @@ def _amounts(
     ]
     least = least_examples(policy)
     if len(pairs) < least:
-        yield Unmet(
-            f"{len(pairs)} scored examples, the policy asks for {least}.",
-            f"add {least - len(pairs)} more examples.",
-        )
+        point = f"{len(pairs)} scored examples, the policy asks for {least}."
+        yield "n", Unmet(point, f"add {count(least - len(pairs), 'more example')}.")
     mean = sum(candidate[index] or 0.0 for index in pairs) / len(pairs) if pairs else 0.0
     if evidence.baseline is None and not reaches_min_score(mean, policy):
-        yield Unmet(
+        point = (
             f"{label} scores {mean:.3f} on {evidence.primary}, a first deployment needs"
-            f" {policy.min_score:g}.",
-            f"improve {label}, or lower min_score by review.",
+            f" {policy.min_score:g}."
         )
+        yield "first", Unmet(point, f"improve {label}, or lower min_score by review.")
 
 
 def _must_pass(

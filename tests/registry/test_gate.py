@@ -243,6 +243,30 @@ def test_every_unmet_point_is_in_one_message(editor: Editor) -> None:
         assert any(said in reason for reason in reasons), said
 
 
+def test_a_point_that_the_verdict_makes_is_not_made_again_from_the_scores(editor: Editor) -> None:
+    """One fault is one point, in the verdict's words; under another policy both are told."""
+    says = "v2 fails the must-pass example 'e3', which v1 passes."
+    check = {"name": "must_pass", "status": "fail", "text": says, "next": "Fix 'e3' first."}
+    fewer = {"name": "n", "status": "unproven", "text": "8 pairs, 10 asked.", "next": "Add 2."}
+    given = evidence(
+        V[1],
+        V[0],
+        scores={
+            "exact": {
+                "candidate": (1.0,) * 3 + (0.0,) + (1.0,) * 4 + (None,) * 12,
+                "baseline": (1.0,) * 20,
+            }
+        },
+        verdict={"decision": "reject", "reasons": [says], "next": [], "checks": [check, fewer]},
+    )
+    assert refused(editor, given) == (
+        f"{says} Next: fix 'e3' first.",
+        "8 pairs, 10 asked. Next: add 2.",
+    )
+    editor.set_policy(replace(POLICY, margin=0.1))
+    assert any("scored examples, the policy asks for 10" in one for one in refused(editor, given))
+
+
 def test_a_declared_path_is_walked_in_order(editor: Editor) -> None:
     """staging before prod: the version itself must have served there, and not have been rolled
     back.
