@@ -34,11 +34,18 @@ def detectable(
     if labels is None and pairs.binary and pairs.repeats == 1:
         changed = int((abs(pairs.d) > 1e-12).sum())
         return power.mde_binary(changed, pairs.n, alpha=alpha)
+    if units < power.least_disagreements(alpha):  # the exact test settles nothing on so few
+        return None
     return power.mde_t(spread, units, alpha=alpha) * units / pairs.n
 
 
 def needed_n(
-    pairs: Pairs, labels: list[str] | None, gain: float, spread: float | None, alpha: float
+    pairs: Pairs,
+    labels: list[str] | None,
+    gain: float,
+    spread: float | None,
+    alpha: float,
+    rules: int,
 ) -> int | None:
     """Pairs for 80 % power at the gain seen, if it is one: exact for 0/1, the normal approximation
     plus 15 % else; None past a billion.
@@ -50,5 +57,7 @@ def needed_n(
         n = power.n_binary(wins, losses, alpha=alpha)
         return n if n < _NEVER else None
     units = 1.15 * power.n_normal(spread, gain, alpha=alpha)
+    if rules >= 2:
+        units = max(units, power.least_disagreements(alpha))
     wanted = math.ceil(units) * len(pairs.examples) / max(len(set(labels)), 1) if labels else units
     return math.ceil(wanted) if wanted < _NEVER else None

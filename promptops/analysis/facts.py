@@ -35,6 +35,7 @@ __all__ = [
     "figures_of",
     "gain_interval",
     "mean_interval",
+    "on_scale",
     "rounded",
 ]
 
@@ -208,7 +209,7 @@ def _sensitivity(
         sd=spread,
         effect=unit_gain / spread if spread else None,
         mde=detectable(pairs, labels, len(units), alpha, spread, rules),
-        n_needed=needed_n(pairs, labels, unit_gain, spread, alpha),
+        n_needed=needed_n(pairs, labels, unit_gain, spread, alpha, rules),
     )
 
 
@@ -274,15 +275,20 @@ def _arm_interval(
         found = held if isinstance(held, tuple) else None
     else:
         found = mean_interval(values, pairs.binary and pairs.repeats == 1, labels, rules)
-    if (
-        found is None
-        or rules < 2
-        or pairs.measure
-        or values.min() < 0
-        or values.max() > pairs.scale
-    ):
+    if rules < 2 or pairs.measure:
         return found
-    return max(found[0], 0.0), min(found[1], 1.0)
+    return on_scale(found, values, pairs.scale)
+
+
+def on_scale(
+    interval: tuple[float, float] | None, values: Floats, scale: float = 1.0
+) -> tuple[float, float] | None:
+    """The interval of a mean cut to [0, 1], the range of a share; as it is where the values are
+    none, which end at `scale` at most.
+    """
+    if interval is None or values.min() < 0 or values.max() > scale:
+        return interval
+    return max(interval[0], 0.0), min(interval[1], 1.0)
 
 
 def mean_interval(

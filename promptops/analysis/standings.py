@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import StudyError
 from . import multiplicity, paired_tests, words
 from .arms import MEASURES, Arm, Outcomes, pair, why_unscored
-from .facts import GRID, Ties, gain_interval, mean_interval
+from .facts import GRID, Ties, gain_interval, mean_interval, on_scale
 from .standing import Duel, MeanScore, Standing
 from .units import labels_of, units_of
 
@@ -176,10 +176,8 @@ def _score(outcomes: Outcomes, clusters: Mapping[str, str] | None) -> MeanScore:
             if here
         ]
         labels = grouped if len(set(grouped)) < len(grouped) else None
-    low, high = mean_interval(values, outcomes.binary and outcomes.repeats == 1, labels) or (
-        None,
-        None,
-    )
+    found = mean_interval(values, outcomes.binary and outcomes.repeats == 1, labels)
+    low, high = on_scale(found, values) or (None, None)
     return MeanScore(
         float(values.mean()) if len(values) else math.nan,
         low,

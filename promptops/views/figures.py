@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["distributions", "heatmap", "pareto", "power_curve", "priced", "tiles"]
 
 _POWER = 0.8
+_FEW = 200  # units, of which the t test's own law is used
 _SURE = 1.645 + 3.09  # standard errors of a difference that shows 999 times in 1,000
 _BINS = 20
 _W, _H = svg.WIDTH, 250
@@ -53,7 +54,7 @@ def tiles(comparison: Comparison, by_tag: str = "") -> str:
 
 def power_curve(comparison: Comparison) -> str:
     """The chance to show the difference seen, by number of examples: exact for 0/1 outcomes, else
-    by the normal law.
+    that of the t test on as many clusters or examples, of which the exact test needs five.
     """
     figures = comparison.primary
     if figures.n < 2 or not figures.wins + figures.losses or figures.gain == 0:
@@ -61,7 +62,8 @@ def power_curve(comparison: Comparison) -> str:
     wins, losses = sorted((figures.wins / figures.n, figures.losses / figures.n), reverse=True)
     needed = figures.n_needed if figures.gain > 0 else None
     top = max(figures.n * 1.2, min(needed or 0, 200_000) * 1.25, 40)
-    sure = max((_SURE / figures.effect) ** 2 if figures.effect else 0.0, 40)
+    size = figures.n / (figures.clusters or figures.n)  # examples in a unit of the test
+    sure = max((_SURE / figures.effect) ** 2 * size if figures.effect else 0.0, 40)
     # a study far larger than it takes: show where the curve rises, and say how much larger
     if top > 8 * sure:
         top = 2 * sure
@@ -71,7 +73,7 @@ def power_curve(comparison: Comparison) -> str:
     if figures.binary and figures.clusters is None and figures.repeats == 1 and top <= 20_000:
         chances = [float(value) for value in power.curve(wins, losses, sizes)]
     elif figures.effect:
-        chances = [_normal(abs(figures.effect) * math.sqrt(n) - 1.645) for n in sizes]
+        chances = [_chance(abs(figures.effect), n / size) for n in sizes]
     else:
         return ""
     seen = (
@@ -87,8 +89,12 @@ def _share(sizes: Sequence[int], chances: Sequence[float], n: int) -> str:
     return f"{100 * chances[near]:.0f} of 100 such studies"
 
 
-def _normal(z: float) -> float:
-    return 0.5 * math.erfc(-z / math.sqrt(2))
+def _chance(effect: float, units: float) -> float:
+    if units < power.least_disagreements():
+        return 0.0
+    if units <= _FEW:
+        return power.power_t(effect, units)
+    return 0.5 * math.erfc((1.645 - effect * math.sqrt(units)) / math.sqrt(2))
 
 
 def _line_plot(sizes: Sequence[int], chances: Sequence[float], title: str, now: int) -> str:

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from promptops.analysis import power
 from promptops.analysis.arms import Arm, Outcomes
+from promptops.analysis.paired_tests import sign_flip
 from promptops.lab import Dataset, Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals, similar_to
@@ -58,6 +60,21 @@ def test_the_power_curve_is_the_exact_one(comparison: Any) -> None:
     assert said is not None
     assert abs(int(said[1]) - 100 * chance) <= 6  # it is read at the curve's nearest point
     assert "role='img'" in shown
+
+
+@pytest.mark.parametrize("units", [4, 8])
+def test_the_power_of_clusters_is_that_of_their_number(units: int) -> None:
+    """The curve had taken each example for a unit, and 14 of them in three clusters for certain."""
+    effect, n = 0.8, 40
+    primary = SimpleNamespace(n=n, wins=12, losses=2, gain=0.25, n_needed=50, effect=effect)
+    primary.clusters, primary.binary, primary.repeats = units, True, 1
+    shown = figures.power_curve(SimpleNamespace(primary=primary))  # type: ignore[arg-type]
+    said = re.search(r"in (\d+) of 100 such studies", shown)
+    rng = np.random.default_rng(1)
+    tests = [sign_flip(rng.normal(effect, 1, units)).p_greater for _ in range(2000)]
+    found = 100 * sum(p <= 0.05 for p in tests) / len(tests)
+    assert said is not None
+    assert abs(int(said[1]) - found) <= 6
 
 
 def test_each_figure_has_words_and_no_markup_of_the_data(comparison: Any) -> None:
