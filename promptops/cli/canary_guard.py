@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from ..errors import RegistryError
 from ..markup import count, plain
 from .options import say
 
@@ -75,16 +76,21 @@ def run_guard(
         project, name, env, outcomes, GuardLimits(guards["latency_ms"], guards["cost_usd"])
     )
     code, text, cut = report.exit_code, report.lines(), cut_lines(record)
+    fault = None
     if cut:
         text.append(f"note: {count(cut, 'line')} of {record.name} cut off, and not counted here.")
     if report.decision == "abort" and guards["abort"] and not dry_run:
-        text.append(end_canary(project, report))
+        try:
+            text.append(end_canary(project, report))
+        except RegistryError as error:  # it is worse all the same: the job's exit code says so
+            fault = str(error)
+            text.append(f"error: {fault}")
     elif report.decision == "abort":
         text.append(f"to end it: {report.command}")
     project.close()
     say(
         "\n".join(map(plain, text)),
-        {**asdict(report), "cut_lines": cut, "exit_code": code},
+        {**asdict(report), "cut_lines": cut, "exit_code": code, "fault": fault},
         as_json,
     )
     sys.exit(code)

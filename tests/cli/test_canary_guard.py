@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from promptops.errors import RegistryError
 from promptops.observe.sinks import FolderSink
 from promptops.registry.editor import Editor
 
@@ -77,6 +78,25 @@ def test_a_failing_canary_is_ended_only_with_abort(
     assert Editor(path).history(NAME, "dev")[-1].author == "eve"
     code, out, _ = run(*words, "--abort")
     assert (code, out) == (0, f"nothing to guard: no canary of {NAME} runs in dev.\n")
+
+
+def test_a_canary_that_cannot_be_ended_here_is_worse_all_the_same(
+    path: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a host that may only read: the job had been told that nothing could be found out."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise RegistryError("the folder cannot be written (Permission denied).")
+
+    monkeypatch.setattr(Editor, "abort", refused)
+    record = folder_of(tmp_path, recorded(path, 0.5))
+    words = ("canary", "guard", NAME, "--env", "dev", "--record", record, "--abort")
+    code, out, _ = run(*words)
+    assert code == 1
+    assert "v3 is worse than v2" in out
+    assert out.endswith(f"can be written: promptops canary abort {NAME} --env dev\n")
+    code, out, _ = run(*words, "--json")
+    assert (code, json.loads(out)["exit_code"], json.loads(out)["decision"]) == (1, 1, "abort")
 
 
 def test_a_canary_that_is_well_goes_on_and_without_keys_nothing_is_known(
