@@ -8,7 +8,7 @@ import inspect
 import re
 import threading
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -17,7 +17,7 @@ from .code_reads import MISSING, looking
 from .code_writes import writes_of
 from .function_identity import CODE, FunctionWalk
 from .library_state import LibraryStates, keeps_settings
-from .object_state import attribute, edited_in, settings_in
+from .object_state import attribute, edited_in, settings_in, state_of
 from .reached_code import (
     MAKING,
     ClassMember,
@@ -26,7 +26,8 @@ from .reached_code import (
     functions_of,
     is_plain_class,
 )
-from .surroundings import Found, installed
+from .surroundings import Found, Surroundings, installed
+from .written_state import Parts, WrittenPlace
 
 __all__ = ["Definition", "definition"]
 
@@ -46,20 +47,35 @@ class Definition:
         but for what its own code or that of its helpers changes; held: other objects, which are
         known by which one it is (what they keep while they work, a cache or a counter, is their
         own), and are kept for that; states: what those of a library's own classes hold, which may
-        be settings (`ConfigParser`) or what they keep while they work: the caller finds out.
+        be settings (`ConfigParser`) or what they keep while they work: the caller finds out;
+        places: what the code writes to, of which the same is true.
     """
 
     digest: str
     held: tuple[object, ...] = field(compare=False, repr=False)
     states: LibraryStates = field(compare=False, repr=False)
+    places: tuple[WrittenPlace, ...] = field(compare=False, repr=False)
 
-    def states_now(self) -> LibraryStates:
-        """What the same library's objects hold now, apart from the code of the user's own."""
+    @property
+    def changing(self) -> bool:
+        """Whether anything may change while the function is called."""
+        return bool(self.states or self.places)
+
+    @property
+    def written_to(self) -> set[tuple[int, str]]:
+        """The places that the code writes to."""
+        return {(id(place.holder), place.name) for place in self.places}
+
+    def states_now(self, *, whole: bool = True) -> LibraryStates:
+        """What the same library's objects hold now, apart from the code of the user's own, and
+        what is where the code writes to; without whole: only the latter.
+        """
         found = LibraryStates(self.states.large)
-        read = {at for at, _ in self.states}
+        read = {at for at, _ in self.states} if whole else set[int]()
         for value in self.held:
             if id(value) in read:
                 found.add(value, _by_place)
+        found.own = _parts(self.places)
         return found
 
 
@@ -76,7 +92,12 @@ def definition(function: Callable[..., object], large: frozenset[int] = frozense
     reading = _DefinitionWalk(_Written.of(first.met), states)
     text = reading.value(function, "", 0)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return Definition(digest, tuple(reading.held), states)
+    states.own = _parts(reading.places)
+    return Definition(digest, tuple(reading.held), states, tuple(reading.places))
+
+
+def _parts(places: Iterable[WrittenPlace]) -> Parts:
+    return {key: text for place in places for key, text in place.parts().items()}
 
 
 def _by_place(value: object) -> str | None:
@@ -145,9 +166,17 @@ class _Written:
         self.containers |= {id(look(name)) for name, *path in found.paths if path}  # a table's rows
 
 
+def _read(function: types.FunctionType, name: str, path: list[str]) -> object:
+    return _reached(looking(function)(name), path)
+
+
 def _place(function: types.FunctionType, name: str) -> tuple[int, str]:
+    return id(_holder(function, name)), name
+
+
+def _holder(function: types.FunctionType, name: str) -> object:
     enclosed = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
-    return id(enclosed.get(name, function.__globals__)), name
+    return enclosed.get(name, function.__globals__)
 
 
 def _reached(value: Any, path: list[str]) -> object:
@@ -170,6 +199,7 @@ class _DefinitionWalk(FunctionWalk):
     def __init__(self, written: _Written, states: LibraryStates | None) -> None:
         super().__init__(False, files=not written.files)
         self.held: list[object] = []
+        self.places: list[WrittenPlace] = []
         self.met = MetFunctions()
         self._written, self._states = written, states
 
@@ -189,6 +219,8 @@ class _DefinitionWalk(FunctionWalk):
         self.held.append(value)
         found = edited_in(value)
         edited = [] if filled or found is None else found
+        if filled and (found is not None or isinstance(value, _FILLED)):
+            self._written_to(value, "", lambda: value)
         if found is None and self._states is not None and keeps_settings(value):
             self._states.add(
                 value, lambda each: self.value(each, where, depth + 1) if _own(each) else None
@@ -197,15 +229,42 @@ class _DefinitionWalk(FunctionWalk):
         kind = self.value(type(value), where, depth + 1)
         return f"at:{id(value)}:{kind}{self.values(edited, where, depth + 1)}"
 
-    def _settings(self, value: object, filled: bool) -> list[object]:
+    def _settings(self, value: object, filled: bool) -> list[tuple[str, object]]:
         kind = type(value)
         own = not installed(kind) or isinstance(value, types.SimpleNamespace)
-        if not own or self._written.any_attribute or isinstance(value, threading.local):
+        if not own or isinstance(value, threading.local):
             return []
-        named = None if installed(kind) or is_plain_class(kind) else _named_by(kind)
-        return settings_in(value, self._written.settings, named, content=not filled)
+        found: list[tuple[str, object]] = []
+        if not self._written.any_attribute:
+            named = None if installed(kind) or is_plain_class(kind) else _named_by(kind)
+            found = settings_in(value, self._written.settings, named, content=not filled)
+        known = {name for name, _ in found}
 
-    def attributes(self, own: dict[str, object]) -> dict[str, object]:
+        def others() -> object:
+            held = state_of(value) or {}
+            return types.SimpleNamespace(**{name: held[name] for name in held.keys() - known})
+
+        self._written_to(value, "", others)
+        return found
+
+    def _written_to(self, holder: object, name: str, now: Callable[[], object]) -> None:
+        if self._states is not None:
+            self.places.append(WrittenPlace(holder, name, now))
+
+    def unread(self, function: types.FunctionType, around: Surroundings) -> None:
+        for name, content in around.unread:
+            self._written_to(function.__globals__, name, content)
+
+    def attributes(self, owner: object, own: dict[str, object]) -> dict[str, object]:
+        changed = [name for name in own if name in self._written.attributes]
+        if changed := [name for name in changed if not (name[:2] == "__" or _is_code(own[name]))]:
+            self._written_to(
+                owner,
+                "",
+                lambda: types.SimpleNamespace(
+                    **{name: vars(owner).get(name, MISSING) for name in changed}
+                ),
+            )
         return {
             name: value
             for name, value in own.items()
@@ -220,6 +279,13 @@ class _DefinitionWalk(FunctionWalk):
             last = text.partition("variable:")[0].rpartition(".")[2]  # of `environ`, by their names
             if _is_code(value) or not (written or last in self._written.attributes):
                 yield text, value
+            elif value is not MISSING:
+                path = text.split(".") if text else []
+                self._written_to(
+                    _holder(function, name),
+                    f"{name}.{text}",
+                    functools.partial(_read, function, name, path),
+                )
 
 
 def _named_by(kind: type) -> set[str]:

@@ -144,9 +144,8 @@ class FunctionWalk:
         look = looking(function)
         reads = reads_of(function.__code__, look)
         kept = {"pytestmark"} | ({"statistics"} if hasattr(function, "retry_with") else set())
-        own = self.attributes(
-            {name: each for name, each in list(vars(function).items()) if name not in kept}
-        )
+        held = {name: each for name, each in list(vars(function).items()) if name not in kept}
+        own = self.attributes(function, held)
         parts = [
             code_text(function.__code__),
             self.value(function.__defaults__, f"{where}defaults", depth),
@@ -161,11 +160,15 @@ class FunctionWalk:
             parts.append(f"{name}={text}{self._held(value, name, depth)}")
         parts += around.loose(reads)
         self.opaque += around.hidden
+        self.unread(function, around)
         return f"function({';'.join(parts)})"
 
-    def attributes(self, own: dict[str, object]) -> dict[str, object]:
+    def attributes(self, owner: object, own: dict[str, object]) -> dict[str, object]:
         """Those of a function or a class that count."""
         return own
+
+    def unread(self, function: types.FunctionType, around: Surroundings) -> None:
+        """What a function reads from files whose content does not count."""
 
     def taken(
         self, function: types.FunctionType, name: str, found: Iterator[Found]
@@ -210,7 +213,7 @@ class FunctionWalk:
             and not isinstance(item, (types.GetSetDescriptorType, types.MemberDescriptorType))
             and not made_of_it(name, item)
         }
-        own = self.attributes(own)
+        own = self.attributes(kind, own)
         declared = declared_by(kind, lambda each: self.value(each, where, depth))
         bases = [base for base in kind.__bases__ if base is not object]
         if not installed(type(kind)):  # a metaclass of the user's answers for the class
@@ -326,9 +329,7 @@ def _builtin(reading: FunctionWalk, value: Any, where: str, depth: int) -> str:
 
 
 def _text(value: object) -> str:
-    """`repr` of a value, also of an integer of more digits than Python writes (4,300); the type of
-    an object that has none.
-    """
+    """`repr` of a value, also of an integer of over 4,300 digits; else the name of its type."""
     try:
         return repr(value)
     except Exception:

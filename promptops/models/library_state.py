@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from .surroundings import installed
 
-__all__ = ["LibraryStates", "keeps_settings"]
+__all__ = ["LargeError", "LibraryStates", "digest_of", "keeps_settings"]
 
 _LARGEST = 4_000_000  # bytes of a part's copy
 _LONGEST = 0.05  # seconds of work on one object, which is done before each study
@@ -27,11 +27,29 @@ class LibraryStates(dict[tuple[int, str], str]):
 
     An object that cannot be copied, or only with much work, has none; a part that cannot be
     copied, such as a lock, counts by which one it is.
+    own: the same of what the function's own code writes to.
     """
 
     def __init__(self, large: frozenset[int] = frozenset()) -> None:
         super().__init__()
         self.large = large
+        self.own: dict[tuple[int, str], str] = {}
+
+    def changed(self, now: LibraryStates) -> set[tuple[int, str]]:
+        """What is not now as it was. A part that is new in what the code writes to belongs to the
+        list of names there, which is a part as well.
+        """
+        found = {key for key in self.keys() | now.keys() if self.get(key) != now.get(key)}
+        return found | {
+            key for key in self.own.keys() & now.own.keys() if self.own[key] != now.own[key]
+        }
+
+    def grown_to(self, now: LibraryStates) -> None:
+        """Add what the function's code has made since, as it was when that was made, such as a
+        client; not what it has added to a list or a map.
+        """
+        made = {key: text for key, text in now.own.items() if "[" not in key[1]}
+        self.own = {**made, **self.own}
 
     def add(self, value: object, own: Callable[[object], str | None]) -> None:
         """Read what an object holds now. own: the text of a function or class of the user's, None
@@ -41,8 +59,8 @@ class LibraryStates(dict[tuple[int, str], str]):
             return
         began = time.thread_time()
         try:
-            found = {(id(value), name): _digest(part, own) for name, part in _parts(value)}
-        except _LargeError:
+            found = {(id(value), name): digest_of(part, own) for name, part in _parts(value)}
+        except LargeError:
             found = {}
             self.large |= {id(value)}
         except Exception:  # whatever a library's object raises when it is copied
@@ -82,12 +100,13 @@ def _parts(value: object) -> Iterator[tuple[str, object]]:
         yield "pairs", list(pairs)
 
 
-def _digest(part: object, own: Callable[[object], str | None]) -> str:
+def digest_of(part: object, own: Callable[[object], str | None]) -> str:
+    """The digest of a part's copy; own: as for `LibraryStates.add`."""
     for _ in range(3):  # another thread, where the function works, may be filling it
         sink = _Sink()
         try:
             _Copier(sink, own).dump(part)
-        except _LargeError:
+        except LargeError:
             raise
         except RuntimeError:
             continue
@@ -97,7 +116,7 @@ def _digest(part: object, own: Callable[[object], str | None]) -> str:
     return f"at:{id(part)}"
 
 
-class _LargeError(Exception):
+class LargeError(Exception):
     """A copy is larger than what is compared each time."""
 
 
@@ -112,7 +131,7 @@ class _Sink(io.RawIOBase):
         held = memoryview(data)  # type: ignore[arg-type]
         self._size += held.nbytes
         if self._size > _LARGEST:
-            raise _LargeError
+            raise LargeError
         self.digest.update(held)
         return held.nbytes
 

@@ -106,7 +106,7 @@ def edited_in(value: object) -> list[object] | None:
 
 def settings_in(
     value: object, changed: Set[str], named: Set[str] | None, *, content: bool
-) -> list[object]:
+) -> list[tuple[str, object]]:
     """The attributes of an object, by name, apart from those that code changes.
 
     named: those that its class names, without the private ones, where a library that this is made

@@ -21,7 +21,7 @@ import sys
 import sysconfig
 import types
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec, resolve_name
 from pathlib import Path, PurePath
 from typing import Any
@@ -51,12 +51,14 @@ class Surroundings:
 
     function: whose code it is; look: values of its names; programs: whether a program that it
     starts is hidden; files: whether the content of files counts.
+    unread: of each file whose content does not, a name, and what gives it.
     """
 
     def __init__(
         self, function: types.FunctionType, look: Look, *, programs: bool, files: bool = True
     ) -> None:
         self.hidden: list[str] = []
+        self.unread: list[tuple[str, Callable[[], str]]] = []
         self._function = function
         self._look = look
         self._programs, self._files = programs, files
@@ -123,9 +125,18 @@ class Surroundings:
         is found at the paths that the code has.
         """
         if not self._files:
+            known = isinstance(given, (str, PurePath))
+            name = f"file {given}" if known else f"{place}() of {self._function.__qualname__}"
+            self.unread.append((name, lambda: self._content(given)))
             return "file"
         if isinstance(given, (str, PurePath)):
-            return f"file:{_content(Path(given))}"
+            return f"file:{self._content(given)}"
+        return self._hide(f"a file that {place}(...) reads", self._content(given))
+
+    def _content(self, given: object) -> str:
+        """What a file has, or whatever it may be."""
+        if isinstance(given, (str, PurePath)):
+            return _content(Path(given))
         near = [Path.cwd(), Path(self._function.__code__.co_filename).parent]
         texts = [text for code in codes(self._function.__code__) for text in code.co_consts]
         names = self._function.__code__.co_names + self._function.__code__.co_freevars
@@ -137,7 +148,7 @@ class Surroundings:
             for text in texts
             if isinstance(text, str) and 0 < len(text) < 200 and "\0" not in text
         ]
-        return self._hide(f"a file that {place}(...) reads", repr([*map(_content, near), *tried]))
+        return repr([*map(_content, near), *tried])
 
     def _hide(self, place: str, state: str = "") -> str:
         self.hidden.append(place)

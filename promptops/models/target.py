@@ -16,6 +16,7 @@ from typing import Any
 from ..canonical import canonical
 from ..errors import CallError, PromptOpsError, SetupError
 from ..registry.candidate import use
+from .code_version import CodeVersion
 from .dialects import read_any
 from .foreign import Raised, awaited, told, tried
 from .protocol import Call, Reply
@@ -25,6 +26,13 @@ __all__ = ["TargetModel", "target"]
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class _TargetVersion(CodeVersion):
+    """8 hex digits over what a target does; what another program does is not known."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        super().__init__(function, target=True)
 
 
 class TargetModel:
@@ -53,30 +61,25 @@ class TargetModel:
             )
         self._fn = fn
         self._parameters = _parameters(fn)
-        self._named = identity is not None or label is not None
-        # only a function needs what reads code
-        from .function_definition import definition
-        from .function_identity import FunctionIdentity, identify
-
-        self._identity = FunctionIdentity("") if self._named else identify(fn)
-        self._defined = None if self._named else definition(fn)
-        self._label = label or _label(fn, identity or self._identity.digest[:8])
+        named = identity is not None or label is not None
+        self._code = None if named else _TargetVersion.known(fn)
+        self._version = identity or ("" if self._code is None else self._code.now(fn))
+        self._opaque = () if self._code is None else self._code.opaque
+        self._label = label or _label(fn, self._version)
         bound = getattr(fn, "__call__", None)  # noqa: B004  (the bound method is inspected)
         self._is_async = inspect.iscoroutinefunction(_inner(fn)) or inspect.iscoroutinefunction(
             bound
         )
 
     def __getstate__(self) -> dict[str, object]:
-        """Without what it holds of this process (a lock, a client), which no other process has."""
-        return {**vars(self), "_defined": None}
+        """Without what it knows of this process, in which alone its function may be edited."""
+        return {**vars(self), "_code": None}
 
     def as_it_is(self) -> TargetModel:
         """The target of what its function is now: a notebook may have edited a function that it
         calls, or a value that it reads, since it was made.
         """
-        from .function_definition import definition
-
-        if self._defined is None or definition(self._fn) == self._defined:
+        if self._code is None or self._code.now(self._fn) == self._version:
             return self
         return TargetModel(self._fn)
 
@@ -91,12 +94,11 @@ class TargetModel:
     @property
     def opaque(self) -> str:
         """Why its answers are asked again in every process; "" if they are not."""
-        opaque = () if self._named else self._identity.opaque
-        if not opaque:
+        if not self._opaque:
             return ""
         return (
-            f"{self._label} depends on {', '.join(opaque[:3])}, which cannot be compared by value, "
-            "so its answers are asked again in every process; pass "
+            f"{self._label} depends on {', '.join(self._opaque[:3])}, which cannot be compared by "
+            "value, so its answers are asked again in every process; pass "
             'target(function, identity="...") to reuse them.'
         )
 
@@ -166,10 +168,10 @@ class TargetModel:
 
     async def _answer(self, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
         """What the function gave, or Raised."""
-        if self._is_async:
-            answer = tried(self._fn, *args, **kwargs)
-        else:
-            answer = await asyncio.to_thread(tried, self._fn, *args, **kwargs)
+        call: Callable[[], object] = functools.partial(self._fn, *args, **kwargs)
+        if self._code is not None:
+            call = functools.partial(self._code.calling, call)
+        answer = tried(call) if self._is_async else await asyncio.to_thread(tried, call)
         return await awaited(answer) if inspect.isawaitable(answer) else answer
 
     def _failed(self, error: BaseException, call: Call, expired: bool) -> CallError:

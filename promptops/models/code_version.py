@@ -1,0 +1,176 @@
+"""Which version of itself a user's function is, read again after it was redefined."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import types
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Lock
+from time import perf_counter
+from typing import TYPE_CHECKING, Self, TypeVar
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+if TYPE_CHECKING:
+    from .function_definition import Definition
+
+__all__ = ["CodeVersion"]
+
+_T = TypeVar("_T")
+_Held = Mapping[tuple[int, str], str]
+_Known = tuple[str, tuple[str, ...], _Held, frozenset[tuple[int, str]]]
+
+
+class CodeVersion:
+    """8 hex digits over what a function does: its code, defaults and captured values, and `read`.
+
+    It becomes another version when a cell of a notebook redefines a function that it calls, or a
+    list that it reads. A memo that it fills itself does not count. What it writes to and what an
+    object of a library's holds counts as well, apart from whatever has once changed while the
+    function was called.
+    read: texts on how its values are read; target: whether it answers examples: a program that it
+        starts is opaque then, and what it writes to counts before it was ever called here (a
+        scorer may have been called by hand since).
+    """
+
+    def __init__(
+        self, function: Callable[..., object], read: tuple[str, ...] = (), *, target: bool = False
+    ) -> None:
+        self._read, self._target = read, target
+        self._defined: Definition | None = None
+        self._first: _Held = {}  # what libraries' objects held when first seen
+        self._kept: frozenset[tuple[int, str]] = frozenset()  # what changes by itself
+        self._calls, self._took, self._call_took = [0, 0], 0.0, 0.0
+        self._watching = 0.0  # seconds
+        self._version, self.opaque = "", tuple[str, ...]()
+        self._read_again(function)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without what it holds of this process (a lock, a client), which no other process has."""
+        calls = {"_calls": [0, 0], "_took": 0.0, "_call_took": 0.0, "_watching": 0.0}
+        return {**vars(self), **calls, "_defined": None, "_first": {}, "_kept": frozenset()}
+
+    @classmethod
+    def known(cls, function: Callable[..., object]) -> Self:
+        """The version of a function that is passed as it is, the same object each time."""
+        if not isinstance(function, types.FunctionType):
+            return cls(function)
+        found = _KNOWN.setdefault(function, {}).get(cls)
+        if not isinstance(found, cls):
+            found = _KNOWN[function][cls] = cls(function)
+        return found
+
+    @property
+    def version(self) -> str:
+        """The version of the function when it was last read."""
+        return self._version
+
+    def now(self, function: Callable[..., object]) -> str:
+        """The version of the function at this moment."""
+        # the built-in scorers need nothing that reads code
+        from .function_definition import definition
+
+        large = self._defined.states.large if self._defined is not None else frozenset()
+        with suppress(RuntimeError):  # another thread, where the function works, filled its memo
+            if self.while_still(definition(function, large)) is None:
+                self._read_again(function)
+        return self._version
+
+    def calling(self, call: Callable[[], _T]) -> _T:
+        """What a call of the function gives, awaitable where that is. What changes meanwhile in a
+        library's object is the function's own: a cookie, a counter, a cache.
+        """
+        if self._defined is None or not self._defined.changing:
+            return call()
+        with self._watched(waiting=False):
+            given = call()
+        if inspect.isawaitable(given):
+            return self._awaited(given)  # type: ignore[return-value]
+        return given
+
+    async def _awaited(self, given: Awaitable[_T]) -> _T:
+        with self._watched(waiting=True):
+            return await given
+
+    @contextmanager
+    def _watched(self, waiting: bool) -> Iterator[None]:
+        """Look before and after a call: the first, second, fourth, eighth ... of a quick function,
+        so that somebody's edit meanwhile is rarely taken for its own, and each of one that takes
+        long, whose answers may be paid for. What the code itself writes to, such as a tally, may
+        change at any of the others: that is looked at as long as it costs little.
+        """
+        self._calls[waiting] += 1
+        calls, defined, began = self._calls[waiting], self._defined, perf_counter()
+        whole = not calls & (calls - 1) or self._call_took >= 100 * self._took
+        if defined is None or not (whole or (defined.places and self._watching < _LONGEST)):
+            yield
+            return
+        before, called = defined.states_now(whole=whole), perf_counter()
+        try:
+            yield
+        finally:
+            ended = perf_counter()
+            now = defined.states_now(whole=whole)
+            with _KEEPING:
+                self._kept |= before.changed(now)
+                defined.states.grown_to(now)
+            self._call_took = ended - called
+            self._watching += called - began + perf_counter() - ended
+            if whole:
+                self._took = max(self._took, called - began)
+
+    def _edited(self, now: Definition, before: _Held) -> list[str]:
+        """What libraries' objects hold that differs from before, apart from what changes by
+        itself.
+        """
+        changed = _changed(before, now.states) - self._kept
+        return sorted(f"{key[1]}={now.states.get(key)}" for key in changed)
+
+    def while_still(self, now: Definition, *, elsewhere: bool = False) -> _Known | None:
+        """The version, and what it knows of what changes; None if somebody edited since.
+
+        elsewhere: whether `now` is of another function, which may write to other places.
+        """
+        if now != self._defined or (elsewhere and now.written_to != self._defined.written_to):
+            return None
+        changed = self._defined.states.changed(now.states) - self._kept
+        if not (self._target or any(self._calls)):
+            changed -= now.states.own.keys()
+        return None if changed else (self._version, self.opaque, self._first, self._kept)
+
+    def _read_again(self, function: Callable[..., object]) -> None:
+        from .function_definition import definition
+        from .function_identity import identify
+
+        copied = self._defined is None and self._version
+        self._defined = definition(function)
+        self._calls, states = [0, 0], self._defined.states
+        key = self._defined.digest, *self._read
+        known, _LIVE[key] = _LIVE.get(key), self
+        other = None if copied or known is self else known
+        held = other.while_still(self._defined, elsewhere=True) if other is not None else None
+        if held is not None:
+            # its cell was run again: what it has counted or kept since is its own
+            self._version, self.opaque, self._first, self._kept = held
+            return
+        found = identify(function, programs=self._target)
+        self._first = {key: self._first.get(key, held) for key, held in states.items()}
+        self._kept &= states.keys() | states.own.keys()
+        if copied and found.opaque:  # new in every process, though nobody changed it
+            return
+        edited = self._edited(self._defined, self._first) if found.opaque else ()
+        self._version, self.opaque = found.digest[:8], found.opaque
+        if edited or self._read:
+            text = "\n".join((found.digest, *self._read, *edited)).encode("utf-8", "surrogatepass")
+            self._version = hashlib.sha256(text).hexdigest()[:8]
+
+
+def _changed(before: _Held, now: _Held) -> set[tuple[int, str]]:
+    return {key for key in before.keys() | now.keys() if before.get(key) != now.get(key)}
+
+
+_LONGEST = 0.5  # seconds of looking at what all calls of a quick function change
+_KEEPING = Lock()
+_LIVE: WeakValueDictionary[tuple[str, ...], CodeVersion] = WeakValueDictionary()
+_KNOWN: WeakKeyDictionary[types.FunctionType, dict[type, CodeVersion]] = WeakKeyDictionary()

@@ -1,0 +1,111 @@
+"""What a function writes to, part by part: beside a counter that it raises, the same object may
+hold settings, which another cell of the notebook edits.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import hashlib
+import types
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from .code_reads import MISSING
+from .library_state import LargeError, digest_of, keeps_settings
+from .object_state import PLAIN, state_of
+from .surroundings import installed
+
+__all__ = ["Parts", "WrittenPlace"]
+
+Parts = dict[tuple[int, str], str]  # by the id of what holds a place, and the path to the part
+_MOST = 400  # parts of one place: a memo of more has no settings beside it
+_DEEPEST = 6
+_LISTS = (list, tuple, collections.deque)
+_MAPS = (dict, collections.OrderedDict, collections.Counter, collections.defaultdict)
+_CODE = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools.partial, type)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPlace:
+    """One place that code writes to. holder: the object that has it, kept for its id; now: gives
+    the value.
+    """
+
+    holder: object
+    name: str
+    now: Callable[[], object]
+
+    def parts(self) -> Parts:
+        """The digest of each part of the value, of what can be compared; none if they are many."""
+        reading = _Reading()
+        try:
+            reading.read(self.now(), self.name, 0)
+        except (
+            Exception
+        ):  # too many; or another thread fills it; or what an object of theirs raises
+            return {}
+        return {(id(self.holder), path): text for path, text in reading.found.items()}
+
+
+class _ManyError(Exception):
+    """There are more parts than are compared each time."""
+
+
+class _Reading:
+    def __init__(self) -> None:
+        self.found: dict[str, str] = {}
+        self._above: list[int] = []
+
+    def read(self, value: object, path: str, depth: int) -> None:
+        """Note what a value is, and what is below it."""
+        if len(self.found) > _MOST:
+            raise _ManyError
+        if id(value) in self._above or depth > _DEEPEST or value is MISSING:
+            return
+        if type(value) in PLAIN:
+            self.found[path] = _digest(repr(value))
+            return
+        below = _below(value)
+        if below is None:
+            if not isinstance(value, _CODE) and not keeps_settings(value):
+                return  # what moves with each use, such as an iterator
+            with suppress(LargeError):
+                self.found[path] = digest_of(value, _by_place)
+            return
+        self.found[path] = _digest(f"{type(value).__qualname__}:{sorted(below)}")
+        self._above.append(id(value))
+        for name, item in below.items():
+            self.read(item, f"{path}{name}", depth + 1)
+        self._above.pop()
+
+
+def _below(value: object) -> Mapping[str, object] | None:
+    """The parts of an object by name; None if it counts as a whole."""
+    if isinstance(value, _CODE) or type(value) in (set, frozenset):
+        return None
+    attributes = False
+    if type(value) in _MAPS:
+        held: Iterator[tuple[object, object]] = iter(list(value.items()))  # type: ignore[attr-defined]
+    elif type(value) in _LISTS:
+        held = enumerate(list(value))  # type: ignore[call-overload]
+    elif not installed(type(value)) or isinstance(value, types.SimpleNamespace):
+        attributes, held = True, iter((state_of(value) or {}).items())
+    else:
+        return None
+    found: dict[str, object] = {}
+    for name, item in held:
+        if len(found) > _MOST:
+            raise _ManyError
+        found[f".{name}" if attributes else f"[{repr(name)[:200]}]"] = item
+    return found
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _by_place(value: object) -> str | None:
+    own = isinstance(value, (types.FunctionType, type)) and not installed(value)
+    return f"at:{id(value)}" if own else None
