@@ -1,13 +1,15 @@
 """The cases of `by_example` as a study: each example's answer with the outcome of its test as a
 score, so that a pytest run is read, compared and reported like any other study.
 
-A test function is one study per version and content of its file. Under xdist each worker writes
-the rows of its own cases into the same study.
+A test function is one study per version, content of its file and each further parameter, and
+another one where an answer that it has judged now comes to another outcome. Under xdist each worker
+writes the rows of its own cases into the same study, which is one of that run.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,13 +25,17 @@ if TYPE_CHECKING:
 __all__ = ["TestedExample", "keep_cases"]
 
 
+_LONGEST = 40  # characters of a parameter that names a study; a longer one is named by its place
+
+
 @dataclass(slots=True)
 class TestedExample:
-    """One test of one example. answer: its last one; failed: the words of its assert, "" if it
-    passed, None while it is not known.
+    """One test of one example. test: its id without parameters; with_: its further parameters;
+    answer: its last one; failed: the words of its assert, "" if it passed, None while unknown.
     """
 
     test: str
+    with_: str
     file: str
     dataset: Dataset
     example: Example
@@ -45,7 +51,8 @@ class TestedExample:
         example = spec.params.get("example") if spec is not None else None
         if mark is None or example is None:
             return None
-        return cls(item.nodeid.partition("[")[0], str(item.path), mark.args[0], example)
+        test = item.nodeid.partition("[")[0]
+        return cls(test, _parameters(spec), str(item.path), mark.args[0], example)
 
     def answered(self) -> str:
         """What was answered, with its difference from the golden answer, for a failing test."""
@@ -65,17 +72,17 @@ class TestedExample:
 
 def keep_cases(lab: Lab, cases: Sequence[TestedExample]) -> None:
     """Record the cases that were answered and have an outcome: one study per test function."""
-    found: dict[tuple[str, str, str], list[TestedExample]] = {}
+    found: dict[tuple[str, str, str, str], list[TestedExample]] = {}
     for case in cases:
         if case.answer is None or case.version is None or case.failed is None:
             continue
-        key = (case.test, case.version.id, case.answer.run.endpoint)
+        key = (case.test, case.with_, case.version.id, case.answer.run.endpoint)
         found.setdefault(key, []).append(case)
-    for (test, _, endpoint), each in found.items():
-        _keep(lab, test, endpoint, each)
+    for (*_, endpoint), each in found.items():
+        _keep(lab, endpoint, each)
 
 
-def _keep(lab: Lab, test: str, endpoint: str, cases: Sequence[TestedExample]) -> None:
+def _keep(lab: Lab, endpoint: str, cases: Sequence[TestedExample]) -> None:
     from ..canonical import tagged
     from ..run import utc
     from ..study.records import keep_dataset, keep_study
@@ -84,10 +91,9 @@ def _keep(lab: Lab, test: str, endpoint: str, cases: Sequence[TestedExample]) ->
     project, first = lab.project, cases[0]
     version, data = first.version, first.dataset
     assert version is not None
-    with open(first.file, "rb") as file:
-        content = hashlib.sha256(file.read()).hexdigest()[:12]
-    name = test.rpartition("::")[2]
-    identity = tagged("s1", {"pytest": [test, content, version.id, endpoint, data.fingerprint]})
+    name = ".".join(first.test.split("::")[1:]) + (f"({first.with_})" if first.with_ else "")
+    content = _judgement(lab, name, cases)
+    identity = tagged("s1", {"pytest": [name, content, version.id, endpoint, data.fingerprint]})
     arm = ArmRecord(
         version.id, version.label, version.model, endpoint, version.prompt, version.number
     )
@@ -123,6 +129,41 @@ def _keep(lab: Lab, test: str, endpoint: str, cases: Sequence[TestedExample]) ->
     project.store.append("scores", scores)
     event = {"study_id": identity, "event_at": utc(), "event": "finished", "detail": ""}
     project.store.append("study_events", [event])
+
+
+def _parameters(spec: Any) -> str:
+    """The parameters of a test beside its example, as every worker of xdist names them."""
+    named = []
+    for name, value in sorted(spec.params.items()):
+        plain = isinstance(value, (str, int, float, type(None))) and len(str(value)) <= _LONGEST
+        shown = " ".join(str(value).split()) if plain else spec.indices.get(name, 0)
+        named += [f"{name}={shown}"] if name != "example" else []
+    return ", ".join(named)
+
+
+def _judgement(lab: Lab, name: str, cases: Sequence[TestedExample]) -> str:
+    """The version of a test as a scorer: of its file, and a number after it once an answer has come
+    to another outcome, since a helper or a fixture was edited. A worker of xdist knows only its own
+    outcomes: there it is of the run.
+    """
+    first = cases[0]
+    with open(first.file, "rb") as file:
+        digest = hashlib.sha256(file.read())
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", "")
+    digest.update("\0".join(("", first.test, first.with_, run)).encode())
+    content = digest.hexdigest()[:12]
+    now = {case.answer.run.id: not case.failed for case in cases if case.answer is not None}
+    rows = lab.store.rows(
+        "select scorer_version, run_id, passed from scores where scorer = ? and"
+        " starts_with(scorer_version, ?)",
+        [name, content],
+    )
+    last = max((int(version.partition("-")[2] or 1) for version, *_ in rows), default=1)
+    newest = content if last == 1 else f"{content}-{last}"
+    other = any(
+        version == newest and now.get(run, passed) != passed for version, run, passed in rows
+    )
+    return f"{content}-{last + 1}" if other else newest
 
 
 def _score(case: TestedExample, scorer: str, version: str, run_id: str) -> dict[str, object]:

@@ -85,6 +85,7 @@ class PromptUnderTest:
         """
         from ..dataset import Dataset
         from ..scorers import equals
+        from ..scorers.grammar import scorer_from
 
         if self.options.get("data") is None:
             raise pytest.UsageError(
@@ -98,7 +99,8 @@ class PromptUnderTest:
         candidate, baseline = self.candidate(), self.baseline()
         same = baseline is None or baseline.id == candidate.id
         versions = [candidate] if baseline is None or same else [baseline, candidate]
-        scorers = self.options.get("scorers") or [equals()]
+        named = self.options.get("scorers") or [equals()]
+        scorers = [scorer_from(one) if isinstance(one, (str, dict)) else one for one in named]
         repeats = config.getoption("--promptops-repeats")
         if config.getoption("--promptops-offline"):
             self.lab.project.models.ask_nothing()

@@ -290,3 +290,69 @@ def test_an_option_out_of_range_asks_nothing(project: Path, run: Run, wrong: str
     """A budget of NaN had been no budget."""
     assert "passed" not in run(wrong)
     assert calls(project) == 0
+
+
+SIBLINGS = """
+import pytest
+from helper import holds
+from promptops.pytest_plugin import by_example
+
+class TestRight:
+    @by_example("rows.jsonl", prompt="triage")
+    def test_it(self, example, ask):
+        assert ask(example).json()["category"] == "billing"
+
+class TestWrong:
+    @by_example("rows.jsonl", prompt="triage")
+    def test_it(self, example, ask):
+        assert ask(example).json()["category"] == "bug"
+
+@pytest.mark.parametrize("field", ["category", "urgency"])
+@by_example("rows.jsonl", prompt="triage")
+def test_has(example, ask, field):
+    assert field in ask(example).json()
+
+@by_example("rows.jsonl", prompt="triage")
+def test_helped(example, ask):
+    assert holds(ask(example))
+"""
+
+
+def passed(project: Path) -> dict[str, float]:
+    """The share of passed examples of each study of cases, the newest of a name."""
+    store, found = Lab(project).store, dict[str, float]()
+    rows = store.rows(
+        "select s.scorer, avg(s.passed::int) from studies d join study_runs m on m.study_id = d.id"
+        " join scores s on s.run_id = m.run_id and s.scorer_version ="
+        " d.design->>'$.scorers[0].version' and s.scorer = d.design->>'$.scorers[0].name'"
+        " group by d.id, s.scorer, d.created_at order by d.created_at desc"
+    )
+    for name, share in rows:
+        found.setdefault(name, share)
+    store.close()
+    return found
+
+
+@pytest.mark.parametrize("workers", [False, True])
+def test_tests_of_one_name_keep_their_own_outcomes(project: Path, run: Run, workers: bool) -> None:
+    """Two classes, two parameters: what was judged first had been the outcome of each. A helper
+    that is edited comes to another outcome of the same answers.
+    """
+    (project / "test_prompts.py").write_text(SIBLINGS)
+    once = (lambda: run_with_workers(project, "-n", "2").stdout) if workers else run
+    expected = {"TestRight.test_it": 1.0, "TestWrong.test_it": 0.0}
+    expected |= {"test_has(field=category)": 1.0, "test_has(field=urgency)": 0.0}
+    for holds in (True, False, True):
+        (project / "helper.py").write_text(f"def holds(answer): return {holds}")
+        sys.modules.pop("helper", None)
+        assert f"{(2 + (not holds)) * ROWS} failed, {(2 + holds) * ROWS} passed" in once()
+        assert passed(project) == expected | {"test_helped": float(holds)}
+    assert calls(project) == ROWS
+
+
+def test_scorers_may_be_named_as_in_a_study_file(project: Path, run: Run) -> None:
+    tests = TESTS.replace(
+        "[json_equals()]", """["json_equals", {"name": "json_has", "args": ["category"]}]"""
+    )
+    (project / "test_prompts.py").write_text(tests)
+    assert "1 passed" in run("-k", "better")
