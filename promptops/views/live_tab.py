@@ -47,6 +47,8 @@ class LiveTab(View):
         self.live: LiveView | None = None
         self.rows: list[dict[str, Any]] = []
         self._seen: tuple[object, ...] = ()
+        self._shown: object = None  # the id of the call whose golden answer may be half typed
+        self._listing = False  # while the lists change, no choice in them is a person's
         wide = {"width": "640px", "max_width": "98%"}
         self.which = widgets.Dropdown(description="prompt", layout=widgets.Layout(**wide))
         self.call = widgets.Dropdown(description="call", layout=widgets.Layout(**wide))
@@ -69,8 +71,8 @@ class LiveTab(View):
             layout=widgets.Layout(width="auto"),
         )
         self.note = widgets.HTML()
-        self.which.observe(lambda _change: self.draw(), names="value")
-        self.call.observe(lambda _change: self.look(), names="value")
+        self.which.observe(lambda _change: self._listing or self.draw(), names="value")
+        self.call.observe(lambda _change: self._listing or self.look(), names="value")
         self.add.on_click(lambda _button: self.added())
         self.labels.on_click(lambda _button: self.labelled())
         row = widgets.HBox([self.add, self.labels], layout=widgets.Layout(flex_flow="row wrap"))
@@ -86,20 +88,10 @@ class LiveTab(View):
         loop.call_later(FOLLOW_S, _follow, weakref.ref(self), loop)
 
     def look_again(self) -> None:
-        """Draw again where something came; the call that is looked at stays chosen."""
+        """Draw again where something came."""
         found = self._prompts()  # takes in what is new
-        seen = live_count(self.lab.project.store)
-        if (seen, found) == self._seen:
-            return
-        row, golden, note = self.row, self.golden.value, self.note.value
-        with self.call.hold_sync():  # the page gets the new list with its choice, in one message
+        if (live_count(self.lab.project.store), found) != self._seen:
             self.refresh()
-            if row is not None:
-                ids = [each["id"] for each in self.rows]
-                if row["id"] in ids:
-                    self.call.value = ids.index(row["id"])
-                    self.golden.value = golden
-        self.note.value = note  # what the last click did stays to be read
 
     def _prompts(self) -> list[tuple[str, tuple[str, str | None]]]:
         from ..lab.live_view import live_prompts
@@ -108,7 +100,11 @@ class LiveTab(View):
         return [(f"{name} in {env}" if env else name, (name, env)) for name, env in found]
 
     def draw(self) -> None:
-        """What the chosen prompt's versions do, and which calls went wrong."""
+        """What the chosen prompt's versions do, and which calls went wrong.
+
+        The call that is looked at stays chosen with what was typed, however many came after it: a
+        golden answer must not become that of another call.
+        """
         if self.which.value is None:
             self.summary.value = page(f"<div class='card'>{NO_CALLS}</div>")
             self.live = None
@@ -117,12 +113,24 @@ class LiveTab(View):
         name, env = self.which.value
         self.live = self.lab.live(name, env=env)
         self.summary.value = versions_html(self.live)
-        self._offer(self.live.where(WRONG).rows(_MOST))
+        wrong = self.live.where(WRONG)
+        rows = wrong.rows(_MOST)
+        if self._shown is not None and all(row["id"] != self._shown for row in rows):
+            quoted = str(self._shown).replace("'", "''")
+            rows += wrong.where(f"id = '{quoted}'").rows(1)
+        self._offer(rows)
 
-    def _offer(self, rows: list[dict[str, object]]) -> None:
-        self.rows = rows
-        self.call.options = [(_line(row), at) for at, row in enumerate(rows)]
-        self.call.value = 0 if rows else None
+    def _offer(self, rows: list[dict[str, Any]]) -> None:
+        ids = [row["id"] for row in rows]
+        at = ids.index(self._shown) if self._shown in ids else 0 if rows else None
+        self._listing = True
+        try:
+            with self.call.hold_sync():  # the page gets the list with its choice, in one message
+                self.rows = rows
+                self.call.options = [(_line(row), place) for place, row in enumerate(rows)]
+                self.call.value = at
+        finally:
+            self._listing = False
         self.look()
 
     @property
@@ -136,8 +144,11 @@ class LiveTab(View):
         row = self.row
         usable = row is not None and row.get("values") is not None
         self.add.disabled, self.golden.disabled = not usable, not usable
-        self.golden.value = "" if row is None else row.get("correction") or ""
-        self.note.value = ""
+        shown = None if row is None else row["id"]
+        if shown is None or shown != self._shown:  # else what a person types is left alone
+            self.golden.value = "" if row is None else row.get("correction") or ""
+            self.note.value = ""
+        self._shown = shown
         none = "" if self.live is None else page("<p class='dim'>No call went wrong here.</p>")
         self.detail.value = none if row is None else call_html(row)
 
@@ -171,9 +182,14 @@ class LiveTab(View):
         listed, chosen = self._prompts(), self.which.value
         self._seen = (live_count(self.lab.project.store), listed)
         if list(self.which.options) != listed:
-            self.which.options = listed
             values = [value for _, value in listed]
-            self.which.value = chosen if chosen in values else next(iter(values), None)
+            self._listing = True
+            try:
+                with self.which.hold_sync():
+                    self.which.options = listed
+                    self.which.value = chosen if chosen in values else next(iter(values), None)
+            finally:
+                self._listing = False
         self.draw()
 
     def static(self) -> str:

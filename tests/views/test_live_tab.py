@@ -93,6 +93,32 @@ def test_what_is_recorded_meanwhile_comes_by_itself(lab: Lab) -> None:
     assert tab.golden.value == "typed"
 
 
+def test_a_call_that_is_looked_at_stays_however_many_come(lab: Lab) -> None:
+    """A golden answer that is half typed stays with its call, beyond the newest hundred too; what
+    was purged meanwhile is shown no longer.
+    """
+    ask("mine", " ", good=False)
+    tab = LiveTab(lab)
+    tab.golden.value = "half typed"
+    told: list[object] = []
+    tab.golden.observe(lambda change: told.append(change.new), names="value")
+    now = datetime.now(UTC).replace(tzinfo=None)
+    lab.store.append("live", [{"id": f"l-{n}", "prompt": "triage", "env": "prod", "version": 3,
+                               "started_at": (now + timedelta(seconds=n)).isoformat(),
+                               "values": '{"ticket": "other"}', "failure": "internal"}
+                              for n in range(150)])  # fmt: skip
+    tab.look_again()
+    assert len(tab.rows) == 101
+    assert "ticket: mine" in tab.detail.value
+    assert (tab.golden.value, told) == ("half typed", [])
+    tab.add.click()
+    assert examples(lab)["mine"].expected == "half typed"
+    lab.store.purge(live=[row["id"] for row in tab.rows])
+    tab.look_again()
+    assert "ticket: mine" not in tab.detail.value
+    assert (len(tab.rows), tab.golden.value) == (50, "")
+
+
 def test_hours_are_drawn_with_what_was_deployed(lab: Lab) -> None:
     """Calls, failures, quality and latency by hour, a line per version; no markup of a name, and
     nothing of one hour alone.
