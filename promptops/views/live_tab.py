@@ -71,8 +71,8 @@ class LiveTab(View):
             layout=widgets.Layout(width="auto"),
         )
         self.note = widgets.HTML()
-        self.which.observe(lambda _change: self._listing or self.draw(), names="value")
-        self.call.observe(lambda _change: self._listing or self.look(), names="value")
+        self.which.observe(lambda _change: self.draw(), names="value")
+        self.call.observe(lambda _change: self.look(), names="value")
         self.add.on_click(lambda _button: self.added())
         self.labels.on_click(lambda _button: self.labelled())
         row = widgets.HBox([self.add, self.labels], layout=widgets.Layout(flex_flow="row wrap"))
@@ -105,6 +105,8 @@ class LiveTab(View):
         The call that is looked at stays chosen with what was typed, however many came after it: a
         golden answer must not become that of another call.
         """
+        if self._listing:
+            return
         if self.which.value is None:
             self.summary.value = page(f"<div class='card'>{NO_CALLS}</div>")
             self.live = None
@@ -141,6 +143,8 @@ class LiveTab(View):
 
     def look(self) -> None:
         """Show the chosen call; a user's correction is offered as the golden answer."""
+        if self._listing:
+            return
         row = self.row
         usable = row is not None and row.get("values") is not None
         self.add.disabled, self.golden.disabled = not usable, not usable
