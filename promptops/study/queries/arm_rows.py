@@ -188,11 +188,14 @@ class ArmRows:
         return f"places as ({_LATEST if self._again else _LINKED})"
 
     def facts(self) -> list[dict[str, Any]]:
-        """When and by what each source was answered, and what it cost."""
+        """When and by what each source was answered, and what it cost; a run that answers several
+        examples, which are copies, counts once.
+        """
         values = _values(self._sources)
         rows = self._store.rows(
-            f"with {_ARMS}, {self._places(values)} select p.arm, count(*), {_FACTS} from places p"
-            " join runs r on r.id = p.run_id group by p.arm order by p.arm",
+            f"with {_ARMS}, {self._places(values)} select p.arm, count(*), {_FACTS} from"
+            " (select distinct arm, run_id from places) p join runs r on r.id = p.run_id"
+            " group by p.arm order by p.arm",
             values,
         )
         return [_facts(row[1:]) for row in rows]
