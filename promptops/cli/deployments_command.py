@@ -67,7 +67,7 @@ def history(name: str, env: str | None, path: str, as_json: bool) -> None:
             "by": link.author,
             "for": _lasted(link.duration_s),
             "evidence": link.evidence[:8] if link.evidence else None,
-            "why": link.override or link.reason or None,
+            "why": link.why or None,
         }
         for link in links
     ]

@@ -63,9 +63,9 @@ def evaluate(study: Path, report: Path | None, root: Path | None, **chosen: Any)
     prompt = "support-triage"
     candidate = "v3"                # a version, or an environment: "env:staging"
     baseline = "env:prod"           # likewise
-    dataset = "data/support_tickets.jsonl"    # or tasks: {sums = "a.csv", dates = "b.csv"}
+    dataset = "data/tickets.jsonl"  # or tasks: {sums = "a.csv", dates = "b.csv"}
     split = "test"                  # optional
-    scorers = ["similar_to(at_least=0.9)", {name = "json_has", args = ["user_id"]}]
+    scorers = ["similar_to(at_least=0.9)", "json_has('user_id')"]
     [policy]
     goal = "not_worse"
     margin = 0.05

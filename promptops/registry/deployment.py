@@ -59,6 +59,11 @@ class DeploymentEntry:
     note: str = field(default="", compare=False)
 
     @property
+    def why(self) -> str:
+        """The reasons that people gave: for promoting once more, and for the step."""
+        return "; ".join(dict.fromkeys(filter(None, (self.override, self.reason))))
+
+    @property
     def percent(self) -> float | None:
         """The canary's share, None if none runs."""
         return self.canary.percent if self.canary else None

@@ -302,7 +302,7 @@ def serving_html(project: Project, prompt: str) -> str:
                 f"<span class='po-whole'>{esc(now.at[:19].replace('T', ' '))}</span>",
                 esc(now.kind) + forced,
                 short(now.author),
-                esc(now.reason),
+                esc(now.why),
                 f"<span class='dim po-whole'>{esc(ground)}</span>",
             )
         )
@@ -324,7 +324,7 @@ def serving_line(project: Project, prompt: str) -> str:
     now = project.registry.serving(prompt, env) if env else None
     if now is None:
         return ""
-    why = f": {esc(shorten(now.reason, 90))}" if now.reason else ""
+    why = f": “{esc(shorten(now.why, 90))}”" if now.why else ""
     return (
         f"<p><b>{esc(env)}</b> serves {chip(now.label, colour(now.number))} since"
         f" {esc(now.at[:16].replace('T', ' '))} UTC <span class='dim'>({esc(now.kind)} by"

@@ -43,7 +43,7 @@ def deployment_html(deployment: Deployment) -> str:
     facts += [f"evidence {entry.evidence[:12]}"] if entry.evidence else ["no evidence"]
     facts += ["forced"] if entry.forced else []
     # a reason is anyone's text: in quotes it is not taken for one of our own lines
-    said = (deployment.note, entry.reason and f"“{entry.reason}”")
+    said = (deployment.note, entry.why and f"“{entry.why}”")
     wording = "".join(f"<p>{esc(text)}</p>" for text in said if text)
     reasons = (
         "".join(f"<p>{esc(reason)}</p>" for reason in deployment.verdict.reasons)
@@ -90,7 +90,7 @@ def history_table(prompt: str, env: str, entries: Sequence[DeploymentEntry]) -> 
                 f"<span class='dim po-whole'>{esc(entry.at[:19].replace('T', ' '))}</span>",
                 f"<span style='color:{ink}'>{esc(entry.kind + _share(entry))}</span>{forced}",
                 short(entry.author),
-                esc(entry.reason),
+                esc(entry.why),
                 f"<span class='dim po-whole'>{esc((entry.evidence or '–')[:12])}</span>",
                 esc(_lasted(entry.duration_s)) if index else "still",
             )

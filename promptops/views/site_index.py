@@ -124,7 +124,7 @@ def _steps(histories: dict[str, dict[str, list[DeploymentEntry]]]) -> str:
             esc(entry.kind)
             + (f" <b style='color:{in_text(BAD)}'>forced</b>" if entry.forced else ""),
             aside(entry.author),
-            aside(entry.reason),
+            aside(entry.why),
             moment(entry.at),
         )
         for entry in latest[:_STEPS]
