@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..scoring.score_rows import ScoreRow
     from ..study.project import Project
 
-__all__ = ["LiveScoring", "score_live"]
+__all__ = ["LiveScoring", "is_beyond", "score_live"]
 
 _STEP = 200  # answers that are judged between two writes
 
@@ -61,11 +61,13 @@ def score_live(
     share: float = 1.0,
     budget_usd: float | None = None,
     asker: Asker | None = None,
+    shares: Mapping[object, float] | None = None,
 ) -> LiveScoring:
     """Judge the share of these rows that their ids' hashes choose; those that have a score of the
     same scorer and version are done. A crash loses at most the last answers: run it again.
 
     asker: asks the judges, so that several calls share its budget; None: one with `budget_usd`.
+    shares: service -> the share of its calls whose content is kept; None: as these rows show it.
 
     scorers: texts of the catalogue, scorers, functions. Raises StudyError for a share that is not
     one, ScorerError for what is not a scorer.
@@ -75,7 +77,7 @@ def score_live(
     judges = scorers_of(scorers)
     sampled = [row for row in rows if _in_share(str(row["id"]), share)]
     done = _scored_before(project, sampled, judges)
-    shares = _least_kept(rows)
+    shares = _least_kept(rows) if shares is None else shares
     skipped: Counter[str] = Counter()
     cases = []
     for row in sampled:
@@ -126,10 +128,16 @@ def _unfit(row: Mapping[str, Any], done: set[str], shares: Mapping[object, float
         return f"have an output of more than {CAP:,} characters, the rest of which was not recorded"
     if row["id"] in done:
         return "were scored before"
-    least = shares.get(row.get("service"), 1.0)
-    if row.get("kept") == 1 and not _in_share(str(row["id"]), least, "kept"):
+    if is_beyond(row, shares):
+        least = shares[row.get("service")]
         return f"are failures, all of which are kept, beyond the {least:.3g} of other calls"
     return ""
+
+
+def is_beyond(row: Mapping[str, Any], shares: Mapping[object, float]) -> bool:
+    """Whether the row's content was kept since it failed, while a share of the others' was."""
+    least = shares.get(row.get("service"), 1.0)
+    return row.get("kept") == 1 and not _in_share(str(row["id"]), least, "kept")
 
 
 def _scored_before(

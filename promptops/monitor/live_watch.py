@@ -35,9 +35,9 @@ from .drift_file import Day, MonitorFile, Series, live_path_of, path_of, reserve
 from .input_lengths import length_bounds, length_group
 from .live_cause import cause_of_live
 from .live_rows import rows_of
-from .live_score import score_live
+from .live_score import is_beyond, score_live
 from .queries.live_judged import judged_calls
-from .queries.live_listing import answered_by_day, sampled_calls
+from .queries.live_listing import answered_by_day, kept_shares, sampled_calls
 from .watch import Watched, counted_ahead, run_day, thresholds
 
 if TYPE_CHECKING:
@@ -182,9 +182,10 @@ def _calls_of(
     prompt, env = declaration["prompt"], declaration["env"]
     share, budget = declaration["share"], declaration["budget_usd"]
     asker = Asker(project, project.limits(budget_usd=budget))
+    kept = _kept_of(project, declaration, days)
     for day in days:  # one by one, since a busy application's weeks do not fit into memory
         rows = rows_of(sampled_calls(project.store, prompt, env, day, share))
-        score_live(project, rows, judges, share=share, asker=asker)
+        score_live(project, rows, judges, share=share, asker=asker, shares=kept[day])
     period = days[0], days[-1]
     who: dict[str, tuple[str, str]] = {}
     for day, model, mark in answered_by_day(project.store, prompt, env, *period):
@@ -194,12 +195,29 @@ def _calls_of(
         for of_day in found.values():
             of_day.scores[judge.name] = []
         scorer = judge.name, judge.version
-        for day, length, score in judged_calls(project.store, (prompt, env), period, scorer):
-            if day in found:
+        judged = judged_calls(project.store, (prompt, env), period, scorer, share)
+        for day, length, score, call in judged:
+            if day in found and not is_beyond(call, kept[day]):
                 found[day].scores[judge.name].append(score)
                 if place == 0:
                     found[day].lengths.append(length)
     return list(found.values())
+
+
+def _kept_of(
+    project: Project, declaration: Mapping[str, Any], days: Sequence[str]
+) -> dict[str, dict[object, float]]:
+    """Day -> service -> the share of its calls whose content was kept: as that day's own calls
+    show it, else those of the last day before that do. A day's sample may hold failures alone.
+    """
+    whose = declaration["prompt"], declaration["env"]
+    known = kept_shares(project.store, *whose, _before(days[0], _MOST_MISSED), days[-1])
+    found: dict[str, dict[object, float]] = {day: {} for day in days}
+    for day, shares in found.items():
+        for at, service, share in known:
+            if at <= day or service not in shares:
+                shares[service] = share
+    return found
 
 
 def _referred(
@@ -304,7 +322,8 @@ def _mix(project: Project, file: MonitorFile, judge: Scorer, since: str) -> Mix 
     after: dict[str, list[float]] = {}
     whose = file.declaration["prompt"], file.declaration["env"]
     scorer = judge.name, judge.version
-    for day, length, score in judged_calls(project.store, whose, (first, last), scorer):
+    share = file.declaration["share"]
+    for day, length, score, _ in judged_calls(project.store, whose, (first, last), scorer, share):
         into = after if day >= since else before
         into.setdefault(length_group(length, bounds), []).append(score)
     return shifted(before, after) if before and after and bounds else None

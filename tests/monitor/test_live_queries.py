@@ -154,9 +154,11 @@ def test_what_was_judged(store: Store) -> None:
     assert scored_by_all(store, ["l-1", "l-3"], both) == {"l-1"}
     assert scored_by_all(store, ["l-1", "l-3"], both[:1]) == {"l-1", "l-3"}
     day = "2026-07-01"
-    found = judged_calls(store, ("p", "prod"), (day, day), ("exact", "1"))
-    assert found == [(day, 0, 1.0), (day, 0, 0.0)]
-    assert judged_calls(store, ("p", "prod"), (day, day), ("exact", "2")) == []
+    found = judged_calls(store, ("p", "prod"), (day, day), ("exact", "1"), 1.0)
+    assert [row[:3] for row in found] == [(day, 0, 1.0), (day, 0, 0.0)]
+    assert [row[3]["id"] for row in found] == ["l-1", "l-3"]
+    assert judged_calls(store, ("p", "prod"), (day, day), ("exact", "1"), 1e-9) == []
+    assert judged_calls(store, ("p", "prod"), (day, day), ("exact", "2"), 1.0) == []
     assert [row[:4] for row in feedback_not_labelled(store, ["l-1", "l-3"])] == [
         ("f-1", "l-1", "good", 1.0)
     ]

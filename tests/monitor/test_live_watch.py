@@ -14,7 +14,10 @@ from promptops.cli.__main__ import group
 from promptops.errors import StudyError
 from promptops.monitor.drift_file import MonitorFile
 from promptops.monitor.drift_rows import monitor_rows, watched_lines
+from promptops.monitor.live_rows import rows_of
+from promptops.monitor.live_score import score_live
 from promptops.monitor.live_watch import accept_live, declare_live, run_any_day
+from promptops.monitor.queries.live_listing import sampled_calls
 from promptops.monitor.watch import thresholds
 from promptops.monitor.webhook import body_of
 from promptops.run import utc
@@ -86,6 +89,36 @@ def test_quiet_days_count_once(project: Project, path: str) -> None:
     assert found.file.days == tuple(day(offset) for offset in range(5))
     assert "quiet: triage.prod (live)" in watched_lines(found)[0]
     assert monitor_rows(project)[0]["version"] == "live"
+
+
+def test_what_somebody_scored_beside_the_share_is_in_no_day(project: Project) -> None:
+    """A person who looked into the failures of a day had made it one that fell."""
+    called(project, -28, 0, 0.9)
+    path = declare_live(project, "triage", [SCORER], env="prod", share=0.5).path
+    rows = project.store.frame("SELECT * FROM live WHERE output = 'no'", {})
+    assert score_live(project, rows_of(rows), [SCORER]).scored > 20
+    found = run_any_day(project, path, day(1)).file
+    assert found is not None
+    sample = sampled_calls(project.store, "triage", "prod", day(0), 0.5)
+    [counted] = found.series[0].days
+    assert (counted.scored, counted.total) == (len(sample), (sample["output"] == "yes").mean())
+
+
+def test_a_day_whose_sample_holds_failures_alone_is_not_one_that_failed(project: Project) -> None:
+    """`content=0.05` keeps all failures: on a day of few calls, nothing but them may be kept."""
+    called(project, -28, -1, 0.9)
+    project.store.append("live", [_kept(f"l-a-{n}", -1, None, 0.05) for n in range(3)])
+    path = watched(project)
+    few = [_kept(f"l-b-{n}", 0, "invalid_json", 1.0) for n in range(12)]
+    project.store.append("live", few)
+    found = run_any_day(project, path, day(1))
+    assert found.file is not None
+    assert sum(each.scored for each in found.file.series[0].days) <= 2
+
+
+def _kept(name: str, offset: int, failure: str | None, kept: float) -> dict[str, object]:
+    row = {"id": name, "prompt": "triage", "env": "prod", "started_at": f"{day(offset)}T11:00:00"}
+    return {**row, "output": "yes", "failure": failure, "kept": kept}
 
 
 def test_a_day_that_is_passed_over_is_said(project: Project, path: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...store.purged_hours import OF_CALLS
-from .live_listing import IN_DAYS
+from .live_listing import IN_DAYS, SHARE_OF
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,25 +31,32 @@ def scored_by_all(
 
 
 def judged_calls(
-    store: Store, whose: tuple[str, str], days: tuple[str, str], scorer: tuple[str, str]
-) -> list[tuple[str, int, float]]:
-    """(day, characters of the inputs, latest score from 0 to 1) of the live rows that a scorer has
-    judged, oldest first.
+    store: Store,
+    whose: tuple[str, str],
+    days: tuple[str, str],
+    scorer: tuple[str, str],
+    share: float,
+) -> list[tuple[str, int, float, dict[str, Any]]]:
+    """(day, characters of the inputs, latest score from 0 to 1, the row's id, service and kept) of
+    the live rows of the share that a scorer has judged, oldest first. What somebody scored beside
+    the share was chosen by other reasons, such as its failure.
 
     whose: prompt and environment; days: the first and the last (UTC); scorer: name and version.
     """
     sql = (
         "SELECT strftime(started_at, '%Y-%m-%d'), coalesce(chars_in, 0),"
-        " arg_max(coalesce(passed::DOUBLE, value), scored_at)"
+        " arg_max(coalesce(passed::DOUBLE, value), scored_at),"
+        " {'id': live.id, 'service': any_value(service), 'kept': any_value(kept)}"
         " FROM live JOIN scores ON run_id = live.id"
         f" WHERE live.prompt = $prompt AND env = $env AND {IN_DAYS}"
         " AND scorer = $name AND scorer_version = $version"
+        f" AND {SHARE_OF} < $share * 4294967296"
         " AND coalesce(passed::DOUBLE, value) BETWEEN 0 AND 1"
         " GROUP BY live.id, started_at, chars_in ORDER BY started_at, live.id"
     )
     asked = dict(zip(("prompt", "env", "first", "last"), (*whose, *days), strict=True))
-    asked |= {"name": scorer[0], "version": scorer[1]}
-    return list(store.rows(sql, asked))
+    found: dict[str, object] = {"name": scorer[0], "version": scorer[1], "share": share}
+    return list(store.rows(sql, {**asked, **found}))
 
 
 def feedback_not_labelled(

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 __all__ = [
     "IN_DAYS",
     "LIVE_TABLES",
+    "SHARE_OF",
     "answered_by_day",
     "chosen",
     "chosen_ids",
     "folders_taken",
+    "kept_shares",
     "live_count",
     "losses",
     "newest_of_each",
@@ -33,7 +35,7 @@ __all__ = [
 LIVE_TABLES = ("live", "feedback", "live_losses")
 # of one pass over the live rows; a whole day is not read into Python where its share will do
 IN_DAYS = "started_at >= $first::DATE AND started_at < $last::DATE + 1"
-_SHARE_OF = "('0x' || left(sha256('score' || chr(10) || id), 8))::UBIGINT"
+SHARE_OF = "('0x' || left(sha256('score' || chr(10) || id), 8))::UBIGINT"
 _ROWS = f"""
 WITH of_calls AS ({OF_CALLS.format(calls="live")}),
 given AS (
@@ -69,10 +71,25 @@ def sampled_calls(store: Store, prompt: str, env: str, day: str, share: float) -
     """The live rows of a day (UTC) that a share chooses, as `score_live` takes and chooses them."""
     query = (
         f"SELECT * FROM ({_ROWS}) WHERE prompt = $prompt AND env = $env AND {IN_DAYS}"
-        f" AND {_SHARE_OF} < $share * 4294967296 ORDER BY started_at, id"
+        f" AND {SHARE_OF} < $share * 4294967296 ORDER BY started_at, id"
     )
     asked = {"prompt": prompt, "env": env, "first": day, "last": day, "share": share}
     return store.frame(query, asked)
+
+
+def kept_shares(
+    store: Store, prompt: str, env: str, first: str, last: str
+) -> list[tuple[str, str | None, float]]:
+    """(day, service, the share of its calls whose content was kept) from `first` to `last` (UTC),
+    in order; of failures all are kept, whatever the share is.
+    """
+    query = (
+        "SELECT strftime(started_at, '%Y-%m-%d') AS day, service, min(kept) FROM live"
+        f" WHERE prompt = $prompt AND env = $env AND {IN_DAYS} AND kept IS NOT NULL"
+        " AND coalesce(failure, 'cancelled') = 'cancelled' GROUP BY day, service ORDER BY day"
+    )
+    asked = {"prompt": prompt, "env": env, "first": first, "last": last}
+    return list(store.rows(query, asked))
 
 
 def answered_by_day(
