@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import inspect
 import types
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Self, TypeVar
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 if TYPE_CHECKING:
+    from .first_values import FirstValues
     from .function_definition import Definition
 
 __all__ = ["CodeVersion"]
@@ -41,15 +42,21 @@ class CodeVersion:
         self._defined: Definition | None = None
         self._first: _Held = {}  # what libraries' objects held when first seen
         self._kept: frozenset[tuple[int, str]] = frozenset()  # what changes by itself
+        self._edits = frozenset[tuple[int, str]]()  # what somebody else has changed
         self._calls, self._took, self._call_took = [0, 0], 0.0, 0.0
-        self._watching = 0.0  # seconds
+        self._watching, self._called = 0.0, False  # seconds
+        with _KEEPING:
+            _ALIVE.add(self)
         self._version, self.opaque = "", tuple[str, ...]()
+        self.first_values: FirstValues = {}  # of what its code writes to
         self._read_again(function)
 
     def __getstate__(self) -> dict[str, object]:
         """Without what it holds of this process (a lock, a client), which no other process has."""
         calls = {"_calls": [0, 0], "_took": 0.0, "_call_took": 0.0, "_watching": 0.0}
-        return {**vars(self), **calls, "_defined": None, "_first": {}, "_kept": frozenset()}
+        none = frozenset[object]()
+        known: dict[str, object] = {"_defined": None, "_first": {}, "first_values": {}}
+        return {**vars(self), **calls, **known, "_kept": none, "_edits": none}
 
     @classmethod
     def known(cls, function: Callable[..., object]) -> Self:
@@ -65,6 +72,18 @@ class CodeVersion:
     def version(self) -> str:
         """The version of the function when it was last read."""
         return self._version
+
+    @property
+    def kept(self) -> frozenset[tuple[int, str]]:
+        """What changes by itself."""
+        return self._kept
+
+    def edits(self, now: Definition) -> frozenset[tuple[int, str]]:
+        """What somebody else has changed of what code writes to, by another reading."""
+        if self._defined is None:
+            return self._edits
+        changed = self._defined.states.changed(now.states) - self._kept
+        return (self._edits | changed) & now.states.own.keys()
 
     def now(self, function: Callable[..., object]) -> str:
         """The version of the function at this moment."""
@@ -100,6 +119,7 @@ class CodeVersion:
         long, whose answers may be paid for. What the code itself writes to, such as a tally, may
         change at any of the others: that is looked at as long as it costs little.
         """
+        self._called = True
         self._calls[waiting] += 1
         calls, defined, began = self._calls[waiting], self._defined, perf_counter()
         whole = not calls & (calls - 1) or self._call_took >= 100 * self._took
@@ -135,28 +155,39 @@ class CodeVersion:
         if now != self._defined or (elsewhere and now.written_to != self._defined.written_to):
             return None
         changed = self._defined.states.changed(now.states) - self._kept
-        if not (self._target or any(self._calls)):
+        if changed:  # maybe by the calls of another function that shares a client
+            changed -= _kept_by(_alive()) & now.states.own.keys()
+        if not (self._target or self._called):
             changed -= now.states.own.keys()
         return None if changed else (self._version, self.opaque, self._first, self._kept)
 
     def _read_again(self, function: Callable[..., object]) -> None:
+        from .first_values import FirstWalk, first_values
         from .function_definition import definition
         from .function_identity import identify
 
         copied = self._defined is None and self._version
-        self._defined = definition(function)
+        defined = definition(function)
+        alive = [self, *(each for each in _alive() if each is not self)]
+        edited_parts = [each.edits(defined) for each in alive]
+        self._defined = defined
         self._calls, states = [0, 0], self._defined.states
         key = self._defined.digest, *self._read
         known, _LIVE[key] = _LIVE.get(key), self
         other = None if copied or known is self else known
+        known_first = [each.first_values for each in alive]
+        self.first_values = first_values(self._defined.places, known_first)
         held = other.while_still(self._defined, elsewhere=True) if other is not None else None
         if held is not None:
             # its cell was run again: what it has counted or kept since is its own
             self._version, self.opaque, self._first, self._kept = held
             return
-        found = identify(function, programs=self._target)
+        # what the calls of another function have changed there changes by itself
+        self._kept = _kept_by(alive) & (states.keys() | states.own.keys())
+        self._edits = frozenset[tuple[int, str]]().union(*edited_parts) - self._kept
+        walk = FirstWalk(self._target, self.first_values, self._kept, self._edits)
+        found = identify(function, walk=walk)
         self._first = {key: self._first.get(key, held) for key, held in states.items()}
-        self._kept &= states.keys() | states.own.keys()
         if copied and found.opaque:  # new in every process, though nobody changed it
             return
         edited = self._edited(self._defined, self._first) if found.opaque else ()
@@ -166,11 +197,21 @@ class CodeVersion:
             self._version = hashlib.sha256(text).hexdigest()[:8]
 
 
+def _alive() -> list[CodeVersion]:
+    with _KEEPING:
+        return list(_ALIVE)
+
+
+def _kept_by(alive: Iterable[CodeVersion]) -> frozenset[tuple[int, str]]:
+    return frozenset[tuple[int, str]]().union(*(each.kept for each in alive))
+
+
 def _changed(before: _Held, now: _Held) -> set[tuple[int, str]]:
     return {key for key in before.keys() | now.keys() if before.get(key) != now.get(key)}
 
 
 _LONGEST = 0.5  # seconds of looking at what all calls of a quick function change
 _KEEPING = Lock()
+_ALIVE: WeakSet[CodeVersion] = WeakSet()
 _LIVE: WeakValueDictionary[tuple[str, ...], CodeVersion] = WeakValueDictionary()
 _KNOWN: WeakKeyDictionary[types.FunctionType, dict[type, CodeVersion]] = WeakKeyDictionary()

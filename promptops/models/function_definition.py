@@ -29,7 +29,7 @@ from .reached_code import (
 from .surroundings import Found, Surroundings, installed
 from .written_state import Parts, WrittenPlace
 
-__all__ = ["Definition", "definition"]
+__all__ = ["Definition", "definition", "holder_of"]
 
 _CONTAINERS = (list, tuple, dict, set, frozenset, types.MappingProxyType)
 _FILLED = (list, dict, set)
@@ -171,10 +171,11 @@ def _read(function: types.FunctionType, name: str, path: list[str]) -> object:
 
 
 def _place(function: types.FunctionType, name: str) -> tuple[int, str]:
-    return id(_holder(function, name)), name
+    return id(holder_of(function, name)), name
 
 
-def _holder(function: types.FunctionType, name: str) -> object:
+def holder_of(function: types.FunctionType, name: str) -> object:
+    """The cell or the globals that hold what a function calls by a name."""
     enclosed = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
     return enclosed.get(name, function.__globals__)
 
@@ -282,7 +283,7 @@ class _DefinitionWalk(FunctionWalk):
             elif value is not MISSING:
                 path = text.split(".") if text else []
                 self._written_to(
-                    _holder(function, name),
+                    holder_of(function, name),
                     f"{name}.{text}",
                     functools.partial(_read, function, name, path),
                 )

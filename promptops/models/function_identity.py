@@ -20,16 +20,14 @@ import pickle
 import re
 import threading
 import types
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import PurePath
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from .code_reads import MISSING, code_text, held_by, looking, only_written, reads_of
 from .declared import annotation, declared_by, made_of_it
 from .object_state import PLAIN, attribute, client_of, state_of
-from .surroundings import PROCESS, Found, Surroundings, installed
+from .surroundings import Found, Surroundings, installed, mark_of
 
 __all__ = ["CODE", "FunctionIdentity", "FunctionWalk", "identify"]
 
@@ -52,7 +50,9 @@ class FunctionIdentity:
     opaque: tuple[str, ...] = ()
 
 
-def identify(function: Callable[..., object], *, programs: bool = True) -> FunctionIdentity:
+def identify(
+    function: Callable[..., object], *, programs: bool = True, walk: FunctionWalk | None = None
+) -> FunctionIdentity:
     """What this function is at this moment. Runs nothing of it, but imports the user's own modules
     that it would import.
 
@@ -60,28 +60,12 @@ def identify(function: Callable[..., object], *, programs: bool = True) -> Funct
         function: a function, bound method, partial, class, or an object that can be called.
         programs: whether starting another program hides what it does; not so for a scorer, which
             starts the program that it is given.
+        walk: one that has met nothing yet; None for a plain one.
     """
-    reading = FunctionWalk(programs)
+    reading = walk or FunctionWalk(programs)
     text = reading.value(function, "", 0)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return FunctionIdentity(digest, tuple(dict.fromkeys(reading.opaque)))
-
-
-class _Marks:
-    """A mark per opaque object of this process, stable while the object lives."""
-
-    def __init__(self) -> None:
-        self._marks: WeakKeyDictionary[object, str] = WeakKeyDictionary()
-
-    def of(self, value: object) -> str:
-        """The mark of the object; a new one at each call where no weak reference to it can be."""
-        try:
-            return self._marks.setdefault(value, f"{PROCESS}-{uuid.uuid4().hex}")
-        except TypeError:
-            return f"{PROCESS}-{uuid.uuid4().hex}"
-
-
-_MARKS = _Marks()
 
 
 class FunctionWalk:
@@ -170,6 +154,10 @@ class FunctionWalk:
     def unread(self, function: types.FunctionType, around: Surroundings) -> None:
         """What a function reads from files whose content does not count."""
 
+    def state(self, value: object) -> dict[str, object] | None:
+        """The attributes of an object that count; None if they cannot be looked at."""
+        return state_of(value)
+
     def taken(
         self, function: types.FunctionType, name: str, found: Iterator[Found]
     ) -> Iterator[Found]:
@@ -230,7 +218,7 @@ class FunctionWalk:
                 return f"promptops:{kind.__qualname__}:{own}"
         if installed(kind):
             return self._of_library(value, where, depth)
-        state = state_of(value)
+        state = self.state(value)
         if state is None:
             return self._unknown(value, where)
         written = only_written(kind)
@@ -268,7 +256,7 @@ class FunctionWalk:
 
     def _unknown(self, value: object, where: str) -> str:
         self.opaque.append(where.lstrip(".") or type(value).__qualname__)
-        return f"opaque:{_MARKS.of(value)}"
+        return f"opaque:{mark_of(value)}"
 
 
 class _OwnCode(pickle.Pickler):

@@ -25,14 +25,15 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec, resolve_name
 from pathlib import Path, PurePath
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..redact import named_like_a_secret
 from .code_reads import MISSING, CodeReads, Look, Use, codes
 from .object_state import attribute
 
-__all__ = ["PROCESS", "Found", "Surroundings", "installed"]
+__all__ = ["Found", "Surroundings", "installed", "mark_of"]
 
-PROCESS = uuid.uuid4().hex
+_PROCESS = uuid.uuid4().hex
 _INSTALLED = tuple(
     {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
@@ -152,7 +153,7 @@ class Surroundings:
 
     def _hide(self, place: str, state: str = "") -> str:
         self.hidden.append(place)
-        return f"hidden:{PROCESS}:{place}:{state}"
+        return f"hidden:{_PROCESS}:{place}:{state}"
 
     def _module(self, name: str, level: int) -> types.ModuleType | None:
         """The module of an import: loaded already, or the user's own; None for a library's that
@@ -202,6 +203,19 @@ def _content(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except (OSError, ValueError):
         return ""
+
+
+def mark_of(value: object) -> str:
+    """A mark of an opaque object in this process, stable while it lives; a new one at each call
+    where no weak reference to it can be.
+    """
+    try:
+        return _MARKS.setdefault(value, f"{_PROCESS}-{uuid.uuid4().hex}")
+    except TypeError:
+        return f"{_PROCESS}-{uuid.uuid4().hex}"
+
+
+_MARKS: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 
 
 def installed(what: object) -> bool:

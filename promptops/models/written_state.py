@@ -17,10 +17,10 @@ from .library_state import LargeError, digest_of, keeps_settings
 from .object_state import PLAIN, state_of
 from .surroundings import installed
 
-__all__ = ["Parts", "WrittenPlace"]
+__all__ = ["MOST", "Parts", "WrittenPlace"]
 
 Parts = dict[tuple[int, str], str]  # by the id of what holds a place, and the path to the part
-_MOST = 400  # parts of one place: a memo of more has no settings beside it
+MOST = 400  # parts of one place: a memo of more has no settings beside it
 _DEEPEST = 6
 _LISTS = (list, tuple, collections.deque)
 _MAPS = (dict, collections.OrderedDict, collections.Counter, collections.defaultdict)
@@ -60,7 +60,7 @@ class _Reading:
 
     def read(self, value: object, path: str, depth: int) -> None:
         """Note what a value is, and what is below it."""
-        if len(self.found) > _MOST:
+        if len(self.found) > MOST:
             raise _ManyError
         if id(value) in self._above or depth > _DEEPEST or value is MISSING:
             return
@@ -96,7 +96,7 @@ def _below(value: object) -> Mapping[str, object] | None:
         return None
     found: dict[str, object] = {}
     for name, item in held:
-        if len(found) > _MOST:
+        if len(found) > MOST:
             raise _ManyError
         found[f".{name}" if attributes else f"[{repr(name)[:200]}]"] = item
     return found

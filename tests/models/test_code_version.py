@@ -164,3 +164,76 @@ def test_two_closures_that_write_are_not_taken_for_each_other() -> None:
 
     one, other = as_target(make(3)), as_target(make(4))
     assert one.label != other.label
+
+
+COUNTING = CELLS["a client that counts"][0]
+ASKING = CELLS["a client that counts"][1]
+
+
+def kernel(*cells: str) -> dict[str, Any]:
+    space: dict[str, Any] = {"__name__": "a_notebook"}
+    for each in cells:
+        exec(each, space)
+    return space
+
+
+def test_an_edited_function_is_the_same_in_the_next_kernel() -> None:
+    """Whatever the client has counted for the one before the edit."""
+    edited = ASKING.replace("ask(q)", "ask(q.strip())")
+    space = kernel(COUNTING, ASKING)
+    before = as_target(space["answer"])
+    ask(before)
+    exec(edited, space)
+    now = as_target(space["answer"])
+    assert space["held"].calls == 4
+    assert now.label == as_target(kernel(COUNTING, edited)["answer"]).label != before.label
+
+
+def test_a_second_function_with_the_same_client_is_the_same_in_the_next_kernel() -> None:
+    """There the first one's answers are recorded, so that the client has counted nothing."""
+    other = "def other(q):\n    return held.ask(q.upper())"
+    space = kernel(COUNTING, ASKING, other)
+    one = as_target(space["answer"])
+    ask(one)
+    two = as_target(space["other"])
+    assert two.label == as_target(kernel(COUNTING, ASKING, other)["other"]).label
+    ask(two)
+    assert as_target(space["answer"]).label == one.label
+
+
+def test_a_setting_that_is_set_back_is_the_one_before() -> None:
+    space, now = cell("a client that counts", "models")
+    first = now()
+    ask(first)
+    space["held"].tone = "rude"
+    ask(now())
+    space["held"].tone = "kind"
+    assert now().label == first.label
+
+
+def test_a_client_that_was_made_and_then_edited_is_another_one() -> None:
+    """Though it was not there at first."""
+    space, now = cell("a client that is made when it is needed", "target")
+    labels = set()
+    for tone in ("kind", "rude", "calm"):
+        if space["held"] is not None:
+            space["held"].tone = tone
+        model = now()
+        labels.add(model.label)
+        ask(model)
+    assert len(labels) == 3
+
+
+def test_a_tally_that_another_function_raises_asks_nothing_again() -> None:
+    space = kernel(
+        "held = {'one': 0, 'two': 0, 'tone': 'kind'}\n"
+        "def count(name):\n    held[name] += 1\n    return held['tone']",
+        "def one(q):\n    return count('one')",
+        "def two(q):\n    return count('two')",
+    )
+    one, two = as_target(space["one"]), as_target(space["two"])
+    ask(one)
+    ask(two)
+    assert as_target(space["one"]).label == one.label
+    space["held"]["tone"] = "rude"
+    assert as_target(space["one"]).label != one.label

@@ -1,0 +1,136 @@
+"""What a function's code writes to, as it was before it was first called here: a counter that an
+earlier function has raised makes no other version of an edited one, nor of another that shares it,
+than in a kernel where nothing was asked.
+"""
+
+from __future__ import annotations
+
+import collections
+import copy
+import types
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import Any
+
+from .code_reads import MISSING
+from .function_definition import holder_of
+from .function_identity import FunctionWalk
+from .object_state import edited_in, state_of
+from .surroundings import Found
+from .written_state import MOST, WrittenPlace
+
+__all__ = ["FirstValues", "FirstWalk", "first_values"]
+
+_Key = tuple[int, str]
+FirstValues = dict[_Key, tuple[WrittenPlace, object]]
+_MAPS = (dict, collections.OrderedDict, collections.Counter, collections.defaultdict)
+_LISTS = (list, collections.deque)
+_DEEPEST = 6
+
+
+def first_values(places: Iterable[WrittenPlace], known: Iterable[FirstValues]) -> FirstValues:
+    """What is in the places now, where it is not known what was there earlier."""
+    earlier, found = list(known), FirstValues()
+    for place in places:
+        key = id(place.holder), place.name
+        for each in earlier:
+            if key in each:
+                found[key] = each[key]
+                break
+        else:
+            try:
+                found[key] = place, _copy(place.now(), 0)
+            except Exception:  # another thread fills it, or what an object of theirs raises
+                continue
+    return found
+
+
+class FirstWalk(FunctionWalk):
+    """A walk that describes what changes by itself as it was at first. kept: those parts; edited:
+    parts that somebody else has changed, maybe below one of them.
+    """
+
+    def __init__(
+        self, programs: bool, first: FirstValues, kept: Set[_Key], edited: Set[_Key]
+    ) -> None:
+        super().__init__(programs)
+        self._first, self._kept, self._edited = first, kept, edited
+
+    def described(self, value: object, where: str, depth: int) -> str:
+        _, first = self._first.get((id(value), ""), (None, MISSING))
+        if type(value) is types.SimpleNamespace:
+            value = types.SimpleNamespace(**self.attributes(value, dict(vars(value))))
+        elif type(first) is type(value):
+            value = self._then(id(value), "", value, first)
+        return super().described(value, where, depth)
+
+    def state(self, value: object) -> dict[str, object] | None:
+        state = state_of(value)
+        return None if state is None else self.attributes(value, state)
+
+    def attributes(self, owner: object, own: dict[str, object]) -> dict[str, object]:
+        place, first = self._first.get((id(owner), ""), (None, None))
+        if place is None or not isinstance(first, types.SimpleNamespace):
+            return own
+        held, at = vars(first), id(owner)
+        found = {
+            name: self._then(at, f".{name}", item, held[name]) if name in held else item
+            for name, item in own.items()
+        }
+        if (at, "") not in self._kept:
+            return found
+        made = {  # by its code, since then
+            name
+            for name in vars(place.now()).keys() - held.keys()
+            if not self._is_edited(at, f".{name}")
+        }
+        found = {name: item for name, item in found.items() if name not in made}
+        return {**{name: held[name] for name in held.keys() - own.keys()}, **found}
+
+    def taken(
+        self, function: types.FunctionType, name: str, found: Iterator[Found]
+    ) -> Iterator[Found]:
+        for text, value in found:
+            at, path = id(holder_of(function, name)), f"{name}.{text}"
+            _, first = self._first.get((at, path), (None, MISSING))
+            then = value if first is MISSING else self._then(at, path, value, first)
+            yield text, then
+
+    def _then(self, at: int, path: str, now: Any, first: Any) -> Any:
+        """A value, with the parts that change by themselves as they were at first."""
+        if type(now) is not type(first) or type(now) not in (*_MAPS, *_LISTS):
+            kept = (at, path) in self._kept and not self._is_edited(at, path)
+            return first if kept else now
+        is_map, grown = type(now) in _MAPS, (at, path) in self._kept
+        held, before = _items(now), _items(first)
+        items = {
+            key: self._then(at, f"{path}[{repr(key)[:200]}]", held[key], before[key])
+            if key in held and key in before
+            else (held[key] if key in held else before[key])
+            for key in (before if grown else held)
+        }
+        made = copy.copy(now)
+        made.clear()
+        (made.update if is_map else made.extend)(items if is_map else items.values())
+        return made
+
+    def _is_edited(self, at: int, path: str) -> bool:
+        return any(one == at and part.startswith(path) for one, part in self._edited)
+
+
+def _items(value: Any) -> Mapping[Any, Any]:
+    return dict(value.items() if type(value) in _MAPS else enumerate(value))
+
+
+def _copy(value: Any, depth: int) -> Any:
+    """A copy of a value's containers, with the same objects in them."""
+    if depth > _DEEPEST or (isinstance(value, (*_MAPS, *_LISTS, set)) and len(value) > MOST):
+        return value
+    if isinstance(value, types.SimpleNamespace) and not depth:
+        return types.SimpleNamespace(**{n: _copy(each, 1) for n, each in vars(value).items()})
+    if type(value) in _MAPS or type(value) in _LISTS:
+        made = copy.copy(value)
+        for key, item in _items(value).items():
+            made[key] = _copy(item, depth + 1)
+        return made
+    table = type(value) is set or (edited_in(value) is not None and hasattr(value, "copy"))
+    return value.copy() if table else value
