@@ -126,8 +126,9 @@ class LiveView:
 
     def rows(self, most: int | None = None) -> list[dict[str, Any]]:
         """The newest `most` rows of `frame` as dicts, with None for unknown values."""
-        found = self.frame()
-        return rows_of(found if most is None else found.head(most))
+        self._take()
+        store = self.project.store
+        return rows_of(live_listing.chosen(store, self.asked, self.condition, most))
 
     def review(
         self, row: Mapping[str, Any], path: str | os.PathLike[str], *, expected: str | None = None

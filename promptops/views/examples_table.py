@@ -68,9 +68,9 @@ def _row(row: ExampleRow, place: int, *, selected: bool, golden: bool, paired: b
 
 
 def _answer(cell: GridCell) -> str:
-    """The outcome, and the answer that it was given for."""
-    text = shorten(cell.output, 90) or cell.failure
-    return f"<td class='po-cut po-arms'>{_outcome(cell)}&ensp;{esc(text)}</td>"
+    """The outcome, which names a failure, and the answer that it was given for."""
+    text = esc(shorten(cell.output, 90))
+    return f"<td class='po-cut po-arms'>{_outcome(cell)}&ensp;{text}</td>"
 
 
 def _outcome(cell: GridCell) -> str:

@@ -36,6 +36,7 @@ LIVE_TABLES = ("live", "feedback", "live_losses")
 # of one pass over the live rows; a whole day is not read into Python where its share will do
 IN_DAYS = "started_at >= $first::DATE AND started_at < $last::DATE + 1"
 SHARE_OF = "('0x' || left(sha256('score' || chr(10) || id), 8))::UBIGINT"
+_MOST = 100_000  # rows of one look
 _ROWS = f"""
 WITH of_calls AS ({OF_CALLS.format(calls="live")}),
 given AS (
@@ -114,15 +115,19 @@ def losses(store: Store, since: str) -> int:
     return int(store.rows(sql, [since])[0][0])
 
 
-def chosen(store: Store, asked: Mapping[str, object], condition: str) -> DataFrame:
-    """The rows that meet the user's own SQL condition, newest first, with `good`, `correction`,
-    `rating`, `label` and `score`.
+def chosen(
+    store: Store, asked: Mapping[str, object], condition: str, most: int | None = None
+) -> DataFrame:
+    """The newest `most` rows that meet the user's own SQL condition, newest first, with `good`,
+    `correction`, `rating`, `label` and `score`; None: at most 100,000.
 
     The condition reads; it reaches no file, extension or setting. Raises StoreError for one that is
     not a condition.
     """
-    query = f"{_choice(asked, condition)} ORDER BY started_at DESC"
-    return store.sql(query, limit=100_000)
+    # in the query: rows beyond it, and their contents, are not read out at all
+    few = "" if most is None else f" LIMIT {min(max(int(most), 0), _MOST)}"
+    query = f"{_choice(asked, condition)} ORDER BY started_at DESC{few}"
+    return store.sql(query, limit=_MOST)
 
 
 def _choice(asked: Mapping[str, object], condition: str) -> str:
