@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..analysis import words
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..study.examples import ExampleRow, Page, StudyExamples
 
 __all__ = ["diff_html", "golden_text", "read_golden", "table_html"]
+_ARMS = 6  # versions that have a column of their own
 _AROUND = 200  # characters of a changed line that are shown on either side of the change
 
 
@@ -31,7 +33,7 @@ def table_html(found: Page, at: int, examples: StudyExamples) -> str:
         return f"<p class='dim'>{what}</p>"
     paired = examples.baseline is not None
     golden = any(row.expected for row in found.rows)
-    arms = [cell.version for cell in found.rows[0].cells]
+    arms = [cell.version for cell in _cells(found.rows[0])]
     head = (
         "<tr><th class='num'>#</th><th>example</th><th class='po-cut'>input</th>"
         + ("<th class='po-cut po-more'>golden answer</th>" if golden else "")
@@ -44,11 +46,14 @@ def table_html(found: Page, at: int, examples: StudyExamples) -> str:
         for place, row in enumerate(found.rows)
     )
     width = 90 // (1 + golden + len(arms))  # of each column of texts
+    every = len(found.rows[0].cells)
+    shown = " and ".join(shorten(arm, 30) for arm in arms)
+    few = f" · {shown} of {every} versions" if len(arms) < every else ""
     span = f"{found.first + 1:,} to {found.first + len(found.rows):,} of {found.total:,}"
     cut = f" (of {found.all:,} in the study)" if found.total < found.all else ""
     return (
         f"<p class='dim'>{span} {'example' if found.total == 1 else 'examples'}{cut}, biggest loss"
-        " first · press ? for keys</p><div class='po-list'>"
+        f" first{esc(few)} · press ? for keys</p><div class='po-list'>"
         f"<table role='grid' style='--po-cut:{width}%'><thead>{head}</thead>"
         f"<tbody>{rows}</tbody></table></div>"
     )
@@ -56,15 +61,22 @@ def table_html(found: Page, at: int, examples: StudyExamples) -> str:
 
 def _row(row: ExampleRow, place: int, *, selected: bool, golden: bool, paired: bool) -> str:
     cells = f"<td class='po-cut po-more'>{esc(shorten(row.expected, 60))}</td>" if golden else ""
-    cells += "".join(_answer(cell) for cell in row.cells)
+    cells += "".join(_answer(cell) for cell in _cells(row))
     if paired:
         cells += f"<td class='num'>{_moved(row.gain)}</td>"
     return (
         f"<tr data-press='row:{place}' aria-selected='{str(selected).lower()}'"
         " style='cursor:pointer'><td class='num"
-        f" dim'>{place + 1}</td><td><b>{esc(row.example_id)}</b></td><td"
+        f" dim'>{place + 1}</td><td><b>{esc(shorten(row.example_id, 40))}</b></td><td"
         f" class='po-cut'>{esc(shorten(row.asked, 110))}</td>{cells}</tr>"
     )
+
+
+def _cells(row: ExampleRow) -> Sequence[GridCell]:
+    """Of all versions; of many only the baseline's and the candidate's, as no text of the others
+    would have room.
+    """
+    return row.cells if len(row.cells) <= _ARMS else (row.cells[0], row.cells[-1])
 
 
 def _answer(cell: GridCell) -> str:

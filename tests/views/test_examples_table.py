@@ -23,3 +23,16 @@ def test_a_failure_is_named_once(make_lab: Callable[..., Lab]) -> None:
     table = ExamplesView(study).static().partition("<tbody>")[2].partition("</tbody>")[0]
     assert table.count(">internal<") == 3
     assert table.count("internal") == 3
+
+
+def test_many_versions_leave_room_for_texts(make_lab: Callable[..., Lab]) -> None:
+    """Up to six versions have a column each; of more, only the baseline and the candidate."""
+    lab = make_lab(models={"m": ScriptedModel(["yes"] * 30)})
+    versions = [lab.prompt("p").save(f"{n} {{{{q}}}}", model="m") for n in range(8)]
+    data = Dataset.read([{"id": "long " * 30, "q": "1", "expected": "yes"}])
+    for count, heads in ((6, 6), (8, 2)):
+        study = lab.evaluate(versions[:count], data, [equals()], name=f"of {count}").wait()
+        shown = ExamplesView(study).static()
+        assert shown.count("class='po-cut po-arms'>v") == heads
+        assert (f"v1 and v{count} of {count} versions" in shown) is (count == 8)
+        assert ("long " * 30).strip() not in shown.partition("<tbody>")[2].partition("</tbody>")[0]
