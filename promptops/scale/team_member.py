@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import threading
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TeamMember"]
 
+_SCRATCH = ".team-"
 WAIT_S = 60.0  # for another process of this store that looks or shares just now
 
 
@@ -209,8 +211,13 @@ class TeamMember:
 
     @contextmanager
     def _scratch_folder(self) -> Iterator[Path]:
-        """A folder on the store's own disk, so that a rename brings a file in; gone at the end."""
-        place = Path(tempfile.mkdtemp(prefix=".team-", dir=self._folder))
+        """A folder on the store's own disk, so that a rename brings a file in; gone at the end. One
+        that a killed process left, with rows that may have been purged since, is removed: it is
+        this process's turn.
+        """
+        for left in self._folder.glob(f"{_SCRATCH}*") if os.name == "posix" else ():
+            shutil.rmtree(left, ignore_errors=True)
+        place = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=self._folder))
         try:
             yield place
         finally:

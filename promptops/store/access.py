@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -64,6 +64,7 @@ class Access:
         self._deployments = deployments
         self._scratch: Database | None = None
         self._scratch_pid = 0
+        self._scratch_of: tuple[object, ...] = ()
         self._said: set[str] = set()
 
     def sources(self) -> Sources:
@@ -281,10 +282,13 @@ class Access:
         and kept up to date.
         """
         try:
+            made = self._made(sources)
+            if self._scratch_of != made:
+                self.drop_scratch()
             if (
                 self._scratch is None or self._scratch_pid != os.getpid()
             ):  # a forked child leaves its parent's alone
-                self._scratch_pid = os.getpid()
+                self._scratch_pid, self._scratch_of = os.getpid(), made
                 self._scratch = Database(scratch_folder(self.folder, self) / FILE, shared=False)
             for found in (
                 sources,
@@ -297,6 +301,13 @@ class Access:
         except (OSError, Busy, Damaged):  # a full disk, a folder that cannot be written
             self.drop_scratch()
             return self._in_memory(stack, sources, private)
+
+    def _made(self, sources: Sources) -> tuple[object, ...]:
+        """What is another after each purge, whose rows a copy would give back."""
+        with suppress(OSError):
+            inode = self.main.path.stat().st_ino
+            return inode, *(batch.folder.name for batch in sources.batches)
+        return tuple(batch.folder.name for batch in sources.batches)
 
     def _in_memory(self, stack: ExitStack, sources: Sources, private: bool) -> Connection:
         """The rows without any file: before the first is recorded, or where none can be written."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 import os
 import shutil
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 from ..spool.segment import segment_name
 
-__all__ = ["SCRATCH", "scratch_folder"]
+__all__ = ["SCRATCH", "living_scratch", "scratch_folder"]
 
 SCRATCH = "scratch"
 
@@ -22,14 +23,24 @@ def scratch_folder(folder: Path, owner: object) -> Path:
     """
     root = folder / SCRATCH
     root.mkdir(mode=0o700, exist_ok=True)
-    for old in root.iterdir():
-        pid = old.name.split("-")[1] if old.name.count("-") == 2 else ""
-        if pid.isdigit() and not _alive(int(pid)):
-            shutil.rmtree(old, ignore_errors=True)
+    living_scratch(folder)
     place = root / segment_name()
     place.mkdir(mode=0o700)
     weakref.finalize(owner, _removed, place, os.getpid())
     return place
+
+
+def living_scratch(folder: Path) -> list[Path]:
+    """The folders of processes that live; those of dead processes are removed."""
+    living = []
+    with suppress(OSError):
+        for old in sorted((folder / SCRATCH).iterdir()):
+            pid = old.name.split("-")[1] if old.name.count("-") == 2 else ""
+            if pid.isdigit() and not _alive(int(pid)):
+                shutil.rmtree(old, ignore_errors=True)
+            elif pid:
+                living.append(old)
+    return living
 
 
 def _removed(place: Path, pid: int) -> None:

@@ -20,6 +20,7 @@ from .merge_segments import Sources, merge, sources_of
 from .patience import PATIENT_S, patiently
 from .purges import Doomed, Purged, hide, holds, keep_all_but, keep_of
 from .repair import aside_of, build
+from .scratch import living_scratch
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
@@ -110,6 +111,11 @@ def purge_rows(
     left += [
         f"{path} was set aside earlier and may hold such rows; delete it when nobody needs it."
         for path in aside_of(folder)
+    ]
+    left += [
+        f"{path} is what process {path.name.split('-')[1]} reads in the file's place, and may hold"
+        " such rows until it ends or reads again; delete it then."
+        for path in living_scratch(folder)
     ]
     left.append(
         "files that were exported, reports and the registry are not the store's; the versions'"

@@ -85,3 +85,17 @@ def test_a_kernel_that_reads_all_the_time_can_share(
     other = Store(tmp_path / "b")
     join_team(other, str(tmp_path / "team")).sync()
     assert other.rows("select id from runs") == [("r-1",)]
+
+
+def test_what_a_killed_look_left_goes_with_the_next(tmp_path: Path) -> None:
+    """It had stayed for good, with rows that were purged since."""
+    one, two = Store(tmp_path / "a"), Store(tmp_path / "b")
+    here, there = (join_team(store, str(tmp_path / "team")) for store in (one, two))
+    two.append("runs", [{"id": "r-1", "example_id": "e"}])
+    there.sync()
+    here.begin()
+    left = tmp_path / "a" / ".team-killed"
+    left.mkdir()
+    (left / "rows.jsonl").write_text("r-1")
+    one.purge(["e"])
+    assert not left.exists()

@@ -129,3 +129,46 @@ def test_a_batch_that_a_member_brings_as_the_purge_begins_is_purged_whole(
     assert Store(folder).rows("select run_id from scores") == []
     assert Store(folder).rows("select id from runs") == [("a",)]
     assert Store(folder).verify() == []
+
+
+def holder(folder: Path) -> subprocess.Popen[str]:
+    """Another program that has the DuckDB file open."""
+    code = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('open', flush=True)"
+    child = subprocess.Popen(
+        [sys.executable, "-c", f"{code}; sys.stdin.readline()", str(folder / "store.duckdb")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "open\n"
+    return child
+
+
+def test_a_copy_that_stands_in_for_the_file_gives_no_purged_row_back(folder: Path) -> None:
+    """While another program has the file, a kernel reads a copy: it had kept what was purged in
+    between.
+    """
+    kernel = Store(folder)
+    with holder(folder) as other:
+        with pytest.warns(RuntimeWarning, match="is in use by"):
+            assert kernel.rows("select count(*) from runs") == [(3,)]
+        other.communicate("\n", timeout=60)
+    (copy,) = (folder / "scratch").iterdir()
+    said = str(Store(folder).purge(["doomed"]))
+    assert f"{copy} is what process" in said
+    with holder(folder) as other:
+        with pytest.warns(RuntimeWarning, match="is in use by"):
+            assert kernel.rows("select id from runs") == [("a",)]
+        other.communicate("\n", timeout=60)
+
+
+def test_the_copy_of_a_dead_process_goes_with_a_purge(folder: Path) -> None:
+    """It holds rows that are purged, and nobody reads it again."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait(60)
+    copy = folder / "scratch" / f"18ecf1f4b06b3d52-{dead.pid}-2b5c6fd4"
+    copy.mkdir(parents=True)
+    (copy / "store.duckdb").write_bytes(b"doomed")
+    assert "scratch" not in str(Store(folder).purge(["doomed"]))
+    assert not copy.exists()
