@@ -109,7 +109,8 @@ def to_dataset(
         for row, why in zip(rows, unfit, strict=True)
         if not why and (example := example_of(row))
     ]
-    if not found and (why := next((why for why in left if why != "had no content"), "")):
+    why = next((why for why in left if why != "had no content"), "")
+    if not found and why and (why.startswith("fill ") or not path.exists()):
         raise DatasetError(
             f"none of {len(rows):,} live rows makes an example: {left[why]:,} {why}."
         )

@@ -262,6 +262,9 @@ def test_a_text_that_was_cut_is_neither_judged_nor_an_example(
     dataset, new, left = to_dataset(rows, tmp_path / "from_live.jsonl")
     assert ([each.inputs["x"] for each in dataset], new) == (["a", "c"], 2)
     assert sum(left.values()) == 2
+    assert to_dataset(rows[1:2], tmp_path / "from_live.jsonl")[1] == 0
+    with pytest.raises(DatasetError, match="had a text of more than 32,000 characters"):
+        to_dataset(rows[1:2], tmp_path / "other.jsonl")
 
 
 @pytest.mark.parametrize(

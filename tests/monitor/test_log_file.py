@@ -103,3 +103,15 @@ def test_a_line_that_unpacks_without_an_end_comes_in_pieces(
     store = Store(tmp_path / "store")
     assert take_file(store, packed).rows == 1
     store.close()
+
+
+@pytest.mark.parametrize("ending", ["", *PACKED])
+def test_a_log_is_known_by_its_first_call_however_late(tmp_path: Path, ending: str) -> None:
+    """A service's health checks of an hour had made it no known file."""
+    texts = b'INFO "GET /health" 200\n' * 10_000
+    pack = PACKED.get(ending, bytes)
+    log = tmp_path / f"app.log{ending}"
+    log.write_bytes(pack(texts + lines(0, 1)))
+    assert is_live_file(log)
+    log.write_bytes(pack(texts))
+    assert not is_live_file(log)
