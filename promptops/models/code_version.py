@@ -44,7 +44,7 @@ class CodeVersion:
         self._kept: frozenset[tuple[int, str]] = frozenset()  # what changes by itself
         self._edits = frozenset[tuple[int, str]]()  # what somebody else has changed
         self._calls, self._took, self._call_took = [0, 0], 0.0, 0.0
-        self._watching, self._called = 0.0, False  # seconds
+        self._watching, self._called, self._asking = 0.0, False, 0  # seconds; calls in flight
         with _KEEPING:
             _ALIVE.add(self)
         self._version, self.opaque = "", tuple[str, ...]()
@@ -53,7 +53,7 @@ class CodeVersion:
 
     def __getstate__(self) -> dict[str, object]:
         """Without what it holds of this process (a lock, a client), which no other process has."""
-        calls = {"_calls": [0, 0], "_took": 0.0, "_call_took": 0.0, "_watching": 0.0}
+        calls = {"_calls": [0, 0], "_took": 0.0, "_call_took": 0.0, "_watching": 0.0, "_asking": 0}
         none = frozenset[object]()
         known: dict[str, object] = {"_defined": None, "_first": {}, "first_values": {}}
         return {**vars(self), **calls, **known, "_kept": none, "_edits": none}
@@ -100,8 +100,6 @@ class CodeVersion:
         """What a call of the function gives, awaitable where that is. What changes meanwhile in a
         library's object is the function's own: a cookie, a counter, a cache.
         """
-        if self._defined is None or not self._defined.changing:
-            return call()
         with self._watched(waiting=False):
             given = call()
         if inspect.isawaitable(given):
@@ -119,11 +117,25 @@ class CodeVersion:
         long, whose answers may be paid for. What the code itself writes to, such as a tally, may
         change at any of the others: that is looked at as long as it costs little.
         """
-        self._called = True
+        with _KEEPING:
+            self._called, self._asking = True, self._asking + 1
+        try:
+            with self._looking(waiting):
+                yield
+        finally:
+            with _KEEPING:
+                self._asking -= 1
+
+    @contextmanager
+    def _looking(self, waiting: bool) -> Iterator[None]:
         self._calls[waiting] += 1
         calls, defined, began = self._calls[waiting], self._defined, perf_counter()
         whole = not calls & (calls - 1) or self._call_took >= 100 * self._took
-        if defined is None or not (whole or (defined.places and self._watching < _LONGEST)):
+        if (
+            defined is None
+            or not defined.changing
+            or not (whole or (defined.places and self._watching < _LONGEST))
+        ):
             yield
             return
         before, called = defined.states_now(whole=whole), perf_counter()
@@ -157,7 +169,8 @@ class CodeVersion:
         changed = self._defined.states.changed(now.states) - self._kept
         if changed:  # maybe by the calls of another function that shares a client
             changed -= _kept_by(_alive()) & now.states.own.keys()
-        if not (self._target or self._called):
+        if self._asking or not (self._target or self._called):
+            # what its calls change is not known yet
             changed -= now.states.own.keys()
         return None if changed else (self._version, self.opaque, self._first, self._kept)
 

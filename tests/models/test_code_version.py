@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from promptops.errors import CallError
 from promptops.models.protocol import Call, Model
 from promptops.study.resolve_model import ModelResolver, as_target
 
@@ -237,3 +238,45 @@ def test_a_tally_that_another_function_raises_asks_nothing_again() -> None:
     assert as_target(space["one"]).label == one.label
     space["held"]["tone"] = "rude"
     assert as_target(space["one"]).label != one.label
+
+
+def test_an_answer_is_not_recorded_for_the_function_before_an_edit() -> None:
+    """Another study had begun after the edit, while the first one was being asked."""
+    space: dict[str, Any] = {"__name__": "a_notebook", "wait": asyncio.Event().wait}
+    exec("tone = 'kind'\nasync def answer(q):\n    await wait()\n    return tone", space)
+
+    async def studies() -> None:
+        gate = asyncio.Event()
+        space["wait"] = gate.wait
+        one = as_target(space["answer"])
+        call = Call(request={}, values={"q": "q"}, timeout_s=9.0)
+        asked = asyncio.ensure_future(one.complete(call))
+        await asyncio.sleep(0)
+        space["tone"] = "rude"
+        two = as_target(space["answer"])
+        gate.set()
+        with pytest.raises(CallError, match="was edited while it answered"):
+            await asked
+        assert (await two.complete(call)).text == "rude"
+
+    asyncio.run(studies())
+
+
+def test_a_second_study_meanwhile_asks_the_same_function() -> None:
+    """Its counter had moved, and no call had ended yet."""
+    space = kernel(
+        "import asyncio\nheld = {'calls': 0, 'tone': 'kind'}",
+        "async def answer(q):\n    held['calls'] += 1\n    await asyncio.sleep(0.05)\n"
+        "    return held['tone']",
+    )
+
+    async def studies() -> None:
+        one = as_target(space["answer"])
+        call = Call(request={}, values={"q": "q"}, timeout_s=9.0)
+        asked = asyncio.ensure_future(one.complete(call))
+        await asyncio.sleep(0.01)
+        assert as_target(space["answer"]).label == one.label
+        assert (await asked).text == "kind"
+        assert as_target(space["answer"]).label == one.label
+
+    asyncio.run(studies())
