@@ -154,7 +154,7 @@ def _run(
         str(own.get("model") or output.get("model") or model),
         whole(usage.get("input_tokens")),
         whole(usage.get("output_tokens")),
-        number(usage.get("total_cost"), unit=False),
+        number(own.get("cost_usd", usage.get("total_cost")), unit=False),
         None if seconds is None else seconds * 1000,
         str(own.get("started_at") or utc_text(sample.get("started_at"))),
         _STOPS.get(str(stop), None if stop is None else str(stop)),

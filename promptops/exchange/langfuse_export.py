@@ -169,8 +169,9 @@ def _label(row: Mapping[str, object]) -> str:
 def _run(
     row: Mapping[str, object], name: str, label: str, repeat: int, gathered: FileImport, index: int
 ) -> ImportedRun:
-    usage = _value(row.get("usageDetails")) or {}
-    cost = _value(row.get("costDetails")) or {}
+    # the second of each is what releases before 3 write
+    usage = _value(row.get("usageDetails")) or _value(row.get("usage")) or {}
+    cost = _value(row.get("costDetails")) or {"total": row.get("calculatedTotalCost")}
     latency = number(row.get("latency"), unit=False)
     scores: dict[str, float | None] = {}
     found = _value(row.get("scores"))

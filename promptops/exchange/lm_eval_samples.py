@@ -70,7 +70,11 @@ def read_samples(rows: Sequence[tuple[int, Mapping[str, Any]]], path: Path) -> I
         tuple(examples.values()),
         runs,
         tuple(gathered.left),
-        unscaled=frozenset(gathered.outside),
+        unscaled=frozenset(
+            name
+            for metric in gathered.outside
+            for name in (metric, *(f"{metric}/{each}" for each in filters))
+        ),
     )
 
 

@@ -172,7 +172,7 @@ def _result(
 def _facts(cell: RecordedCell) -> Document:
     """What neither format has a field for."""
     run = cell.run
-    facts = {
+    facts: Document = {
         "arm": cell.arm,
         "repeat": cell.repeat,
         "run": run.id,
@@ -180,6 +180,7 @@ def _facts(cell: RecordedCell) -> Document:
         "model": run.model,
         "failure": run.failure,
         "started_at": run.started_at,
+        "cost_usd": run.cost_usd,
         "judged": list(cell.judged) or None,
     }
     return {name: value for name, value in facts.items() if value is not None}

@@ -279,6 +279,8 @@ def graded(form: str, grades: list[Any], folder: Path) -> Path:
     elif form == "lm_eval":
         facts: dict[str, Any] = {"doc": {}, "target": "", "resps": [["a"]], "metrics": ["grade"]}
         rows = [facts | {"doc_id": n, "grade": g} for n, g in enumerate(grades)]
+        if folder.name == "filters":
+            rows = [row | {"filter": each} for each in ("strict", "flexible") for row in rows]
     elif form == "langfuse":
         rows = [
             {"traceId": "t", "type": "GENERATION", "input": str(n), "scores": {"grade": [g]}}
@@ -328,6 +330,21 @@ def test_the_worst_grade_of_five_is_not_a_right_answer(form: str, tmp_path: Path
     assert [run.scores["grade"] for run in whole.runs] == [1.0, 0.0, 0.5, None, 1.0]
     both = merged([whole, found])
     assert {run.scores["grade"] for run in both.runs} == {None}
+
+
+def test_a_grade_of_another_scale_is_left_out_under_each_filter(tmp_path: Path) -> None:
+    (tmp_path / "filters").mkdir()
+    found = read_export(graded("lm_eval", [5, 1, 0], tmp_path / "filters"))
+    assert found.scores == ("grade/strict", "grade/flexible")
+    assert {value for run in found.runs for value in run.scores.values()} == {None}
+
+
+def test_tokens_and_cost_of_an_older_langfuse_come_over(tmp_path: Path) -> None:
+    path = graded("langfuse", [1], tmp_path)
+    usage = {"usage": {"input": 5, "output": 2, "total": 7}, "calculatedTotalCost": 0.25}
+    path.write_text(json.dumps([json.loads(path.read_text()) | usage]))
+    [run] = read_export(path).runs
+    assert (run.tokens_in, run.tokens_out, run.cost_usd) == (5, 2, 0.25)
 
 
 def test_the_words_of_mlflow_s_judges_are_scores_and_what_was_overridden_is_none(

@@ -13,6 +13,7 @@ import pytest
 from promptops.dataset import Dataset
 from promptops.errors import StudyError
 from promptops.evidence import Evidence
+from promptops.exchange import read_export
 from promptops.models.scripted import ScriptedModel
 from promptops.monitor.otlp_rows import rows_of_file
 from promptops.scorers import contains, equals, rubric
@@ -74,6 +75,22 @@ def test_it_reads_back_to_the_same_ids(
     )
     assert (before.n, before.gain, before.p_better) == (after.n, after.gain, after.p_better)
     assert not back.left
+
+
+@pytest.mark.parametrize("form", ["promptfoo", "inspect"])
+def test_what_the_answers_cost_reads_back(
+    make_lab: Callable[..., Any], tmp_path: Path, form: str
+) -> None:
+    """Also 0, and unknown; of answers whose tokens nobody counted, too."""
+    lab = make_lab("costs")
+    rows = [
+        {"example_id": f"r{n}", "output": "A", "cost_usd": cost, "tokens_in": tokens}
+        for n, (cost, tokens) in enumerate([(0.25, None), (0.5, 3), (0.0, None), (None, 3)])
+    ]
+    study = lab.import_runs(rows, Dataset.read(ROWS[:4]), [equals()])
+    files = lab.store.write_study(study, tmp_path / "out.json", form)
+    [back] = map(read_export, files)
+    assert [run.cost_usd for run in back.runs] == [0.25, 0.5, 0.0, None]
 
 
 def test_spans_read_back_to_the_same_runs(studied: Any, tmp_path: Path) -> None:
