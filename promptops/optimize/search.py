@@ -290,7 +290,8 @@ def begin(project: Project, design: SearchDesign) -> Search:
     # its ledger is apart
     limits = Limits(design.concurrency, prices=project.prices, calls=project.calls)
     spending, (train, val) = Spending(design.allowance, prices=project.prices), design.splits
-    judged = partial(spending.pay, role="judge") if spending.metered else None
+    counts = spending.metered or spending.left is not None
+    judged = partial(spending.pay, role="judge") if counts else None
     asker = CellAsker(
         project, design.scorers, prompt=design.prompt, limits=limits, on_judged=judged
     )

@@ -86,6 +86,7 @@ class Spending:
     dearest: dict[str, Cost] = field(default_factory=dict)  # version -> most that an answer took
     prices: Mapping[str, object] | None = None  # the project's
     judging: Cost = (0.0, 0.0)  # the most that one call of a judge took
+    judged: int = 0  # calls of judges that were made: one that cannot be read is asked again
 
     @property
     def spent_calls(self) -> int:
@@ -135,6 +136,18 @@ class Spending:
             f"{wording[0]} are spent, and the next step is likely to take {wording[1]}."
         )
 
+    def unjudged(self, judges: int) -> bool:
+        """Whether calls are limited, and nobody knows yet how often judges are asked again."""
+        return bool(judges) and self.left is not None and not self.calls.get("task")
+
+    def calls_of(self, answers: int, before: int, judges: int) -> int:
+        """Of so many answers, each with its judges, after others of the same step, whose judges may
+        be asked again as often as those so far.
+        """
+        asked = self.calls.get("task", 0) - before
+        again = max(0.0, self.judged / asked - judges) if asked > 0 else 0.0
+        return answers * (1 + judges) + math.ceil((answers + before) * again)
+
     def may(self, calls: int) -> bool:
         """Whether so many calls more fit; where they do not, the search is exhausted."""
         if not self.exhausted and self.left is not None and calls > self.left:
@@ -148,6 +161,8 @@ class Spending:
         """So many calls of a role are made; fewer than 0 take back what was not asked."""
         if calls or role in self.calls:
             self.calls[role] = self.calls.get(role, 0) + calls
+        if self.judged > self.calls.get("judge", 0):
+            self.calls["judge"] = self.judged
 
     def pay(self, run: Run, asked: int = 0, role: str = "task") -> None:
         """What a run took: once for each run, replayed or not. asked: characters of the request,
@@ -164,6 +179,8 @@ class Spending:
             self.dearest[run.version_id] = _most(self.dearest.get(run.version_id), tokens, usd)
         elif role == "judge":
             self.judging = _most(self.judging, tokens, usd)
+            self.judged += 1
+            self.count("judge", 0)
 
     def _usd_of(self, run: Run, asked: int) -> float:
         """What a run cost; by its characters if the model reports no usage, where money is limited:

@@ -17,6 +17,7 @@ from ..engine.question import Limits
 from ..errors import CallError, StudyError
 from ..run import Run
 from ..scorers.case import Scorer
+from ..scorers.rule import judge_calls
 from ..study.ask_cells import Cell, CellAsker, Outcome
 from ..version import PromptVersion
 from .lineage import Event, Lineage, Proposal
@@ -96,7 +97,7 @@ class Task:
         self._spending, self._lineage, self._vetoes = spending, lineage, vetoes
         self._scorer, self.primary = scorers[0], scorers[0].name
         self._guards = [scorer.name for scorer in scorers[1:]]
-        self._judges = sum(scorer.kind == "judge" for scorer in scorers)
+        self._judges = sum(map(judge_calls, scorers))
         self._on_val: dict[str, dict[str, Result]] = {}  # version -> example -> result
         self._fixed: dict[str, int] = {}  # version -> characters of its messages
         self._in_vain, self._spent_before = 0, -1
@@ -111,7 +112,7 @@ class Task:
 
     @property
     def calls_of_an_answer(self) -> int:
-        """The calls that one answer takes from the budget: one, plus one per judge."""
+        """The calls that one answer takes from the budget: one, plus those of its judges."""
         return 1 + self._judges
 
     @property
@@ -188,7 +189,7 @@ class Task:
         """
         spent = self._spending
         if not spent.metered:
-            return len(examples)
+            return 1 if spent.unjudged(self._judges) else len(examples)
         tokens = usd = 0.0
         for number, example in enumerate(examples):
             new = [v for v in versions if (v.id, example.id, repeat) not in spent.counted]
@@ -217,7 +218,7 @@ class Task:
         for example in examples:
             keys = [(version.id, example.id, repeat) for version in versions]
             new = [key for key in keys if key not in spent.counted]
-            if new and not spent.may(len(new) * self.calls_of_an_answer):
+            if new and not spent.may(spent.calls_of(len(new), len(cells), self._judges)):
                 break
             spent.counted.update(new)
             spent.count("task", len(new))

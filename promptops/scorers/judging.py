@@ -151,12 +151,16 @@ def judge_prompt(
         raise ScorerError(f"the judge cannot be asked like this: {error}") from None
 
 
-def build_judge(rule: Rule, prompt: PromptVersion, judge: JudgeModel) -> JudgeRule:
-    """A rule as a judge; the maker of the rule put the prompt's id into its version."""
+def build_judge(
+    rule: Rule, prompt: PromptVersion, judge: JudgeModel, orders: int = 1
+) -> JudgeRule:
+    """A rule as a judge; the maker of the rule put the prompt's id into its version. orders: in
+    which each sample is asked.
+    """
     return JudgeRule(
         **{
             **{name: getattr(rule, name) for name in Rule.__dataclass_fields__},
-            "judges": (prompt,),
+            "judges": (prompt,) * (judge.samples * orders),
         },
         prompt=prompt,
         judge=judge,

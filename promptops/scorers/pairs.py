@@ -100,7 +100,7 @@ def pairwise(
         against=version,
         remote=True,
     )
-    made = build_judge(built, prompt, who)
+    made = build_judge(built, prompt, who, orders=2)
     return made if name is None else made.named(name)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..errors import ScorerError
 from ..markup import shorten
 from ..score import Score
-from .case import Case
+from .case import Case, Scorer
 
 if TYPE_CHECKING:
     from ..version import PromptVersion
@@ -29,6 +29,7 @@ __all__ = [
     "Rule",
     "argument",
     "fail",
+    "judge_calls",
     "passed",
     "rule",
     "snippet",
@@ -53,8 +54,8 @@ class Rule:
     prompt); version: a number, raised when the same arguments begin to judge otherwise, and
     the hash of spec, where the name does not show it, and of inner;
     texts: (text, how a column is written) of each fixed text that is given where a column could be
-    meant; inner_now: reads `inner` afresh, of a rule that holds a function; judges: the versions
-    that it asks models with.
+    meant; inner_now: reads `inner` afresh, of a rule that holds a function; judges: the version
+    of each call by which it asks a model about one answer.
     """
 
     name: str
@@ -121,6 +122,12 @@ class Rule:
 
     def __str__(self) -> str:
         return self.name
+
+
+def judge_calls(scorer: Scorer) -> int:
+    """How many questions a scorer asks a model about one answer: at least one if it is a judge."""
+    asked = len(scorer.judges) if isinstance(scorer, Rule) else 0
+    return asked or int(scorer.kind == "judge")
 
 
 def rule(

@@ -16,6 +16,7 @@ from ..engine.adaptive_concurrency import CEILING
 from ..engine.budget import estimate_tokens
 from ..engine.prices import Spent, bill
 from ..markup import paragraph
+from ..scorers.rule import judge_calls
 from .design import ArmDesign, StudyDesign
 from .in_force import in_force
 from .queries.call_figures import latency_seen_ms, tokens_seen
@@ -99,7 +100,10 @@ def estimate(
         for at, arm in enumerate(drawn.arms)
     ]
     unpriced = {arm.unpriced for arm in arms if arm.unpriced}
-    judges = sum(scorer.kind == "judge" for scorer in drawn.scorers) * drawn.planned
+    judges = sum(
+        judge_calls(scorer) * sum(arm.id != scorer.against for arm in drawn.arms)
+        for scorer in drawn.scorers
+    ) * (drawn.planned // len(drawn.arms))
     low, high = (sum(arm.cost_usd[end] for arm in arms) for end in (0, 1))
     low_out, high_out = (sum(arm.tokens_out[end] for arm in arms) for end in (0, 1))
     return Estimate(

@@ -26,7 +26,7 @@ def check_judges(project: Project, scorers: Sequence[Scorer], budget_usd: float 
     price where the budget is money.
     """
     for scorer in scorers:
-        for version in scorer.judges if isinstance(scorer, Rule) else ():
+        for version in dict.fromkeys(scorer.judges) if isinstance(scorer, Rule) else ():
             try:
                 _check(project, version, budget_usd)
             except SetupError as error:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import json
 import math
+import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,7 +23,7 @@ from promptops.models.scripted import ScriptedModel
 from promptops.optimize import FewShot
 from promptops.optimize.search import begin, designed
 from promptops.optimize.spending import Allowance
-from promptops.scorers import equals, rubric
+from promptops.scorers import JudgeModel, all_of, equals, rubric
 
 LABELS = ("red", "green", "blue")
 ROWS = [
@@ -146,6 +148,38 @@ def test_judges_are_paid_from_the_same_budget(searched: Searched) -> None:
     assert [(e.version, e.n) for e in again.search.lineage.events] == [
         (e.version, e.n) for e in first.search.lineage.events
     ]
+
+
+def _verdict(request: Mapping[str, Any]) -> str:
+    found = re.search(r"<<ANSWER (\w+)>>", request["messages"][-1]["content"])
+    return json.dumps({"case": found[1] if found else "", "reason": "fine", "score": 5})
+
+
+@pytest.mark.parametrize("form", ["samples", "composed", "unreadable"])
+def test_every_call_of_a_judge_is_a_call_of_the_budget(
+    make_lab: Callable[..., Any], form: str
+) -> None:
+    """Each sample, each part of a composition, and each that is asked again because it could not be
+    read; a search that is run again counts the same.
+    """
+    numbers = itertools.count()
+    says = _verdict if form != "unreadable" else (lambda request: "I like it.")
+    asked = Paid(lambda request: f"thing {next(numbers)}", remote=True)
+    judge = ScriptedModel(says, label="j", remote=True)
+    lab = make_lab(models={"m": asked, "j": judge})
+    v1 = lab.prompt("colour").save("Name the colour.\n\nItem: {{item}}", model="m")
+    polite = rubric("Is it polite?", judge=JudgeModel("j", samples=3), name="polite")
+    kind = rubric("Is it kind?", judge="j", name="kind").at_least(0.5)
+    decides = all_of(polite.at_least(0.5), kind) if form == "composed" else polite
+    data = Dataset.read(ROWS, inputs=["item"])
+    for _ in range(2):
+        found = lab.optimize(v1, data, [equals(), decides], method=FewShot(), budget_calls=60)
+        assert 30 < len(asked.calls) + len(judge.calls) <= 60
+        assert found.calls == {"task": len(asked.calls), "judge": len(judge.calls)}
+    each = {"samples": 3, "composed": 4, "unreadable": 9}[form]
+    assert len(judge.calls) == each * len(asked.calls)
+    expected = lab.estimate([v1.but(messages="{{item}}")], data, [equals(), decides])
+    assert expected.judges == min(each, 4 if form == "composed" else 3) * len(data)
 
 
 def test_a_stop_counts_what_was_asked(make_lab: Callable[..., Any]) -> None:
