@@ -69,7 +69,9 @@ def composed(
         needs=[column for part in parts for column in part.needs],
         texts=tuple(text for part in parts if isinstance(part, Rule) for text in part.texts),
         inner=versions,
-        judges=tuple(version for part in parts if isinstance(part, Rule) for version in part.judges),
+        judges=tuple(
+            version for part in parts if isinstance(part, Rule) for version in part.judges
+        ),
         judges_failures=failures,
         against=next(iter(against), None),
         remote=any(part.remote for part in parts),

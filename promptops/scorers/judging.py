@@ -151,9 +151,7 @@ def judge_prompt(
         raise ScorerError(f"the judge cannot be asked like this: {error}") from None
 
 
-def build_judge(
-    rule: Rule, prompt: PromptVersion, judge: JudgeModel, orders: int = 1
-) -> JudgeRule:
+def build_judge(rule: Rule, prompt: PromptVersion, judge: JudgeModel, orders: int = 1) -> JudgeRule:
     """A rule as a judge; the maker of the rule put the prompt's id into its version. orders: in
     which each sample is asked.
     """
