@@ -30,7 +30,7 @@ from .response_format import held
 from .run_rows import PendingCall, RowBuilder, detail_of
 from .stop_signal import Stop
 
-__all__ = ["Caller", "Limits", "NotAsked", "Provenance", "Question"]
+__all__ = ["Caller", "Limits", "NotAsked", "Provenance", "Question", "may_be_billed"]
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 MOST_PAID = 4  # attempts of one question that may be on the bill though no answer came
@@ -266,7 +266,7 @@ class Caller:
             FAILURES[error.failure] != "transient"
             or not asked.question.model.remote
             or tried >= self.limits.max_attempts
-            or sum(map(_may_be_billed, asked.attempts)) >= MOST_PAID
+            or sum(map(may_be_billed, asked.attempts)) >= MOST_PAID
         ):
             return None
         if error.retry_after_s is not None:
@@ -296,7 +296,7 @@ class Caller:
         )
 
 
-def _may_be_billed(attempt: Attempt) -> bool:
+def may_be_billed(attempt: Attempt) -> bool:
     """Whether an attempt went out and nobody knows whether an answer was made. A reply that holds
     no completion is known: anyone who sent it had none.
     """

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..engine.budget import counted, used_up
+from ..engine.budget import used_up
 from ..engine.executor import Order
 from ..engine.progress import Ledger, Progress
 from ..engine.question import Question
@@ -20,6 +20,7 @@ from ..engine.recording import Recorder
 from ..errors import SetupError
 from .errands import AskedModel, BatchResult, Errand, Session, answers_of, errand_of
 from .scheduler import addresses_of, connected, examined, proof_of
+from .worker_spending import WorkerSpending
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -59,7 +60,7 @@ class WorkerPass:
         self._flying: dict[str, _Batch] = {}  # by worker
         self._examined: set[AskedModel] = set()
         self._rate: dict[str, float] = {}  # worker -> questions a second
-        self._spent_usd, self._spent_tokens = 0.0, 0
+        self._spent = WorkerSpending()
         self._alone = False  # the rest of the budget is for one batch
         self._reason = ""
         self._error: BaseException | None = None
@@ -79,8 +80,8 @@ class WorkerPass:
             ),
             concurrency={worker: batch.concurrency or 0 for worker, batch in flying.items()},
             stopped=self._reason or None,
-            counted_usd=self._spent_usd,
-            counted_tokens=self._spent_tokens,
+            counted_usd=self._spent.usd,
+            counted_tokens=self._spent.tokens,
         )
 
     def expect(self, total: int) -> None:
@@ -186,8 +187,8 @@ class WorkerPass:
 
         limits = self._order.limits
         parts = 1 if self._alone else max(1, len(self._workers) - len(self._flying))
-        usd = self._left(limits.budget_usd, self._spent_usd, "usd") / parts
-        tokens = self._left(limits.budget_tokens, self._spent_tokens, "tokens") / parts
+        usd = self._left(limits.budget_usd, self._spent.usd, "usd") / parts
+        tokens = self._left(limits.budget_tokens, self._spent.tokens, "tokens") / parts
         share = replace(
             limits,
             concurrency=concurrency,
@@ -272,9 +273,7 @@ class WorkerPass:
             if errand is None:
                 continue  # answered by another worker meanwhile: the first counts
             if self._order.limits.budgeted:
-                usd, tokens = counted(run, len(run.request), self._order.limits.prices)
-                self._spent_usd += usd
-                self._spent_tokens += tokens
+                self._spent.answered(run, attempts, self._order.limits.prices)
             self._recorder.add((run, attempts, errand[1]))
 
     async def _settle(self, worker: str, batch: _Batch) -> None:
@@ -309,8 +308,8 @@ class WorkerPass:
             limits = self._order.limits
             self._reason = (
                 used_up(
-                    (limits.earlier_usd, self._spent_usd, limits.budget_usd),
-                    (limits.earlier_tokens, self._spent_tokens, limits.budget_tokens),
+                    (limits.earlier_usd, self._spent.usd, limits.budget_usd),
+                    (limits.earlier_tokens, self._spent.tokens, limits.budget_tokens),
                     " over all workers",
                 )
                 or found.stopped

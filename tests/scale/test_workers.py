@@ -17,7 +17,7 @@ from promptops.errors import ScorerError, SetupError
 from promptops.lab import Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import contains, equals
-from tests.faults.server import FaultServer, Say, completion
+from tests.faults.server import FaultServer, Say, Seen, completion
 from tests.scale import cpu_scorers
 
 KEY = "PROMPTOPS_TEST_WORKERS_KEY"
@@ -123,6 +123,30 @@ def test_a_budget_is_one_over_all_workers(tmp_path: Path, scheduler: Any, usage:
         assert spent <= 4_000 + 4 * each
         assert spent >= 2_000
         assert study.status == "stopped"
+
+
+def test_what_may_be_billed_without_an_answer_counts_over_all_workers(
+    tmp_path: Path, scheduler: Any
+) -> None:
+    """Every third call is answered, and billed, after the worker has given it up."""
+    usage = {"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20}  # 0.02 USD
+
+    def script(seen: Seen) -> Say:
+        return Say(200, completion("a", usage=usage), wait_s=30.0 if seen.number % 3 == 2 else 0.0)
+
+    with FaultServer(script) as server:
+        lab = opened(tmp_path, server.url)
+        with pytest.warns(UserWarning, match="budget is used up"):
+            lab.evaluate(
+                [lab.prompt("triage").save("Classify {{text}}", model="m", max_tokens=10)],
+                rows(200),
+                [equals()],
+                concurrency=2,
+                timeout_s=0.4,
+                budget_usd=1.0,
+                workers=scheduler.scheduler_address,
+            )
+        assert 0.5 <= 0.02 * len(server.seen) <= 1.0 + 4 * 0.02
 
 
 def test_a_stop_reaches_every_worker(tmp_path: Path, scheduler: Any) -> None:
