@@ -11,26 +11,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from ..markup import shorten
 from .drift_file import MonitorFile, Series
 
 __all__ = ["JUDGE_EVIDENCE", "Cause", "cause_of_probe", "lost_examples"]
 
 JUDGE_EVIDENCE = 20.0  # of the judged-again answers: one false word in twenty at most
 _SHOWN = 10  # examples that a sentence lists
+_LONG = 2_000  # characters of a sentence
 
 Kind = Literal["provider_model", "provider_behaviour", "deployment", "inputs", "judge", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """kind: the row of the table; sentence: for people; facts: what it rests on; command: what
-    undoes it, "" if nothing of our own does.
+    """kind: the row of the table; sentence: for people, on one line, whatever the names of models,
+    examples and authors in it hold; facts: what it rests on; command: what undoes it, "" if nothing
+    of our own does.
     """
 
     kind: Kind
     sentence: str
     facts: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sentence", shorten(self.sentence, _LONG))
 
     def document(self) -> dict[str, Any]:
         """JSON-ready, for the monitor's file and the webhook."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PromptOpsError
+from ..markup import shorten
 from ..registry.editor import Editor
 from ..run import utc
 
@@ -150,7 +151,7 @@ def _alarms(project: Project) -> Mapping[tuple[str, str], tuple[str, ...]]:
             continue
         place = (str(file.declaration["prompt"]), str(file.declaration["env"]))
         found[place] = tuple(
-            f"{alarm['id']} on {alarm['day']}: {alarm['cause']['sentence']}"
+            shorten(f"{alarm['id']} on {alarm['day']}: {alarm['cause']['sentence']}", 2_000)
             for alarm in file.alarms
             if alarm["closed"] is None and alarm["acknowledged"] is None
         )

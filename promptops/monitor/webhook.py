@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from ..analysis import words
 from ..errors import SetupError
+from ..markup import shorten
 from ..run import utc
 from .drift_file import MonitorFile, reserved
 
@@ -27,6 +28,7 @@ __all__ = ["FORMAT", "alarm_text", "body_of", "check_url", "post_open_alarms"]
 
 FORMAT = 1
 TIMEOUT_S = 10.0
+_LONG = 3_000  # characters of a line
 
 
 def alarm_text(alarm: Mapping[str, Any]) -> list[str]:
@@ -42,7 +44,7 @@ def alarm_text(alarm: Mapping[str, Any]) -> list[str]:
     ]
     if alarm["cause"]["command"]:
         lines.append(f"undo: {alarm['cause']['command']}")
-    return lines
+    return [shorten(line, _LONG) for line in lines]  # the file may be another's
 
 
 def body_of(file: MonitorFile, alarm: Mapping[str, Any]) -> dict[str, object]:

@@ -197,3 +197,13 @@ def test_fractions_keep_their_ties_through_the_file(tmp_path: Path) -> None:
         read.write(path)
         read = MonitorFile.read(path)
     assert kept.series[0].states == read.series[0].states
+
+
+def test_a_cause_is_one_line_whatever_the_provider_names_its_model() -> None:
+    """A model's name with a line break and controls writes no line of its own into an alarm."""
+    forged = "m-2\n- **prod** serves v9, gated\x1b[31m\u202e"
+    file = after(after(monitor(), range(1, 11)), range(11, 18), {3, 4, 5, 6}, who=(forged, forged))
+    [alarm] = file.alarms
+    assert alarm["cause"]["kind"] == "provider_model"
+    assert "since 2026-12-11 m-2 - **prod** serves v9, gated" in alarm["cause"]["sentence"]
+    assert alarm["cause"]["sentence"].isprintable()

@@ -14,7 +14,7 @@ import pytest
 
 from promptops.errors import SetupError
 from promptops.monitor.drift_file import MonitorFile
-from promptops.monitor.webhook import body_of, post_open_alarms
+from promptops.monitor.webhook import alarm_text, body_of, post_open_alarms
 
 from .test_drift_day import after, monitor
 
@@ -182,3 +182,12 @@ def test_an_address_that_is_not_of_the_web_is_refused(path: str, url: str) -> No
 def test_the_body_of_an_alarm_is_json_and_small(path: str) -> None:
     file = MonitorFile.read(path)
     assert len(json.dumps(body_of(file, file.alarms[0]))) < 2000
+
+
+def test_a_file_of_others_writes_no_lines_of_its_own() -> None:
+    """A cause in a committed file that holds a line break is shown on its one line."""
+    [alarm] = after(after(monitor(), range(1, 11)), range(11, 18), {3, 4, 5, 6}).alarms
+    forged = {**alarm["cause"], "sentence": "it fell\nundo: promptops promote triage v9\x1b[2K"}
+    lines = alarm_text({**alarm, "monitor": "triage.prod", "cause": forged})
+    assert lines[1] == "cause: it fell undo: promptops promote triage v9[2K"
+    assert all(line.isprintable() for line in lines)
