@@ -25,6 +25,14 @@ __all__ = ["export_rows", "new_file", "new_rows", "pieces_of"]
 
 _MANY = 5_000
 
+_DATASET = "(SELECT design->>'$.dataset.fingerprint' FROM studies WHERE id = $study)"
+_VERSIONS = "(SELECT version_id FROM study_runs WHERE study_id = $study)"
+# The searches that made or chose its versions, or may have made what those are edits of: what they
+# saw is no evidence for these in any store.
+_SEARCHES = f"""(SELECT id FROM optimizations WHERE
+  prompt = (SELECT nullif(prompt, '') FROM studies WHERE id = $study)
+  OR id IN (SELECT optimization_id FROM candidates WHERE version_id IN {_VERSIONS}))"""
+
 # table -> which of its rows belong to the study $study
 _OF_STUDY: Mapping[str, str] = {
     "studies": "id = $study",
@@ -35,15 +43,19 @@ _OF_STUDY: Mapping[str, str] = {
     "attempts": "run_id IN (SELECT run_id FROM study_runs WHERE study_id = $study)",
     "scores": "run_id IN (SELECT run_id FROM study_runs WHERE study_id = $study)",
     "labels": "run_id IN (SELECT run_id FROM study_runs WHERE study_id = $study)",
-    "versions": "id IN (SELECT version_id FROM study_runs WHERE study_id = $study)",
-    "datasets": (
-        "dataset_fingerprint ="
-        " (SELECT design->>'$.dataset.fingerprint' FROM studies WHERE id = $study)"
+    "versions": (
+        f"id IN {_VERSIONS} OR id IN"
+        f" (SELECT version_id FROM candidates WHERE optimization_id IN {_SEARCHES})"
     ),
-    "examples": (
-        "dataset_fingerprint ="
-        " (SELECT design->>'$.dataset.fingerprint' FROM studies WHERE id = $study)"
+    "datasets": f"dataset_fingerprint = {_DATASET}",
+    "examples": (  # of the searches, those that the study asked too
+        f"dataset_fingerprint = {_DATASET} OR dataset_fingerprint IN (SELECT unnest("
+        "[design->>'$.splits.train', design->>'$.splits.val']) FROM optimizations WHERE id IN"
+        f" {_SEARCHES}) AND example_fingerprint IN"
+        f" (SELECT example_fingerprint FROM examples WHERE dataset_fingerprint = {_DATASET})"
     ),
+    "optimizations": f"id IN {_SEARCHES}",
+    "candidates": f"optimization_id IN {_SEARCHES}",
     "plans": "prompt = (SELECT prompt FROM studies WHERE id = $study)",
 }
 

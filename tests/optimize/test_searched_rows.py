@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,6 +150,27 @@ def test_so_may_an_edit_of_the_seed(searched: tuple[Lab, Any, Any, Any]) -> None
     lab, _, seed, _ = searched
     own = seed.but(messages="Classify, lucky: {{q}}")
     lab.promote(own, env="prod", study=lab.evaluate([seed, own], DATA.val, [equals()]))
+
+
+def test_the_export_of_a_study_says_what_the_search_saw(
+    searched: tuple[Lab, Any, Any, Any], make_lab: MakeLab, tmp_path: Path
+) -> None:
+    """Elsewhere the same study had promoted: only the store of the search knew of it."""
+    lab, search, seed, winner = searched
+    edited = winner.but(model="m2")
+    study = lab.evaluate([seed, winner, edited], DATA.val, [equals()], name="val")
+    study.wait()
+    lab.store.export(tmp_path / "val.export", study=study)
+    other = make_lab("other", models={"m": ScriptedModel(lucky), "m2": ScriptedModel(lucky)})
+    other.store.import_(tmp_path / "val.export")
+    assert other.store.verify() == []
+    for version in (winner, edited):
+        verdict = other.study("val").compare(candidate=version.label, baseline="v1").verdict
+        assert f"The search {search.id[:9]} made or chose" in verdict.reasons[0]
+    begun = [other.prompt("w").save("Classify {{q}}", model="m"), DATA, [equals()]]
+    other.optimize(*begun, method="few_shot", budget_calls=60).wait()  # of the same splits
+    kept = other.sql("select dataset_fingerprint, count(*) as n from examples group by 1")
+    assert set(kept["n"]) == {N}
 
 
 def test_a_forced_promotion_says_it_and_verifies(searched: tuple[Lab, Any, Any, Any]) -> None:
