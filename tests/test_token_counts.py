@@ -75,3 +75,13 @@ def test_a_cost_of_several_parts_is_its_total() -> None:
     assert reply_of(body, {}).cost_usd == 0.006
     body["usage"]["cost"] = {"total_cost": "much"}
     assert reply_of(body, {}).cost_usd is None
+
+
+@pytest.mark.parametrize("read", [reply_of, reply_of_response])
+def test_zero_for_what_was_not_counted_is_unknown(read: Any) -> None:
+    """A gateway that reports zeros gives nothing away for free."""
+    form = _chat if read is reply_of else _response
+    reply = read(form((0, 0, 0, None, None)), {})
+    assert (reply.tokens_in, reply.tokens_out) == (None, None)
+    assert bill("m", Spent.of(reply), {"m": (1.0, 10.0)}) is None
+    assert read(form((20, 0, 20, None, None)), {}).tokens_out is None

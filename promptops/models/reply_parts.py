@@ -126,6 +126,10 @@ class Answered(NamedTuple):
             )
         failure, detail = self._end(limit)
         fields: dict[str, Any] = {**self.counted, **rest}
+        if not fields.get("tokens_in"):  # gateways write 0 where they do not know: no request has 0
+            fields["tokens_in"] = None
+        if (self.text or self.calls) and not fields.get("tokens_out"):
+            fields["tokens_out"] = None
         return Reply(
             text=self.text,
             tool_calls=self.calls,
