@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from .code_reads import MISSING
 from .library_state import LargeError, digest_of, keeps_settings
@@ -81,15 +82,15 @@ class _Reading:
         self._above.pop()
 
 
-def _below(value: object) -> Mapping[str, object] | None:
+def _below(value: Any) -> Mapping[str, object] | None:
     """The parts of an object by name; None if it counts as a whole."""
     if isinstance(value, _CODE) or type(value) in (set, frozenset):
         return None
     attributes = False
     if type(value) in _MAPS:
-        held: Iterator[tuple[object, object]] = iter(list(value.items()))  # type: ignore[attr-defined]
+        held: Iterator[tuple[object, object]] = iter(list(value.items()))
     elif type(value) in _LISTS:
-        held = enumerate(list(value))  # type: ignore[call-overload]
+        held = enumerate(list(value))
     elif not installed(type(value)) or isinstance(value, types.SimpleNamespace):
         attributes, held = True, iter((state_of(value) or {}).items())
     else:
