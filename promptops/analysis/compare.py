@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..errors import StudyError
-from ..markup import plain_repr
+from ..markup import plain_repr, shorten
 from ..signatures import explained_methods
 from . import e_values, words
 from .arms import MEASURES, Arm, Pairs, why_unscored
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ComparisonFacts", "ComparisonContext", "compare"]
 _NO_LUCK = 20  # examples of which some version gets one right, where the scorer fits
+_NOTE = 20_000  # characters of a note
 
 
 @explained_methods
@@ -211,7 +212,8 @@ class ComparisonFacts:
         """What a careful reader wants to know before believing the figures, one sentence each."""
         from .caveats import caveats
 
-        return tuple(caveats(self))
+        # a note is one line, whatever the names in it hold: a provider's model, a tag, a person
+        return tuple(shorten(note, _NOTE) for note in caveats(self))
 
     def statement(self, name: str | None = None) -> str:
         """One paragraph in plain words, true to the figures."""

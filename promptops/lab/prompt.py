@@ -142,7 +142,7 @@ class SavedVersion:
 
     @plain_repr
     def __repr__(self) -> str:
-        note = f" “{self.note}”" if self.note else ""
+        note = f" “{shorten(self.note, 200)}”" if self.note else ""
         takes = ", ".join(map(repr, self.variables))
         return (
             f"<{self.prompt} {self.label} {self.id[:11]} model={self.model}{note}, takes ({takes})>"
