@@ -34,6 +34,7 @@ from .judgements import pooled, pooled_note, pooled_size, tried_before
 from .other_model import other_models
 from .queries.studies import newest_holding
 from .recorded_study import RecordedStudy, find_study
+from .searched_rows import searched_statement
 from .split_wear import keep_verdict
 from .stored_arms import Source, arms_of, latest_sources
 
@@ -184,7 +185,10 @@ def _ranked(
         alpha=policy.alpha,
     )
     mixed = other_models(study.project.store, sources, scorers)
-    return replace(board, notes=(*_within_targets(arms), *mixed, *board.notes))
+    store, data = study.project.store, study.dataset
+    seen = [searched_statement(store, [arm.version], arm.label, data) for arm in arms]
+    notes = (*_within_targets(arms), *mixed, *filter(None, seen), *board.notes)
+    return replace(board, notes=notes)
 
 
 def _within_targets(arms: Sequence[Arm]) -> list[str]:

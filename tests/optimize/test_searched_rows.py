@@ -152,6 +152,15 @@ def test_so_may_an_edit_of_the_seed(searched: tuple[Lab, Any, Any, Any]) -> None
     lab.promote(own, env="prod", study=lab.evaluate([seed, own], DATA.val, [equals()]))
 
 
+def test_a_leaderboard_says_it(searched: tuple[Lab, Any, Any, Any]) -> None:
+    """It had ranked the winner first and as shown to be better, without a word."""
+    lab, search, seed, winner = searched
+    told = f"The search {search.id[:9]} made or chose v2 on 24 of these 24 examples"
+    for data, said in ((DATA.val, 1), (DATA.test, 0)):
+        notes = lab.evaluate([seed, winner], data, [equals()]).leaderboard().notes
+        assert sum(note.startswith(told) for note in notes) == said
+
+
 def test_the_export_of_a_study_says_what_the_search_saw(
     searched: tuple[Lab, Any, Any, Any], make_lab: MakeLab, tmp_path: Path
 ) -> None:
