@@ -276,7 +276,7 @@ def _chosen(name: str, share: float) -> bool:
 
 
 def capped(value: object) -> object:
-    """A text as it is kept: what is beyond CAP is left out, and said."""
+    """A text as it is kept: of one longer than CAP, the beginning and how much is missing."""
     if not isinstance(value, str) or len(value) <= CAP:
         return value
     return f"{value[:CAP]}… [{len(value) - CAP:,} more characters]"
