@@ -29,12 +29,12 @@ from .grounds import (
     labels_in,
     policy_for,
     pooled_grounds,
+    searched_notes,
 )
 from .judgements import pooled, pooled_note, pooled_size, tried_before
 from .other_model import other_models
 from .queries.studies import newest_holding
 from .recorded_study import RecordedStudy, find_study
-from .searched_rows import searched_statement
 from .split_wear import keep_verdict
 from .stored_arms import Source, arms_of, latest_sources
 
@@ -184,11 +184,8 @@ def _ranked(
         ties=policy.ties,
         alpha=policy.alpha,
     )
-    mixed = other_models(study.project.store, sources, scorers)
-    store, data = study.project.store, study.dataset
-    seen = [searched_statement(store, [arm.version], arm.label, data) for arm in arms]
-    notes = (*_within_targets(arms), *mixed, *filter(None, seen), *board.notes)
-    return replace(board, notes=notes)
+    told = [*other_models(study.project.store, sources, scorers), *searched_notes(study, arms)]
+    return replace(board, notes=(*_within_targets(arms), *told, *board.notes))
 
 
 def _within_targets(arms: Sequence[Arm]) -> list[str]:

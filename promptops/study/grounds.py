@@ -42,6 +42,7 @@ __all__ = [
     "labels_in",
     "policy_for",
     "pooled_grounds",
+    "searched_notes",
 ]
 
 
@@ -136,6 +137,12 @@ def _searched(study: RecordedStudy, arms: Sequence[Arm], examples: Iterable[Exam
         return ""
     pair = [arm.version for arm in arms]
     return searched_statement(study.project.store, pair, arms[0].label, examples)
+
+
+def searched_notes(study: RecordedStudy, arms: Sequence[Arm]) -> list[str]:
+    """What searches saw of a study's examples that made or chose one of its arms."""
+    found = [_searched(study, [arm], study.dataset) for arm in arms]
+    return list(filter(None, found))
 
 
 def _relabelled(
