@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ComparisonFacts", "ComparisonContext", "compare"]
 _NO_LUCK = 20  # examples of which some version gets one right, where the scorer fits
-_NOTE = 20_000  # characters of a note
+_NOTE = 20_000  # characters of a note, which is one line whatever the names in it hold
 
 
 @explained_methods
@@ -212,7 +212,6 @@ class ComparisonFacts:
         """What a careful reader wants to know before believing the figures, one sentence each."""
         from .caveats import caveats
 
-        # a note is one line, whatever the names in it hold: a provider's model, a tag, a person
         return tuple(shorten(note, _NOTE) for note in caveats(self))
 
     def statement(self, name: str | None = None) -> str:

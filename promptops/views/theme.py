@@ -263,7 +263,7 @@ def page(body: str) -> str:
 
 def style_figure(figure: Figure, *, title: str = "", height: int = 320) -> Figure:
     """The house template on a plotly figure: no chart junk, titles that state the finding,
-    transparent ground. A figure is not told the theme of its page: its ink reads on both.
+    transparent ground. A figure does not know the theme of its page, so its ink suits both.
     """
     ink, grid = NEUTRAL, "rgba(128,128,128,0.3)"
     axis: dict[str, object] = {
