@@ -275,17 +275,13 @@ def _arm_interval(
         found = held if isinstance(held, tuple) else None
     else:
         found = mean_interval(values, pairs.binary and pairs.repeats == 1, labels, rules)
-    if rules < 2 or pairs.measure:
-        return found
-    return on_scale(found, values, pairs.scale)
+    return found if rules < 2 or pairs.measure else on_scale(found, values, pairs.scale)
 
 
 def on_scale(
     interval: tuple[float, float] | None, values: Floats, scale: float = 1.0
 ) -> tuple[float, float] | None:
-    """The interval of a mean cut to [0, 1], the range of a share; as it is where the values are
-    none, which end at `scale` at most.
-    """
+    """The interval of a mean of scores from 0 to `scale`, cut to the range of a share."""
     if interval is None or values.min() < 0 or values.max() > scale:
         return interval
     return max(interval[0], 0.0), min(interval[1], 1.0)
