@@ -56,6 +56,7 @@ class _AnthropicClients(Clients):
 
     KEY, ADDRESS = "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"
     DEFAULT, CLIENT = "https://api.anthropic.com", "Anthropic"
+    HEADERS = "ANTHROPIC_CUSTOM_HEADERS"
 
     def _library(self) -> Any:
         try:

@@ -51,7 +51,7 @@ class Clients:
     """base_url: where calls go; secrets: what must not be shown of how they get there."""
 
     KEY, ADDRESS, DEFAULT = "OPENAI_API_KEY", "OPENAI_BASE_URL", OPENAI
-    CLIENT = "OpenAI"
+    CLIENT, HEADERS = "OpenAI", "OPENAI_CUSTOM_HEADERS"
 
     def __init__(self, client: Any, base_url: str | None, api_key: str | None) -> None:
         self._client = client

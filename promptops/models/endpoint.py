@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +25,7 @@ from .failures import error_of_body, error_of_exception, error_of_status
 from .fast_transport import HttpReply
 from .protocol import Call, Reply
 from .request_body import body_of
+from .routing import routing_of
 
 if TYPE_CHECKING:
     from .batches import BatchDoor
@@ -51,8 +53,9 @@ class EndpointModel:
 
     client: an openai client to use (OpenAI, AsyncOpenAI, AzureOpenAI, ...), else one is made:
     api_key, or OPENAI_API_KEY; base_url, or OPENAI_BASE_URL, or OpenAI's own. A loopback address
-    needs no key. label: what names it in reuse keys and tables; default is host and path, never a
-    secret. stream: read answers as they are written, so that the time to the first token is known.
+    needs no key. label: what names it in reuse keys and tables; default is host and path, with what
+    the client's own headers and query choose there, never a secret. stream: read answers as they
+    are written, so that the time to the first token is known.
     Nothing is imported, read or opened before the first call, or `prepare`; the environment is read
     when the model is made. Raises SetupError if client and other arguments contradict each other.
     """
@@ -72,7 +75,10 @@ class EndpointModel:
                 " or leave the client out."
             )
         self._clients = self._clients_of(client, base_url, api_key)
-        self._label = label or label_of(self._clients.base_url)
+        made_here = "" if client is not None else os.environ.get(self._clients.HEADERS, "")
+        routing = routing_of(client, made_here)
+        place = label_of(self._clients.base_url)
+        self._label = label or (f"{place} ({routing})" if routing else place)
         self._stream = stream
         self._usage_refused: bool | None = None  # whether it refuses stream_options; None: untried
 

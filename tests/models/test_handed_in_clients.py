@@ -16,6 +16,7 @@ import openai
 import pytest
 from google.oauth2.credentials import Credentials
 
+from promptops.models.endpoint import EndpointModel
 from promptops.models.protocol import Call, Reply
 from promptops.study.resolve_model import as_model
 from promptops.version import PromptVersion
@@ -172,3 +173,48 @@ def test_a_client_of_another_cloud_answers(server: FaultServer, name: str) -> No
     assert all(path in seen.path for seen in server.seen)
     assert len(server.seen) == 2
     assert KEY not in repr(model) + model.label
+
+
+def test_routes_of_a_gateway_are_places_of_their_own() -> None:
+    """A header that chooses what answers is part of the label, since answers of another route had
+    been reused; who asks, when and by which key is not, or every kernel would pay again.
+    """
+
+    def label(**given: Any) -> str:
+        url = "https://gateway.example/v1"
+        clients = (openai.OpenAI, openai.AsyncOpenAI, anthropic.Anthropic)
+        [one] = {EndpointModel(c(api_key=KEY, base_url=url, **given)).label for c in clients}
+        return str(one)
+
+    plain = "gateway.example/v1"
+    routes = [
+        label(default_headers={"x-portkey-config": "pc-cheap"}),
+        label(default_headers={"x-portkey-config": "pc-good"}),
+        label(default_headers={"x-portkey-config": '{"strategy": {"mode": "loadbalance"}}'}),
+        label(default_query={"route": "eu"}),
+        plain,
+    ]
+    assert routes[0] == f"{plain} (x-portkey-config pc-cheap)"
+    assert len(set(routes)) == len(routes)
+    for name, value in (
+        ("HTTP-Referer", "https://shop.example"),
+        ("X-Title", "shop"),
+        ("x-portkey-trace-id", "a"),
+        ("x-run", "8c1b0c8e-8a8b-4c50-9a57-0f2d6f0c9a11"),
+        ("x-began", "2026-11-30T22:22:22"),
+        ("X-Api-Key", "another"),
+        ("User-Agent", "mine"),
+    ):
+        assert label(default_headers={name: value}) == plain
+    secret = label(default_headers={"x-route": "sk-proj-" + "a1B2c3D4" * 5})
+    assert "sk-proj" not in secret != plain
+
+
+def test_headers_of_the_environment_are_part_of_the_label_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A client that is made here sends them as one that is handed in does."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "x-route: eu\nx-trace-id: 7")
+    made, handed = EndpointModel(), EndpointModel(openai.OpenAI())
+    assert made.label == handed.label == "api.openai.com (x-route eu)"
