@@ -77,14 +77,13 @@ def read_mlflow(rows: Rows, path: Path) -> Imported:
         )
         if row.get("spans"):
             gathered.leave("the spans of the traces", "a run keeps its request and response")
-    left = tuple(gathered.left)
     return Imported(
         "MLflow result table",
         path.stem,
         (),
         tuple(examples),
         tuple(runs),
-        left,
+        tuple(gathered.left),
         unscaled=frozenset(gathered.outside),
     )
 

@@ -210,6 +210,21 @@ def read_items(rows: Rows, path: Path) -> Imported:
     return Imported("OpenAI hosted items", path.stem, (), tuple(examples), notes=notes)
 
 
+def _graded(
+    row: Mapping[str, Any], gathered: FileImport
+) -> tuple[dict[str, float | None], frozenset[str]]:
+    """The scores of an item, and which of them are a model's judgement."""
+    scores: dict[str, float | None] = {}
+    judged = set()
+    for result in row.get("results") or []:
+        name = str(result.get("name"))
+        scores[name] = gathered.score(name, result.get("score"))
+        if result.get("sample") or "model" in str(result.get("type")):
+            judged |= {name, "pass"}
+    scores["pass"] = {"pass": 1.0, "fail": 0.0}.get(str(row.get("status")))
+    return scores, frozenset(judged)
+
+
 def read_outputs(rows: Rows, path: Path) -> Imported:
     """The output items of a hosted run: answers with tokens and the graders' scores."""
     gathered = FileImport(path.name)
@@ -226,17 +241,7 @@ def read_outputs(rows: Rows, path: Path) -> Imported:
         text = [m for m in sample.get("output") or [] if isinstance(m, Mapping)]
         output = text[-1].get("content") if text else None
         usage = sample.get("usage") or {}
-        scores: dict[str, float | None] = {}
-        for result in row.get("results") or []:
-            scores[str(result.get("name"))] = gathered.score(
-                str(result.get("name")), result.get("score")
-            )
-        judged = [
-            str(result.get("name"))
-            for result in row.get("results") or []
-            if result.get("sample") or "model" in str(result.get("type"))
-        ]
-        scores["pass"] = {"pass": 1.0, "fail": 0.0}.get(str(row.get("status")))
+        scores, judged = _graded(row, gathered)
         model = str(sample.get("model") or "")
         label = model or path.stem
         repeat = repeats[name, label] = repeats.get((name, label), -1) + 1
@@ -253,7 +258,7 @@ def read_outputs(rows: Rows, path: Path) -> Imported:
                 started_at=utc_text(row.get("created_at")) if row.get("created_at") else "",
                 finish_reason=sample.get("finish_reason"),
                 failure=None if isinstance(output, str) else "internal",
-                judged=frozenset([*judged, "pass"] if judged else ()),
+                judged=judged,
             )
         )
     return Imported(

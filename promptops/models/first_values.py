@@ -56,6 +56,7 @@ class FirstWalk(FunctionWalk):
         self._first, self._kept, self._edited = first, kept, edited
 
     def described(self, value: object, where: str, depth: int) -> str:
+        """As it was at first."""
         _, first = self._first.get((id(value), ""), (None, MISSING))
         if type(value) is types.SimpleNamespace:
             value = types.SimpleNamespace(**self.attributes(value, dict(vars(value))))
@@ -64,10 +65,12 @@ class FirstWalk(FunctionWalk):
         return super().described(value, where, depth)
 
     def state(self, value: object) -> dict[str, object] | None:
+        """The attributes that an object had at first, None if it shows none."""
         state = state_of(value)
         return None if state is None else self.attributes(value, state)
 
     def attributes(self, owner: object, own: dict[str, object]) -> dict[str, object]:
+        """An owner's attributes as they were at first, but for those that somebody else changed."""
         place, first = self._first.get((id(owner), ""), (None, None))
         if place is None or not isinstance(first, types.SimpleNamespace):
             return own
@@ -89,6 +92,7 @@ class FirstWalk(FunctionWalk):
     def taken(
         self, function: types.FunctionType, name: str, found: Iterator[Found]
     ) -> Iterator[Found]:
+        """What a function reaches under a name, as it was at first."""
         for text, value in found:
             at, path = id(holder_of(function, name)), f"{name}.{text}"
             _, first = self._first.get((at, path), (None, MISSING))

@@ -14,9 +14,9 @@ __all__ = ["routing_of"]
 
 # Who asks, when and for which trace: the same question has the same answer whatever they say.
 _TOLD = re.compile(
-    r"stainless|^accept|^content-|user|agent|team|tenant|customer|organization|project|billing|cost|"
-    r"referer|title|session|request|trace|span|correlation|baggage|cookie|idempotency|date|time|tags?$|"
-    r"metadata|"
+    r"stainless|^accept|^content-|user|agent|team|tenant|customer|organization|project|billing|"
+    r"cost|referer|title|session|request|trace|span|correlation|baggage|cookie|idempotency|date|"
+    r"time|tags?$|metadata|"
     r"^anthropic-version$|^api-version$",
     re.IGNORECASE,
 )

@@ -146,6 +146,8 @@ def _judgement(lab: Lab, name: str, cases: Sequence[TestedExample]) -> str:
     to another outcome, since a helper or a fixture was edited. A worker of xdist knows only its own
     outcomes: there it is of the run.
     """
+    from ..study.queries.scorer_rows import outcomes_of
+
     first = cases[0]
     with open(first.file, "rb") as file:
         digest = hashlib.sha256(file.read())
@@ -153,11 +155,7 @@ def _judgement(lab: Lab, name: str, cases: Sequence[TestedExample]) -> str:
     digest.update("\0".join(("", first.test, first.with_, run)).encode())
     content = digest.hexdigest()[:12]
     now = {case.answer.run.id: not case.failed for case in cases if case.answer is not None}
-    rows = lab.store.rows(
-        "select scorer_version, run_id, passed from scores where scorer = ? and"
-        " starts_with(scorer_version, ?)",
-        [name, content],
-    )
+    rows = outcomes_of(lab.store, name, content)
     last = max((int(version.partition("-")[2] or 1) for version, *_ in rows), default=1)
     newest = content if last == 1 else f"{content}-{last}"
     other = any(

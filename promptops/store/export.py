@@ -27,8 +27,8 @@ _MANY = 5_000
 
 _DATASET = "(SELECT design->>'$.dataset.fingerprint' FROM studies WHERE id = $study)"
 _VERSIONS = "(SELECT version_id FROM study_runs WHERE study_id = $study)"
-# The searches that made or chose its versions, or may have made what those are edits of: what they
-# saw is no evidence for these in any store.
+# The searches that made or chose its versions, or may have made what those are edits of: the rows
+# that they saw cannot judge these versions in another store either.
 _SEARCHES = f"""(SELECT id FROM optimizations WHERE
   prompt = (SELECT nullif(prompt, '') FROM studies WHERE id = $study)
   OR id IN (SELECT optimization_id FROM candidates WHERE version_id IN {_VERSIONS}))"""

@@ -10,7 +10,7 @@ from ...store.schema import TABLES
 if TYPE_CHECKING:
     from ...store import Store
 
-__all__ = ["scored_runs", "scores_in_study"]
+__all__ = ["outcomes_of", "scored_runs", "scores_in_study"]
 
 _NAMES = TABLES["scores"].names
 _ROWS = f"""select {", ".join(f"s.{name}" for name in _NAMES)} from scores s where
@@ -38,3 +38,13 @@ def scored_runs(
             [list(runs), list(scorer_versions)],
         )
     )
+
+
+def outcomes_of(store: Store, scorer: str, begins: str) -> list[tuple[str, str, bool | None]]:
+    """(scorer version, run id, passed) of each score of a scorer whose version begins so."""
+    rows = store.rows(
+        "select scorer_version, run_id, passed from scores where scorer = ? and"
+        " starts_with(scorer_version, ?)",
+        [scorer, begins],
+    )
+    return [(version, run, passed) for version, run, passed in rows]
