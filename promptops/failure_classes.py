@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["FAILURES", "Kind"]
+__all__ = ["FAILURES", "UNREACHED", "Kind"]
 
 Kind = Literal["transient", "setup", "stopped", "outcome", "scoring"]
 
@@ -48,3 +48,5 @@ FAILURES: dict[str, Kind] = {
     ),
     **dict.fromkeys(("scorer_error", "judge_error"), "scoring"),
 }
+
+UNREACHED = frozenset({"connection", "timeout_connect"})  # of those: nobody was there

@@ -10,7 +10,7 @@ more attempt, is slower than an attempt may be: asking on would pay for the same
 
 from __future__ import annotations
 
-from ..failure_classes import FAILURES
+from ..failure_classes import FAILURES, UNREACHED
 
 __all__ = ["Breaker"]
 
@@ -18,7 +18,6 @@ SETUP_IN_A_ROW = 5
 UNANSWERED_IN_A_ROW = 20
 SLOW_IN_A_ROW = 3
 _EVERYBODYS = frozenset({"auth", "quota_exhausted"})
-_UNREACHED = frozenset({"connection", "timeout_connect"})
 # how `models.failures` ends the code of a reply of status 200 that is not a completion
 _UNREADABLE = "unreadable"
 _FIX = {
@@ -93,7 +92,7 @@ class Breaker:
             self._setup[whose] = count = self._setup.get(whose, 0) + 1
             if count >= SETUP_IN_A_ROW:
                 return self._opened(failure, detail, count)
-        elif failure in _UNREACHED or unreadable:
+        elif failure in UNREACHED or unreadable:
             if self._unanswered == 0:
                 self._first_unanswered = ended
                 self._unanswered = 1

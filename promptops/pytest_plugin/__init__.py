@@ -161,7 +161,7 @@ def ask(request: pytest.FixtureRequest, lab: Lab, _kept_cases: None) -> Callable
         past = budget is not None and declared.spent(_BEGAN) >= budget
         if past and answers.read(version, [named]) == []:
             pytest.skip(f"the budget of {budget:g} USD is spent: --promptops-budget")
-        text = version(**named)
+        text = answers.ask(version, named)
         if case is not None:
             case.answer = text
         return text

@@ -23,6 +23,7 @@ class RecordedAnswers:
     def __init__(self) -> None:
         self._known: dict[str, Answer] = {}
         self._looked_up: set[tuple[str, str]] = set()
+        self._unreached: dict[str, str] = {}  # endpoint -> what its last call said
 
     def look_up(self, version: SavedVersion, dataset: Dataset) -> None:
         """Read the answers of a version to every example; once."""
@@ -54,6 +55,30 @@ class RecordedAnswers:
             for values, run in zip(questions, found, strict=True)
             if run is not None
         ]
+
+    def ask(self, version: SavedVersion, values: Mapping[str, Any]) -> Answer:
+        """Ask now. An endpoint that one call could not reach in all its retries, which take a
+        minute, is not called again in this session.
+
+        Raises:
+            CallError: no answer came, or the endpoint was not reached before.
+        """
+        from ..errors import CallError
+        from ..failure_classes import UNREACHED
+
+        endpoint = version.project.model(version.version.model, version.version.api).label
+        if endpoint in self._unreached and not self.read(version, [dict(values)]):
+            raise CallError(
+                f"{endpoint} could not be reached by an earlier test, and is not asked again in"
+                f" this session: {self._unreached[endpoint]}",
+                failure="connection",
+            )
+        try:
+            return version(**values)
+        except CallError as error:
+            if error.failure in UNREACHED:
+                self._unreached[endpoint] = str(error)
+            raise
 
     def of(self, version: SavedVersion, values: Mapping[str, Any]) -> Answer | None:
         """The answer to these values; None if it is not known."""

@@ -356,3 +356,23 @@ def test_scorers_may_be_named_as_in_a_study_file(project: Path, run: Run) -> Non
     )
     (project / "test_prompts.py").write_text(tests)
     assert "1 passed" in run("-k", "better")
+
+
+def test_an_endpoint_that_is_not_there_is_tried_by_one_test(project: Path, run: Run) -> None:
+    """Each call retries for a minute: twenty cases had taken twenty. What is recorded is read."""
+    conftest = (project / "conftest.py").read_text()
+    gone = """
+        if "ticket 3" not in str(request):
+            raise CallError("nobody listens", failure="connection")
+"""
+    (project / "conftest.py").write_text(
+        "from promptops.errors import CallError\n"
+        + conftest.replace("        category =", f"{gone}        category =").replace(
+            ", remote=True", ""
+        )
+    )
+    assert "1 passed" in run("-k", "names_a_category and e3")
+    shown = run("-k", "names_a_category")
+    assert f"{ROWS - 1} failed, 1 passed" in shown
+    assert calls(project) == 2
+    assert "could not be reached by an earlier test" in shown
