@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ..failure_classes import FAILURES, UNREACHED
 
-__all__ = ["Breaker"]
+__all__ = ["Breaker", "fix_of"]
 
 SETUP_IN_A_ROW = 5
 UNANSWERED_IN_A_ROW = 20
@@ -40,6 +40,11 @@ _FIX_OF_JUDGES = {
     ),
     "not_found_model": "check the judge's name, as in judge=..., and the endpoint's address",
 }
+
+
+def fix_of(failure: str | None) -> str:
+    """What to do about a class of failure, "" where the failure itself says it."""
+    return _FIX.get(failure or "", "")
 
 
 class Breaker:

