@@ -127,16 +127,9 @@ class Store:
 
     def has(self, table: str, *key: object) -> bool:
         """Whether a row with this key (see `schema.TABLES`) is recorded; without a key, whether any
-        row of the table is.
-
-        What this process wrote itself is not looked for.
+        row of the table is. What this process wrote itself is not looked for.
         """
-        self.look(now=False)
-        sources, covered = self.access.sources(), self.access.main.covered
-        alone = {*sources.sizes(), *covered} <= {self._spool.own[0]} and bool(
-            covered or not self.access.main.path.exists()
-        )
-        known = self._known.holds(table, key, sources, alone)
+        known = self.recalls(table, *key)
         if known is None:
             where = " AND ".join(
                 ["true", *(f'"{name}" = ?' for name in TABLES[table].key[: len(key)])]
@@ -148,6 +141,15 @@ class Store:
             if known:
                 self._known.remember(table, key)
         return known
+
+    def recalls(self, table: str, *key: object) -> bool | None:
+        """As `has`, of what this process wrote; None if only the database can say."""
+        self.look(now=False)
+        sources, covered = self.access.sources(), self.access.main.covered
+        alone = {*sources.sizes(), *covered} <= {self._spool.own[0]} and bool(
+            covered or not self.access.main.path.exists()
+        )
+        return self._known.holds(table, key, sources, alone)
 
     def remember_runs(self, runs: Sequence[Run]) -> None:
         """These were recorded by this process just now: `recent_runs` has them from here on."""
@@ -308,9 +310,9 @@ class Store:
         return self._purging().of(stone.named, stone.doomed)
 
     def export(self, path: str | os.PathLike[str], study: str | None = None) -> dict[str, int]:
-        """Write everything, or one study with all its rows, to one file; returns table -> number of
-        rows. A `.parquet` file contains one flat table of runs with their studies and scores, for
-        other tools; a file with any other name can be read by `import_`.
+        """Write everything, or one study with its rows, to one file; returns table -> rows. A
+        `.parquet` file contains one flat table of runs with their studies and scores, for other
+        tools; a file with any other name can be read by `import_`.
         """
         with self.access.reading("") as con:
             if Path(path).suffix == ".parquet":
@@ -318,13 +320,11 @@ class Store:
             return export_rows(con, Path(path), study, self._redactor.clean)
 
     def import_(self, path: str | os.PathLike[str]) -> dict[str, int]:
-        """Import a file that `export` wrote; returns table -> number of new rows.
-
-        Its runs are permanently marked as imported, and are not reused as a model's answers, since
-        the file's origin is unverified. Set `reuse_imported` on the store if it is your own.
-
-        Raises StoreError, and imports nothing, if the file is damaged, newer, not an export, or has
-        a row that no store writes.
+        """Import a file that `export` wrote; returns table -> number of new rows. Its runs are
+        permanently marked as imported, and are not reused as a model's answers, since the file's
+        origin is unverified. Set `reuse_imported` on the store if it is your own. Raises
+        StoreError, and imports nothing, if the file is damaged, newer, not an export, or has a row
+        that no store writes.
         """
         with self.access.reading("") as con:
             return take_in(con, Path(path), self.oddity, self.append)

@@ -28,6 +28,7 @@ from .recorded_study import RecordedStudy
 from .records import keep_dataset, keep_version
 from .resume import begun_or_resumed
 from .running import RunningStudy
+from .searched_rows import keep_seen
 from .study_run import StudyRun
 
 if TYPE_CHECKING:
@@ -156,7 +157,8 @@ def start(project: Project, drawn: StudyDesign, options: EvaluateOptions) -> Rec
     """
     project.store.look()
     executor = _executor(project, drawn, options)
-    keep_dataset(project.store, drawn.dataset, project.root)
+    if keep_dataset(project.store, drawn.dataset, project.root):
+        keep_seen(project.store, drawn.dataset)
     for arm in drawn.arms:
         keep_version(project.store, arm.version, prompt=arm.prompt, label=arm.label)
     where = project.provenance()

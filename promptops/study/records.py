@@ -18,7 +18,12 @@ from ..dataset.origin import Origin
 from ..errors import StudyError
 from ..run import Attempt, Run, utc
 from ..version import PromptVersion
-from .queries.kept_content import dataset_head, example_documents, version_document
+from .queries.kept_content import (
+    dataset_head,
+    example_count,
+    example_documents,
+    version_document,
+)
 from .queries.recorded_runs import latest_answers, runs_where
 
 if TYPE_CHECKING:
@@ -102,15 +107,21 @@ def load_version(store: Store, id: str) -> PromptVersion | None:
     return None if document is None else PromptVersion.from_content(json.loads(document))
 
 
-def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
+def keep_dataset(store: Store, dataset: Dataset, root: Path) -> bool:
     """Write a dataset's examples, once: a study can be scored and compared again when the file is
-    gone.
+    gone. Those that were purged since are written again, or their clusters, tags and golden
+    answers would be missing in every verdict on what is asked now. Returns whether any was written.
 
     root: the project's folder, from which the file that it was read from is named.
     """
     fingerprint = dataset.fingerprint
+    if store.recalls("datasets", fingerprint):
+        return False
     if store.has("datasets", fingerprint):
-        return
+        missing = example_count(store, fingerprint) < len(dataset)
+        if missing:
+            keep_examples(store, dataset)
+        return missing
     keep_examples(store, dataset)
     columns = json.dumps(list(dataset.columns), ensure_ascii=False)
     source = (
@@ -130,6 +141,7 @@ def keep_dataset(store: Store, dataset: Dataset, root: Path) -> None:
         "datasets",
         [{**head, "source": dataset.name if source is None else source["path"], "origin": origin}],
     )
+    return True
 
 
 def keep_examples(store: Store, dataset: Dataset) -> None:

@@ -19,7 +19,7 @@ from .records import keep_examples, load_version
 if TYPE_CHECKING:
     from ..store import Store
 
-__all__ = ["keep_searched", "searched_prints", "searched_statement"]
+__all__ = ["keep_searched", "keep_seen", "searched_prints", "searched_statement"]
 
 
 def keep_searched(store: Store, splits: Iterable[Dataset]) -> None:
@@ -27,6 +27,14 @@ def keep_searched(store: Store, splits: Iterable[Dataset]) -> None:
     for part in splits:
         if len(example_documents(store, part.fingerprint)) < len(part):
             keep_examples(store, part)
+
+
+def keep_seen(store: Store, dataset: Dataset) -> None:
+    """Record again what searches saw of a dataset, where a purge took it."""
+    known = {part for _, _, splits in searches(store) for part in splits}
+    if known:
+        parts = (dataset.train, dataset.val)
+        keep_searched(store, [part for part in parts if part.fingerprint in known])
 
 
 def searched_statement(

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ...store import Store
 
-__all__ = ["dataset_head", "example_documents", "imported_documents", "version_document"]
+__all__ = [
+    "dataset_head",
+    "example_count",
+    "example_documents",
+    "imported_documents",
+    "version_document",
+]
 
 
 def version_document(store: Store, id: str) -> str | None:
@@ -23,6 +29,12 @@ def dataset_head(store: Store, fingerprint: str) -> tuple[str, str | None] | Non
         "select name, origin from datasets where dataset_fingerprint = ? limit 1", [fingerprint]
     )
     return (rows[0][0], rows[0][1]) if rows else None
+
+
+def example_count(store: Store, fingerprint: str) -> int:
+    """How many examples of a dataset are recorded, without those that were purged."""
+    asked = "select count(*) from examples where dataset_fingerprint = ?"
+    return int(store.rows(asked, [fingerprint])[0][0])
 
 
 def example_documents(store: Store, fingerprint: str) -> list[tuple[str, str, int]]:
