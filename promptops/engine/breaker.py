@@ -43,7 +43,7 @@ _FIX_OF_JUDGES = {
 
 
 def fix_of(failure: str | None) -> str:
-    """What to do about a class of failure, "" where the failure itself says it."""
+    """What to do about a class of failure, "" if its own text is enough."""
     return _FIX.get(failure or "", "")
 
 

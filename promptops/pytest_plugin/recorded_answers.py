@@ -23,7 +23,7 @@ class RecordedAnswers:
     def __init__(self) -> None:
         self._known: dict[str, Answer] = {}
         self._looked_up: set[tuple[str, str]] = set()
-        self._unreached: dict[str, str] = {}  # endpoint -> what its last call said
+        self._unreached: dict[str, str] = {}  # endpoint -> the error of its last call
 
     def look_up(self, version: SavedVersion, dataset: Dataset) -> None:
         """Read the answers of a version to every example; once."""
