@@ -100,13 +100,13 @@ class _DatasetFile:
     reading: ReadFile
     overlay: Path
     beside: bytes | None
-    entries: Mapping[str, corrections.Entry]
+    entries: corrections.Entries
 
     def shown(self, row: int) -> Example:
         """A row as `Dataset.read` gives it, with its correction."""
         one = [self.reading.examples[row]]
-        entries = {one[0].id: self.entries[one[0].id]} if one[0].id in self.entries else {}
-        return corrections.applied(one, entries, self.overlay, [])[0]
+        roles = self.reading.roles
+        return corrections.applied(one, self.entries, self.overlay, roles, [])[0]
 
     def line(self, row: int) -> int:
         """Where a row begins, from 1."""
@@ -136,7 +136,8 @@ def correct(
         line = file.line(row)
         return Correction(now.id, value, file.path, line, "", "", "", file.path, None, b"")
     _same(file, row, example, mine)
-    if now.id not in file.entries:
+    roles = file.reading.roles
+    if corrections.entry_of(file.entries, now.id, roles) is None:
         try:
             return _in_place(file, row, value)
         except Unsafe as unsafe:
@@ -147,7 +148,7 @@ def correct(
         raise DatasetError(
             f"{file.overlay.name} is a link, and is not written through; make it a file of its own."
         )
-    entry = {"id": now.id, "was": file.reading.examples[row].expected, "expected": value}
+    entry = corrections.new_entry(file.reading.examples[row], value, roles)
     line, before, after, new = corrections.with_entry(file.beside, entry)
     return Correction(
         now.id, value, file.overlay, line, before, after, why, file.path, file.beside, new

@@ -60,7 +60,8 @@ def read_whole(x: object, asked: RequestedRoles, name: str | None = None) -> Rea
         path = Path(x).resolve()
         origin = Origin(path, found.roles, source.form, found.lines())
         overlay = corrections.overlay_of(path)
-        examples = corrections.applied(examples, corrections.read(overlay), overlay, source.notes)
+        entries = corrections.read(overlay)
+        examples = corrections.applied(examples, entries, overlay, found.roles, source.notes)
     roles = found.roles.by_column()
     return ReadDataset(examples, name or source.name, tuple(source.notes), roles, origin)
 

@@ -12,12 +12,15 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import openpyxl
+import pandas
 import pytest
 
+from promptops.canonical import canonical
 from promptops.dataset import corrections
 from promptops.errors import DatasetError
 from promptops.lab import Dataset, Lab
@@ -286,10 +289,18 @@ def test_what_cannot_change_alone_stands_beside_the_file(
     if not form.new:  # either way is right, as long as it reads back
         return
     beside = f"{form.file}.corrections.jsonl"
-    line = b'{"id": "%s", "was": %s, "expected": %s}\n' % (
+    assert data.origin is not None
+    roles = data.origin.roles
+    rest: dict[str, Any] = {} if roles.expected is None else {"column": roles.expected}
+    rest["asks"] = {
+        column: sha256(canonical([data.get(id).inputs.get(name)]).encode()).hexdigest()[:8]
+        for name, column in roles.inputs.items()
+    }
+    line = b'{"id": "%s", "was": %s, "expected": %s, %s\n' % (
         id.encode(),
         form.old,
         json.dumps(form.answer, ensure_ascii=False).encode(),
+        json.dumps(rest, ensure_ascii=False).encode()[1:],
     )
     assert files(lab.project.root) == {form.file: form.data, beside: line}
     assert form.new.decode() in made.why
@@ -530,3 +541,44 @@ def test_a_list_stands_beside_a_file_of_text(lab: Lab, file: str, answer: Any) -
     assert "holds text" in change.why
     assert path.read_bytes() == before
     assert Dataset.read(path).get("2").expected == answer
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "parquet"])
+def test_a_correction_is_of_its_column_and_its_row(lab: Lab, ending: str) -> None:
+    """It had counted for another person's answers, and for other rows of the same ids."""
+    path = lab.project.root / f"data.{ending}"
+
+    def rows(text: str) -> None:
+        frame = pandas.DataFrame(
+            {
+                "id": ["1", "2"],
+                "q": [f"{text} 1", f"{text} 2"],
+                "ann": ["a", "b"],
+                "bob": ["a", "b"],
+            }
+        )
+        if ending == "xlsx":
+            frame.to_excel(path, index=False)
+        else:
+            frame.to_parquet(path)
+
+    def answers(column: str, **more: Any) -> list[object]:
+        return Dataset.read(path, expected=column, **{"inputs": ["q"], **more})["expected"]
+
+    rows("old")
+    version = lab.prompt("c").save("{{q}}", model="m")
+    for column, answer in (("ann", "x"), ("bob", "y")):
+        data = Dataset.read(path, expected=column, inputs=["q"])
+        lab.evaluate([version], data, name=column).review.correct("2", answer)
+        assert answers(column) == ["a", answer]
+    assert answers("ann") == ["a", "x"]
+    assert answers("ann", inputs={"text": "q"}) == ["a", "x"]  # another name of the same column
+    notes = "".join(Dataset.read(path, expected="ann", inputs=["q"]).notes)
+    assert "of another column: 1 (first: '2')" in notes
+    rows("new")
+    assert answers("ann") == ["a", "b"]
+    notes = "".join(Dataset.read(path, expected="ann", inputs=["q"]).notes)
+    assert "their rows ask something else by now: 1 (first: '2')" in notes
+    study = lab.evaluate([version], Dataset.read(path, expected="ann", inputs=["q"]), name="new")
+    study.review.correct("2", "z")
+    assert (answers("ann"), answers("bob")) == (["a", "z"], ["a", "b"])
