@@ -119,7 +119,7 @@ class Lineage:
             "parents": json.dumps(list(parents)),
             "how": how,
             "call_run": call_run,
-            "feedback": feedback,
+            "feedback": None,  # rows' own texts, which a purge of these could not find here
         }
         self.store.append("candidates", [row])
         return found

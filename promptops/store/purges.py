@@ -20,6 +20,7 @@ from ..spool.segment import Segment, read_pieces
 from .arrow_rows import Keep, documents_of
 from .hidden import add_hidden, hidden_of
 from .read import as_stored
+from .shown_examples import proposals_with
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -238,7 +239,8 @@ UNION SELECT id FROM feedback WHERE "at" < $before::TIMESTAMP OR "at" < $live_be
 def doomed_by(con: Connection, named: Named) -> Doomed:
     """The ids of everything that is meant: runs of the examples; the study, and the runs that no
     other study uses; live rows and their feedback, which may name them by the provider's id; what
-    a judge was asked about any of these examples and live rows; what began before a moment.
+    a judge was asked about any of these examples and live rows, and a proposer was shown of the
+    examples; what began before a moment.
     """
     rows = con.execute(
         _DOOMED,
@@ -251,7 +253,7 @@ def doomed_by(con: Connection, named: Named) -> Doomed:
         },
     ).fetchall()
     return Doomed(
-        frozenset([*named.live, *(run for (run,) in rows)]),
+        frozenset([*named.live, *(run for (run,) in rows), *proposals_with(con, named.examples)]),
         frozenset(named.examples),
         frozenset([named.study] if named.study else []),
     )
