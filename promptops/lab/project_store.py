@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import StoreError, StudyError
 from ..store import Store
+from ..store.export import export_rows
 from ..store.purges import Purged
 from ..store.recorder import say
+from ..study.descent import template_in
+from ..study.queries.plans import splits_in
 from ..study.queries.studies import id_of
 from ..study.recorded_study import unreadable
+from ..study.searched_rows import searched_beside
 from ..study.study_record import StudyRecord
 
 if TYPE_CHECKING:
@@ -52,11 +56,16 @@ class ProjectStore(Store):
 
     def export(self, path: str | os.PathLike[str], study: object = None) -> dict[str, int]:
         """Write everything, or one study (a Study, its name or id) with its runs, scores and
-        labels, to one file; returns table -> rows.
+        labels, and what searches chose on its examples, to one file; returns table -> rows.
 
         Raises StudyError if the study is not in this store.
         """
-        return super().export(path, self._id_of(study))
+        named, target = self._id_of(study), Path(path)
+        if named is None or target.suffix == ".parquet":
+            return super().export(target, named)
+        beside = searched_beside(self, named)
+        with self.access.reading("") as con:
+            return export_rows(con, target, named, self._redactor.clean, beside)
 
     def write_study(
         self,
@@ -146,14 +155,21 @@ class ProjectStore(Store):
         return {"labels": new} if new else {}
 
     def oddity(self, table: str, row: Mapping[str, Any]) -> str | None:
-        """As in `Store`; a study must also have the design of one."""
+        """As in `Store`; a study must also have the design of one, and so must a search, and a
+        version its content.
+        """
         fault = super().oddity(table, row)
-        if fault is None and table == "studies":
+        if fault is not None:
+            return fault
+        if table == "studies":
             try:
                 StudyRecord.from_row(row["id"], row["name"], row["prompt"], row["design"])
             except StudyError as error:
                 return str(error)
-        return fault
+        if table == "versions" and template_in(row["document"]) is None:
+            return "document is not the content of a version"
+        odd = table == "optimizations" and not splits_in(row["design"])
+        return "design names no splits" if odd else None
 
     def verify(self) -> list[str]:
         """As in `Store`; studies that cannot be read are listed too, and the others are checked."""

@@ -5,7 +5,7 @@ is taking it in once.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,11 +27,7 @@ _MANY = 5_000
 
 _DATASET = "(SELECT design->>'$.dataset.fingerprint' FROM studies WHERE id = $study)"
 _VERSIONS = "(SELECT version_id FROM study_runs WHERE study_id = $study)"
-# The searches that made or chose its versions, or may have made what those are edits of: the rows
-# that they saw cannot judge these versions in another store either.
-_SEARCHES = f"""(SELECT id FROM optimizations WHERE
-  prompt = (SELECT nullif(prompt, '') FROM studies WHERE id = $study)
-  OR id IN (SELECT optimization_id FROM candidates WHERE version_id IN {_VERSIONS}))"""
+_BESIDE = "(SELECT unnest($beside::VARCHAR[]))"
 
 # table -> which of its rows belong to the study $study
 _OF_STUDY: Mapping[str, str] = {
@@ -43,27 +39,28 @@ _OF_STUDY: Mapping[str, str] = {
     "attempts": "run_id IN (SELECT run_id FROM study_runs WHERE study_id = $study)",
     "scores": "run_id IN (SELECT run_id FROM study_runs WHERE study_id = $study)",
     "labels": "run_id IN (SELECT run_id FROM study_runs WHERE study_id = $study)",
-    "versions": (
-        f"id IN {_VERSIONS} OR id IN"
-        f" (SELECT version_id FROM candidates WHERE optimization_id IN {_SEARCHES})"
-    ),
+    "versions": f"id IN {_VERSIONS} OR id IN {_BESIDE}",
     "datasets": f"dataset_fingerprint = {_DATASET}",
-    "examples": (  # of the searches, those that the study asked too
-        f"dataset_fingerprint = {_DATASET} OR dataset_fingerprint IN (SELECT unnest("
-        "[design->>'$.splits.train', design->>'$.splits.val']) FROM optimizations WHERE id IN"
-        f" {_SEARCHES}) AND example_fingerprint IN"
-        f" (SELECT example_fingerprint FROM examples WHERE dataset_fingerprint = {_DATASET})"
+    "examples": (
+        f"dataset_fingerprint = {_DATASET}"
+        f" OR dataset_fingerprint || ' ' || example_fingerprint IN {_BESIDE}"
     ),
-    "optimizations": f"id IN {_SEARCHES}",
-    "candidates": f"optimization_id IN {_SEARCHES}",
+    "optimizations": f"id IN {_BESIDE}",
+    "candidates": f"optimization_id || ' ' || version_id IN {_BESIDE}",
     "plans": "prompt = (SELECT prompt FROM studies WHERE id = $study)",
 }
 
 
 def export_rows(
-    con: Connection, path: Path, study: str | None, clean: Callable[[bytes], bytes]
+    con: Connection,
+    path: Path,
+    study: str | None,
+    clean: Callable[[bytes], bytes],
+    beside: Mapping[str, Collection[str]] | None = None,
 ) -> dict[str, int]:
     """Write all rows, or those of one study, to `path`; returns table -> rows.
+
+    beside: table -> keys of further rows that the study's verdict rests on.
 
     Raises StoreError for an unknown study.
     """
@@ -78,7 +75,7 @@ def export_rows(
     with new_file(path) as temporary, temporary.open("wb") as file:
         file.write(meta_line())
         for table in TABLES:
-            for rows in _rows(con, table, study):
+            for rows in _rows(con, table, study, (beside or {}).get(table, ())):
                 file.write(encode(table, rows, clean))
                 counts[table] = counts.get(table, 0) + len(rows)
         file.flush()
@@ -109,7 +106,9 @@ def new_file(path: Path) -> Iterator[Path]:
         raise
 
 
-def _rows(con: Connection, table: str, study: str | None) -> Iterator[list[dict[str, object]]]:
+def _rows(
+    con: Connection, table: str, study: str | None, beside: Collection[str]
+) -> Iterator[list[dict[str, object]]]:
     if study is not None and table not in _OF_STUDY:
         return  # its rows belong to no study
     names = TABLES[table].names
@@ -117,7 +116,14 @@ def _rows(con: Connection, table: str, study: str | None) -> Iterator[list[dict[
     if study is None:
         con.execute(f"SELECT {columns} FROM {table}")
     else:
-        con.execute(f"SELECT {columns} FROM {table} WHERE {_OF_STUDY[table]}", {"study": study})
+        asked = {"study": study, "beside": sorted(beside)}
+        which = _OF_STUDY[table]
+        # what a search said of its train examples is not the study's
+        columns = columns.replace('"feedback"', "NULL") if table == "candidates" else columns
+        con.execute(
+            f"SELECT {columns} FROM {table} WHERE {which}",
+            {name: value for name, value in asked.items() if f"${name}" in which},
+        )
     while rows := con.fetchmany(_MANY):
         yield [dict(zip(names, row, strict=True)) for row in rows]
 

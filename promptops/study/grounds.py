@@ -26,7 +26,7 @@ from .queries.golden_before import scored_against_others
 from .queries.plans import plan_document
 from .recorded_study import RecordedStudy, find_study
 from .records import load_version
-from .searched_rows import searched_statement
+from .searched_rows import Asked, searched_statement
 from .shown_examples import shown_statement
 from .split_wear import times_used
 from .weights import weight_column, weights_of
@@ -131,17 +131,23 @@ def _shown(study: RecordedStudy, arms: Sequence[Arm]) -> tuple[str, ...]:
     return tuple(filter(None, found))
 
 
-def _searched(study: RecordedStudy, arms: Sequence[Arm], examples: Iterable[Example]) -> str:
+def _searched(
+    study: RecordedStudy,
+    arms: Sequence[Arm],
+    examples: Iterable[Example],
+    seen: Asked | None = None,
+) -> str:
     """What a search saw of the examples that judge its choice, the first of the arms."""
     if not arms:
         return ""
     pair = [arm.version for arm in arms]
-    return searched_statement(study.project.store, pair, arms[0].label, examples)
+    return searched_statement(study.project.store, pair, arms[0].label, examples, seen)
 
 
 def searched_notes(study: RecordedStudy, arms: Sequence[Arm]) -> list[str]:
     """What searches saw of a study's examples that made or chose one of its arms."""
-    found = [_searched(study, [arm], study.dataset) for arm in arms]
+    seen: Asked = {}
+    found = [_searched(study, [arm], study.dataset, seen) for arm in arms]
     return list(filter(None, found))
 
 

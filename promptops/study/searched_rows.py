@@ -5,21 +5,32 @@ and its prompt may show them, so its lead on them is not evidence.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..analysis.words import count
 from ..dataset import Dataset, Example
-from .copies import Reads, asked_alike, reads_of
+from .copies import asked_alike, reads_of
 from .descent import Descent
 from .queries.kept_content import example_documents
-from .queries.plans import searches
+from .queries.plans import asked_by, searches
 from .records import keep_examples, load_version
 
 if TYPE_CHECKING:
     from ..store import Store
 
-__all__ = ["keep_searched", "keep_seen", "searched_prints", "searched_statement"]
+__all__ = [
+    "Asked",
+    "keep_searched",
+    "keep_seen",
+    "searched_beside",
+    "searched_prints",
+    "searched_statement",
+]
+
+# what a version reads -> dataset -> what it is asked there -> fingerprints of the examples
+Asked = dict[object, dict[str, dict[object, list[str]]]]
 
 
 def keep_searched(store: Store, splits: Iterable[Dataset]) -> None:
@@ -38,24 +49,27 @@ def keep_seen(store: Store, dataset: Dataset) -> None:
 
 
 def searched_statement(
-    store: Store, pair: Sequence[str], label: str, dataset: Iterable[Example]
+    store: Store,
+    pair: Sequence[str],
+    label: str,
+    dataset: Iterable[Example],
+    seen: Asked | None = None,
 ) -> str:
     """One sentence on the examples of a dataset that a search saw which made or chose a version, or
     the one that it comes from; "" if there are none. An example is the same if the version is asked
     the same.
 
-    pair: ids of the version and of the one that it is compared with, if there is one.
+    pair: ids of the version and of the one that it is compared with, if there is one; seen: what
+    was read for other versions on these examples.
     """
     found = searches(store)
     if not found:
         return ""
-    known, reads = Descent(store, *pair[:2]), reads_of(load_version(store, pair[0]))
-    asked = [asked_alike(example, reads) for example in dataset]
-    seen: dict[str, set[object]] = {}
+    known, asks = Descent(store, *pair[:2]), _Asks(store, pair[0], seen)
+    asked = [asked_alike(example, asks.reads) for example in dataset]
     for id_, seed, splits in found:
-        for part in splits:
-            seen[part] = seen.get(part) or _asked_in(store, part, reads)
-        met = sum(any(each in seen[part] for part in splits) for each in asked)
+        parts = [asks.of(part) for part in splits]
+        met = sum(any(each in part for part in parts) for each in asked)
         relation = known.relation(id_, seed) if met else ""
         if relation:
             whom = label if relation == "itself" else f"what {label} is an edit of"
@@ -74,9 +88,54 @@ def searched_prints(store: Store, pair: Sequence[str]) -> set[str]:
     return {fingerprint for part in splits for _, fingerprint, _ in example_documents(store, part)}
 
 
-def _asked_in(store: Store, dataset: str, reads: Reads) -> set[object]:
-    """What an arm is asked in a dataset, typed as it may be."""
-    return {
-        asked_alike(Example.from_document(json.loads(document), fingerprint), reads)
-        for document, fingerprint, _ in example_documents(store, dataset)
-    }
+def searched_beside(store: Store, study: str) -> Mapping[str, set[str]]:
+    """Table -> keys of the rows by which another store knows what searches saw of a study's
+    examples that made or chose one of its versions, or what that is an edit of: no more of them.
+    """
+    beside: dict[str, set[str]] = {}
+
+    def keep(table: str, *keys: str) -> None:
+        beside.setdefault(table, set()).update(keys)
+
+    found = searches(store)
+    versions, dataset = asked_by(store, study) if found else ([], "")
+    for version in versions:
+        known, asks = Descent(store, version), _Asks(store, version)
+        asked = {asked_alike(example, asks.reads) for example in _examples(store, dataset)}
+        for id_, seed, splits in found:
+            met = [part for part in splits if not asked.isdisjoint(asks.of(part))]
+            kin = known.kin(id_) if met else []
+            if not kin:
+                continue
+            keep("optimizations", id_)
+            keep("candidates", *(f"{id_} {each}" for each in kin))
+            keep("versions", seed, *kin, *known.ancestors)
+            for part in met:
+                rows = asks.of(part)
+                prints = chain.from_iterable(rows[each] for each in asked.intersection(rows))
+                keep("examples", *(f"{part} {each}" for each in prints))
+    return beside
+
+
+class _Asks:
+    """What a version is asked in the datasets of a store, typed as it may be."""
+
+    def __init__(self, store: Store, version: str, seen: Asked | None = None) -> None:
+        found = load_version(store, version)
+        self.reads, self._store = reads_of(found), store
+        names = found and (found.takes_history, *(each.name for each in found.variables))
+        self._seen = {} if seen is None else seen.setdefault(names, {})
+
+    def of(self, dataset: str) -> Mapping[object, list[str]]:
+        """What is asked -> the fingerprints of the examples by which it is."""
+        if dataset not in self._seen:
+            found: dict[object, list[str]] = {}
+            for example in _examples(self._store, dataset):
+                found.setdefault(asked_alike(example, self.reads), []).append(example.fingerprint)
+            self._seen[dataset] = found
+        return self._seen[dataset]
+
+
+def _examples(store: Store, dataset: str) -> Iterator[Example]:
+    for document, fingerprint, _ in example_documents(store, dataset):
+        yield Example.from_document(json.loads(document), fingerprint)

@@ -14,12 +14,14 @@ import pytest
 from promptops.analysis.recompute import recompute
 from promptops.dataset import Dataset
 from promptops.dataset.example import Example
-from promptops.errors import Refused
+from promptops.errors import Refused, StoreError
 from promptops.evidence import Evidence
 from promptops.lab import Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.optimize import Instructions
+from promptops.run import utc
 from promptops.scorers import equals
+from promptops.store import Store
 
 MakeLab = Callable[..., Lab]
 N = 24
@@ -180,6 +182,80 @@ def test_the_export_of_a_study_says_what_the_search_saw(
     other.optimize(*begun, method="few_shot", budget_calls=60).wait()  # of the same splits
     kept = other.sql("select dataset_fingerprint, count(*) as n from examples group by 1")
     assert set(kept["n"]) == {N}
+
+
+GOLDEN = Dataset.of(
+    Example(inputs={"q": f" val{i} "}, expected=[f"c{i % 4}", "other"], id=f"r{i}")
+    for i in range(N)
+)
+
+
+@pytest.mark.parametrize(
+    "data", [rows(["val"], more="a further column"), GOLDEN], ids=["a further column", "corrected"]
+)
+def test_nor_is_it_lost_where_the_rows_are_asked_alike(
+    searched: tuple[Lab, Any, Any, Any], make_lab: MakeLab, tmp_path: Path, data: Dataset
+) -> None:
+    """Only rows that were equal to the last column had come with the study, which had promoted
+    elsewhere; candidates of other searches, with the train rows in their prompts, had come too.
+    """
+    lab, search, seed, winner = searched
+    lab.optimize(seed, DATA, [equals()], method="few_shot", budget_calls=200).wait()
+    study = lab.evaluate([seed, winner], data, [equals()], name="alike")
+    study.wait()
+    lab.store.export(tmp_path / "alike.export", study=study)
+    assert not re.search(rb"train\d", (tmp_path / "alike.export").read_bytes())
+    other = make_lab("other", models={"m": ScriptedModel(lucky)})
+    other.store.import_(tmp_path / "alike.export")
+    verdict = other.study("alike").compare(candidate="v2", baseline="v1").verdict
+    assert f"The search {search.id[:9]} made or chose" in verdict.reasons[0]
+    assert list(other.sql("select distinct feedback from candidates")["feedback"]) == [None]
+
+
+DESIGNS = [
+    "{}",
+    "[]",
+    "null",
+    None,
+    '{"splits": null}',
+    '{"splits": [1]}',
+    '{"splits": {"val": 5}}',
+]
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_an_odd_search_of_a_file_spoils_no_comparison(
+    make_lab: MakeLab, tmp_path: Path, design: str | None
+) -> None:
+    """One such row had broken every comparison of the store for good."""
+    row = {"id": "o1-odd", "prompt": "w", "seed_version": "x", "design": design}
+    source = Store(tmp_path / "source")
+    source.append("optimizations", [{**row, "created_at": utc()}])
+    source.export(tmp_path / "odd.export")
+    lab = make_lab(models={"m": ScriptedModel(lucky)})
+    with pytest.raises(StoreError, match="design names no splits"):
+        lab.store.import_(tmp_path / "odd.export")
+    lab.store.append("optimizations", [{**row, "created_at": utc()}])  # as releases before took it
+    versions = [lab.prompt("w").save(f"{word} {{{{q}}}}", model="m") for word in ("A", "B")]
+    assert lab.evaluate(versions, DATA.val, [equals()]).compare().verdict.decision != "promote"
+
+
+@pytest.mark.parametrize("document", ["{}", "[]", "null", '{"messages": 5}', None])
+def test_nor_does_an_odd_version(
+    make_lab: MakeLab, tmp_path: Path, searched: tuple[Lab, Any, Any, Any], document: str | None
+) -> None:
+    source = Store(tmp_path / "source")
+    row = {"id": "pv1-odd", "prompt": "w", "document": document, "parents": '{"a": 1}'}
+    source.append("versions", [{**row, "created_at": utc()}])
+    source.export(tmp_path / "odd.export")
+    lab, search, seed, winner = searched
+    with pytest.raises(StoreError, match="not the content of a version"):
+        lab.store.import_(tmp_path / "odd.export")
+    lab.store.append("versions", [{**row, "created_at": utc()}])
+    made = {"optimization_id": search.id, "version_id": "pv1-odd", "number": 9}
+    lab.store.append("candidates", [{**made, "parents": "[]"}])
+    study = lab.evaluate([seed, winner], DATA.val, [equals()])
+    assert "made or chose v2" in study.compare().verdict.reasons[0]
 
 
 def test_a_forced_promotion_says_it_and_verifies(searched: tuple[Lab, Any, Any, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ __all__ = [
     "example_documents",
     "imported_documents",
     "version_document",
+    "version_documents",
 ]
 
 
@@ -21,6 +23,12 @@ def version_document(store: Store, id: str) -> str | None:
     """The document of a version as JSON; None if the store has none."""
     rows = store.rows("select document from versions where id = ? limit 1", [id])
     return str(rows[0][0]) if rows else None
+
+
+def version_documents(store: Store, ids: Sequence[str]) -> dict[str, str]:
+    """id -> document as JSON of those versions that the store has."""
+    rows = store.rows("select id, document from versions where id in (select unnest(?))", [ids])
+    return {str(id_): document for id_, document in rows}
 
 
 def dataset_head(store: Store, fingerprint: str) -> tuple[str, str | None] | None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ancestors_of",
+    "asked_by",
     "candidates_of",
     "frozen_at",
     "is_judged",
@@ -17,6 +18,7 @@ __all__ = [
     "plan_document",
     "searches",
     "seed_of_plan",
+    "splits_in",
 ]
 
 
@@ -41,10 +43,22 @@ def seed_of_plan(store: Store, plan: str) -> str | None:
 def searches(store: Store) -> list[tuple[str, str, tuple[str, ...]]]:
     """(id, id of the seed, fingerprints of train and val) of all searches, oldest first."""
     rows = store.rows("select id, seed_version, design from optimizations order by created_at, id")
-    return [
-        (str(id_), str(seed), tuple(json.loads(design)["splits"].values()))
-        for id_, seed, design in rows
-    ]
+    return [(str(id_), str(seed), splits_in(design)) for id_, seed, design in rows]
+
+
+def splits_in(design: str | None) -> tuple[str, ...]:
+    """The fingerprints in a search's design; () of a design that no search has."""
+    found = json.loads(design or "null")
+    splits = found.get("splits") if isinstance(found, dict) else None
+    texts = splits.values() if isinstance(splits, dict) else ()
+    return tuple(each for each in texts if isinstance(each, str))
+
+
+def asked_by(store: Store, study: str) -> tuple[list[str], str]:
+    """(ids of the versions, fingerprint of the dataset) of a study; nothing if there is none."""
+    rows = store.rows("select design->>'$.dataset.fingerprint' from studies where id = ?", [study])
+    found = store.rows("select distinct version_id from study_runs where study_id = ?", [study])
+    return sorted(str(id_) for (id_,) in found), str(rows[0][0]) if rows else ""
 
 
 def candidates_of(store: Store, search: str) -> list[str]:
@@ -65,9 +79,14 @@ def ancestors_of(store: Store, version: str, until: str | None) -> set[str]:
     found, new = {version}, [version]
     while new:
         rows = store.rows("select parents from versions where id = any(?)", [new])
-        new = list({id_ for (ids,) in rows for id_ in json.loads(ids or "[]")} - found - {until})
+        new = list({id_ for (ids,) in rows for id_ in _texts_in(ids)} - found - {until})
         found.update(new)
     return found
+
+
+def _texts_in(document: str | None) -> list[str]:
+    found = json.loads(document or "null")
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
 def judged_pairs(store: Store, dataset: str, split: str | None) -> list[tuple[str, str | None]]:
