@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import io
 import json
-import lzma
 import struct
 import zipfile
 import zlib
@@ -15,6 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DatasetError, MissingExtra
+
+try:
+    from lzma import LZMAError
+except ImportError:  # a Python that was built without xz
+    LZMAError = zlib.error  # type: ignore[misc, assignment]
 
 __all__ = ["MOST", "beside", "json_rows", "json_value", "members", "text_of"]
 
@@ -26,7 +30,7 @@ _SMALL = 1 << 20  # below this size the ratio does not matter
 _ZSTD = 93
 # what `zipfile` raises for members that are cut, flipped, encrypted or packed in a way it lacks
 _DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, lzma.LZMAError),
+    *(zipfile.BadZipFile, zlib.error, struct.error, LZMAError),
     *(OSError, EOFError, RuntimeError, NotImplementedError),
 )
 

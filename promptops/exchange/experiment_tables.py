@@ -56,7 +56,7 @@ def read_mlflow(rows: Rows, path: Path) -> Imported:
             if isinstance(item.get("expectation"), Mapping):
                 golden = item["expectation"].get("value")
             elif isinstance(item.get("feedback"), Mapping):
-                scores[found] = gathered.score(found, item["feedback"].get("value"))
+                scores[found] = gathered.score(found, item["feedback"].get("value"), words=True)
                 source = item.get("source")
                 if isinstance(source, Mapping) and source.get("source_type") in _JUDGES:
                     judged.add(found)

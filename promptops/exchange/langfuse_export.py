@@ -169,7 +169,7 @@ def _label(row: Mapping[str, object]) -> str:
 def _run(
     row: Mapping[str, object], name: str, label: str, repeat: int, gathered: FileImport, index: int
 ) -> ImportedRun:
-    # the second of each is what releases before 3 write
+    # the second of each is what releases before 3 write; 0 is what is not known
     usage = _value(row.get("usageDetails")) or _value(row.get("usage")) or {}
     cost = _value(row.get("costDetails")) or {"total": row.get("calculatedTotalCost")}
     latency = number(row.get("latency"), unit=False)
@@ -189,9 +189,9 @@ def _run(
         scores,
         repeat,
         str(row.get("model") or ""),
-        whole(usage.get("input")),
-        whole(usage.get("output")),
-        number(cost.get("total"), unit=False),
+        whole(usage.get("input")) or None,
+        whole(usage.get("output")) or None,
+        number(cost.get("total"), unit=False) or None,
         None if latency is None else latency * 1000,
         utc_text(row.get("startTime")),
         failure="internal" if failed else None if output else "empty_output",

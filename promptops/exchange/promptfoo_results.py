@@ -188,7 +188,7 @@ def _run(
         scores["pass"] = None if failed else float(bool(row.get("success")))
         scores["score"] = None if failed else gathered.score("score", row.get("score"))
     for name, score in (row.get("namedScores") or {}).items():
-        scores[str(name)] = number(score) if own else gathered.score(str(name), score)
+        scores[str(name)] = number(score) if own else gathered.score(str(name), score, passes=True)
     judged = own.get("judged") or () if own else _judged(row)
     usage = answer.get("tokenUsage") or row.get("tokenUsage") or {}
     counted = bool(usage.get("total"))

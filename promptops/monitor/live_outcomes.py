@@ -126,13 +126,14 @@ def _outcome(
 ) -> LiveOutcome:
     failure = row.get("failure")
     price = price_of(str(row.get("model_returned") or row.get("model") or ""), prices)
-    tokens = (row.get(name) for name in ("tokens_in", "tokens_out", "tokens_cached"))
+    tokens = [row.get(name) for name in ("tokens_in", "tokens_out", "tokens_cached")]
+    known = tokens[0] and (tokens[1] or not row.get("chars_out"))  # as in COUNTED
     return LiveOutcome(
         row.get("key_hash"),
         str(row.get("version_id") or ""),
         str(row.get("started_at") or ""),
         failure is not None and str(failure) not in _OURS,
         row.get("latency_ms"),
-        cost_of(price, *tokens),
+        cost_of(price, *tokens) if known else None,
         quality,
     )

@@ -25,7 +25,14 @@ from .queries.live_judged import feedback_not_labelled
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["NO_CONTENT", "example_of", "labels_of_feedback", "rows_of", "to_dataset"]
+__all__ = [
+    "NO_CONTENT",
+    "cut_texts",
+    "example_of",
+    "labels_of_feedback",
+    "rows_of",
+    "to_dataset",
+]
 
 NO_CONTENT = "the application keeps no content: observe(client, content=...) keeps a share of it"
 
@@ -65,6 +72,12 @@ def _values_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
     return values if isinstance(values, dict) else None
 
 
+def cut_texts(row: Mapping[str, Any]) -> set[str]:
+    """The columns of a row's example of which a part was not recorded."""
+    columns = {**(_values_of(row) or {}), "expected": row.get("correction")}
+    return {name for name, value in columns.items() if is_cut(value)}
+
+
 def _talk(value: object) -> bool:
     """Whether it is a conversation, and not the text of a variable that is named like one."""
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
@@ -85,7 +98,7 @@ def _unfit(row: Mapping[str, Any]) -> str:
             f"fill a variable named {own[0]!r}, which is a column of every dataset: rename the"
             " variable in the prompt"
         )
-    if any(is_cut(each) for each in (*values.values(), row.get("correction"))):
+    if cut_texts(row):
         return f"had a text of more than {CAP:,} characters, the rest of which was not recorded"
     return "" if example_of(row) else "had no content"
 

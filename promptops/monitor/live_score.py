@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,12 @@ from ..markup import paragraph
 from ..observe.live_call import CAP, is_cut
 from ..run import Run
 from ..scorers.case import Case
+from ..scorers.rule import judge_calls
 from ..scoring.score_phase import ScorePhase
 from ..study.ask import Asker
+from ..study.study_record import ScorerRef
 from .drift_declared import scorers_of
-from .live_rows import NO_CONTENT, example_of
+from .live_rows import NO_CONTENT, cut_texts, example_of
 from .queries.live_judged import scored_by_all
 
 if TYPE_CHECKING:
@@ -28,9 +30,10 @@ if TYPE_CHECKING:
     from ..scoring.score_rows import ScoreRow
     from ..study.project import Project
 
-__all__ = ["LiveScoring", "is_beyond", "score_live"]
+__all__ = ["LiveScoring", "by_judges", "is_beyond", "score_live"]
 
 _STEP = 200  # answers that are judged between two writes
+_CUT = f"of more than {CAP:,} characters, the rest of which was not recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +77,52 @@ def score_live(
     """
     if not 0 < share <= 1:
         raise StudyError(f"share is {share!r}; expected more than 0 and at most 1.")
-    judges = scorers_of(scorers)
     sampled = [row for row in rows if _in_share(str(row["id"]), share)]
-    done = _scored_before(project, sampled, judges)
     shares = _least_kept(rows) if shares is None else shares
     skipped: Counter[str] = Counter()
-    cases = []
-    for row in sampled:
-        why = _unfit(row, done, shares)
-        if why:
-            skipped[why] += 1
-        else:
-            cases.append(_case(row))
     ask = (asker or Asker(project, project.limits(budget_usd=budget_usd))).ask
     scored = 0
-    for start in range(0, len(cases), _STEP):
-        phase = ScorePhase(judges, ask=ask)
-        part = cases[start : start + _STEP]
-        judged = [*phase.rows(part), *project.loop.finish(_remote(phase, part))]
-        kept = [row for row in judged if row["value"] is not None]
-        skipped.update(str(row["unscored"]) for row in judged if row["value"] is None)
-        if kept:
-            project.store.append("scores", kept)
-        scored += len({row["run_id"] for row in kept})
+    every = scorers_of(scorers)
+    for judges, given in by_judges(sampled, every):
+        done = _scored_before(project, given, judges) if judges else set()
+        whys = [_unfit(row, done, shares) for row in given]
+        if len(judges) < len(every):
+            cut = f"have an input {_CUT}, which a scorer reads"
+            skipped.update(cut for why in whys if judges and not why)
+            whys = [why or ("" if judges else cut) for why in whys]
+        skipped.update(filter(None, whys))
+        cases = [_case(row) for row, why in zip(given, whys, strict=True) if not why]
+        for start in range(0, len(cases), _STEP):
+            phase = ScorePhase(judges, ask=ask)
+            part = cases[start : start + _STEP]
+            judged = [*phase.rows(part), *project.loop.finish(_remote(phase, part))]
+            kept = [row for row in judged if row["value"] is not None]
+            skipped.update(str(row["unscored"]) for row in judged if row["value"] is None)
+            if kept:
+                project.store.append("scores", kept)
+            scored += len({row["run_id"] for row in kept})
     return LiveScoring(len(rows), len(sampled), scored, dict(skipped))
+
+
+def by_judges(
+    rows: Sequence[Mapping[str, Any]], scorers: Sequence[Scorer]
+) -> list[tuple[list[Scorer], list[Mapping[str, Any]]]]:
+    """The rows by the scorers that read nothing of them that was cut: of half a context, a judge
+    of faithfulness finds that the answer is made up.
+    """
+    found: dict[tuple[int, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        cut = cut_texts(row)
+        fit = (at for at, each in enumerate(scorers) if not (cut and _reads(each, cut)))
+        found.setdefault(tuple(fit), []).append(row)
+    return [([scorers[at] for at in fit], given) for fit, given in found.items()]
+
+
+def _reads(scorer: Scorer, columns: Set[str]) -> bool:
+    """Whether a scorer reads one of the columns; a judge that names none is shown all inputs."""
+    needs = set(ScorerRef.of(scorer).needs)
+    all_ = "*" in needs or (judge_calls(scorer) and not needs - {"expected"})
+    return bool(needs & columns) or (bool(all_) and columns != {"expected"})
 
 
 async def _remote(phase: ScorePhase, cases: list[Case]) -> list[ScoreRow]:
@@ -125,7 +150,7 @@ def _unfit(row: Mapping[str, Any], done: set[str], shares: Mapping[object, float
     if row.get("output") is None:
         return f"have no output, as {NO_CONTENT}"
     if is_cut(row["output"]):
-        return f"have an output of more than {CAP:,} characters, the rest of which was not recorded"
+        return f"have an output {_CUT}"
     if row["id"] in done:
         return "were scored before"
     if is_beyond(row, shares):

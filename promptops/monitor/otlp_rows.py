@@ -12,6 +12,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ def _documents(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
     lines.
     """
     found, end = False, 0
-    with opened(path) as file:
+    with suppress(*DAMAGED), opened(path) as file:
         for data in unpacked(file):
             end += len(data)
             line = data.decode("utf-8", "replace")

@@ -133,12 +133,26 @@ def _keep(lab: Lab, endpoint: str, cases: Sequence[TestedExample]) -> None:
 
 def _parameters(spec: Any) -> str:
     """The parameters of a test beside its example, as every worker of xdist names them."""
-    named = []
+    named, whole = [], True
     for name, value in sorted(spec.params.items()):
+        if name == "example":
+            continue
         plain = isinstance(value, (str, int, float, type(None))) and len(str(value)) <= _LONGEST
-        shown = " ".join(str(value).split()) if plain else spec.indices.get(name, 0)
-        named += [f"{name}={shown}"] if name != "example" else []
-    return ", ".join(named)
+        whole = whole and plain
+        named += [f"{name}={' '.join(str(value).split())}" if plain else name]
+    if whole:
+        return ", ".join(named)
+    # what pytest calls them; an index is of the parameters and the examples together
+    return f"{', '.join(named)}: {_without(spec.id, spec.params['example'].id)}"
+
+
+def _without(name: str, example: str) -> str:
+    """A name of pytest's without the example's part, which may come first, last or between."""
+    if example not in name:
+        example = example.encode("unicode_escape").decode()  # as pytest writes what is not ASCII
+    if name.startswith(f"{example}-"):
+        return name[len(example) + 1 :]
+    return name.removesuffix(f"-{example}").replace(f"-{example}-", "-", 1)
 
 
 def _judgement(lab: Lab, name: str, cases: Sequence[TestedExample]) -> str:
@@ -154,12 +168,17 @@ def _judgement(lab: Lab, name: str, cases: Sequence[TestedExample]) -> str:
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", "")
     digest.update("\0".join(("", first.test, first.with_, run)).encode())
     content = digest.hexdigest()[:12]
-    now = {case.answer.run.id: not case.failed for case in cases if case.answer is not None}
+    now = {
+        (case.answer.run.id, case.example.fingerprint): not case.failed
+        for case in cases
+        if case.answer is not None
+    }
     rows = outcomes_of(lab.store, name, content)
     last = max((int(version.partition("-")[2] or 1) for version, *_ in rows), default=1)
     newest = content if last == 1 else f"{content}-{last}"
     other = any(
-        version == newest and now.get(run, passed) != passed for version, run, passed in rows
+        version == newest and now.get((run, example), passed) != passed
+        for version, run, example, passed in rows
     )
     return f"{content}-{last + 1}" if other else newest
 

@@ -40,7 +40,8 @@ JUDGED = """
 LAST_VOTE = """arg_max(value, ("at", id)) FILTER (WHERE kind = 'good' AND value IS NOT NULL)"""
 BUCKET = 1.04  # each step of the latency's histogram is so much wider than the one before
 LATENCY = f"floor(ln(greatest(latency_ms, 0.001)) / ln({BUCKET}))::INTEGER"
-COUNTED = "tokens_in IS NOT NULL AND tokens_out IS NOT NULL"
+# gateways write 0 where they do not know: no request has 0, and no text
+COUNTED = "tokens_in > 0 AND (tokens_out > 0 OR tokens_out = 0 AND coalesce(chars_out, 0) = 0)"
 _HOURS = f"""
 WITH gone AS (
     SELECT *, date_trunc('hour', started_at) AS hour, coalesce(model_returned, model) AS named

@@ -347,6 +347,32 @@ def test_tokens_and_cost_of_an_older_langfuse_come_over(tmp_path: Path) -> None:
     assert (run.tokens_in, run.tokens_out, run.cost_usd) == (5, 2, 0.25)
 
 
+def test_zeros_of_an_older_langfuse_are_unknown(tmp_path: Path) -> None:
+    """It writes 0 where a call came without usage: such calls had been free."""
+    path = graded("langfuse", [1], tmp_path)
+    usage = {"usage": {"input": 0, "output": 0, "total": 0}, "calculatedTotalCost": 0}
+    path.write_text(json.dumps([json.loads(path.read_text()) | usage]))
+    [run] = read_export(path).runs
+    assert (run.tokens_in, run.tokens_out, run.cost_usd) == (None, None, None)
+
+
+def test_what_an_answer_should_have_none_of_is_no_score(tmp_path: Path) -> None:
+    """Answers that were all made up had counted as 100 % right."""
+    path = graded("langfuse", [1], tmp_path)
+    row = json.loads(path.read_text())
+    scores = {"Hallucination": [1], "toxicity": [0.9], "contains_PII": ["yes"], "tone": ["no"]}
+    path.write_text(json.dumps([row | {"scores": scores}]))
+    found = read_export(path)
+    assert list(found.runs[0].scores.values()) == [None] * 4
+    assert sum("less of it is better" in left.reason for left in found.left) == 3
+
+
+def test_a_float_of_32_bits_is_not_past_1(tmp_path: Path) -> None:
+    """All values of a similarity had been left out where one was rounded up."""
+    found = read_export(graded("inspect", [1.0000001192092896, 0.5, -1e-8], tmp_path))
+    assert [run.scores["grade"] for run in found.runs] == [1.0, 0.5, 0.0]
+
+
 def test_the_words_of_mlflow_s_judges_are_scores_and_what_was_overridden_is_none(
     tmp_path: Path,
 ) -> None:

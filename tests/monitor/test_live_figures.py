@@ -12,16 +12,17 @@ from typing import Any
 
 import pytest
 
-from promptops.dataset import RESERVED, Dataset
+from promptops.dataset import RESERVED, Dataset, Example
 from promptops.errors import DatasetError
 from promptops.monitor import ingest
 from promptops.monitor.guard import GuardLimits, guard
 from promptops.monitor.live_outcomes import recorded_outcomes
 from promptops.monitor.live_questions import by_hour, by_version, unlike_scorers
 from promptops.monitor.live_rows import to_dataset
-from promptops.monitor.live_score import score_live
+from promptops.monitor.live_score import by_judges, score_live
 from promptops.monitor.queries.live_listing import chosen
 from promptops.observe.live_call import capped
+from promptops.scorers import faithfulness, rubric, scorer
 from promptops.scorers.grammar import scorer_of, text_of
 from promptops.study.project import Project
 from promptops.version import PromptVersion
@@ -54,6 +55,53 @@ def lines(path: Path, rows: list[tuple[str, dict[str, Any]]]) -> Path:
     text = "".join(json.dumps({"promptops": table, **row}) + "\n" for table, row in rows)
     path.write_text(f"started\n{text}")
     return path
+
+
+@pytest.mark.parametrize("counted", [(0, 0), (0, 7), (7, 0)])
+def test_zero_tokens_of_a_call_are_not_counted_by_its_gateway(
+    project: Project, tmp_path: Path, counted: tuple[int, int]
+) -> None:
+    """Such calls had been free, for the guard and in Live."""
+    given, out = counted
+    usage = {"tokens_in": given, "tokens_out": out, "chars_out": 20}
+    rows = [call(0, **usage), call(1, tokens_in=10, tokens_out=5, chars_out=20)]
+    log = lines(tmp_path / "log", [("live", row) for row in rows])
+    outcomes = recorded_outcomes(project, log, "triage", "prod")
+    assert [each.cost_usd for each in outcomes] == [None, 15e-6]
+    ingest.take_file(project.store, log)
+    [row] = by_version(project.store, ASKED, project.prices)
+    assert row["priced"] == 1
+    assert row["cost_usd"] == pytest.approx(15e-6)
+
+
+def test_a_scorer_is_not_shown_an_input_that_was_cut(project: Project, tmp_path: Path) -> None:
+    """Of half a context, faithfulness had found that the answer is made up."""
+    whole = "x " * 20_000 + "the code is 7"
+    listed = []
+    for n, context in enumerate([whole, whole[-100:]]):
+        values = json.dumps({"q": "code?", "context": capped(context)})
+        listed.append(call(n, kept=1.0, output="7", values=values))
+
+    @scorer
+    def grounded(output: str, example: Example) -> bool:
+        return output in example.inputs["context"]
+
+    @scorer
+    def short(output: str) -> bool:
+        return len(output) < 9
+
+    once = score_live(project, listed, [grounded, short])
+    assert (once.scored, sum("an input of" in why for why in once.skipped)) == (2, 1)
+    kept = project.store.rows(
+        "select scorer, avg(value), count(*) from scores group by 1 order by 1"
+    )
+    assert kept == [("grounded", 1.0, 1), ("short", 1.0, 2)]
+    assert score_live(project, listed, [grounded, short]).scored == 0
+    judges = [faithfulness(judge="m"), rubric("Is it right?", judge="m")]
+    fit = [
+        len(each) for each, _ in by_judges(listed, [*judges, rubric("y", sees=["q"], judge="m")])
+    ]
+    assert sorted(fit) == [1, 3]
 
 
 def test_the_guard_knows_what_calls_cost(project: Project, tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ import bz2
 import gzip
 import json
 import lzma
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +74,49 @@ def test_a_log_that_is_being_compressed_is_read_at_the_next_look(
         take_folder(store, folder)
     assert held(store) == 3_000
     store.close()
+
+
+@each_packing
+def test_a_damaged_log_hides_no_other(tmp_path: Path, ending: str) -> None:
+    """bzip2's fault is an OSError: with one such file, no look at the folder came to an end."""
+    folder = tmp_path / "record"
+    folder.mkdir()
+    (folder / "live-8-abc.jsonl").write_bytes(lines(0, 3))
+    store = Store(tmp_path / "store")
+    data = PACKED[ending](lines(3, 400))
+    for place, damage in enumerate((b"\0" * 20, b"not packed at all\n" * 9)):
+        packed = folder / f"live-7-abc.jsonl.{place}{ending}"
+        packed.write_bytes(data[:40] + damage + data[60:] if place == 0 else damage)
+        assert take_file(store, packed).cut == 1
+    take_folder(store, folder)
+    assert held(store) >= 3
+    store.close()
+
+
+def test_a_python_without_bzip2_and_xz_reads_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Live calls could not be looked at where Python was built without these libraries."""
+    (tmp_path / "record").mkdir()
+    for number, (ending, pack) in enumerate(PACKED.items()):
+        path = tmp_path / "record" / f"live-{number}-abc.jsonl.1{ending}"
+        path.write_bytes(pack(lines(number, number + 1)))
+    code = (
+        "import sys; sys.modules.update(_lzma=None, _bz2=None)\n"
+        "from pathlib import Path\n"
+        "from promptops.monitor.ingest import take_file, take_folder\n"
+        "from promptops.store import Store\n"
+        "import promptops.exchange.bounded_file\n"
+        "folder = Path(sys.argv[1])\n"
+        "store = Store(folder / 'store')\n"
+        "print(take_folder(store, folder / 'record').rows)\n"
+        "print(take_file(store, folder / 'record' / 'live-2-abc.jsonl.1.xz').cut)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["1", "1"], done.stderr
 
 
 @each_packing

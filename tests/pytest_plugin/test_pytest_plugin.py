@@ -350,6 +350,39 @@ def test_tests_of_one_name_keep_their_own_outcomes(project: Path, run: Run, work
     assert calls(project) == ROWS
 
 
+OBJECTS = """
+import pytest
+from promptops.pytest_plugin import by_example
+
+@pytest.mark.parametrize("conf", [{"field": "category"}, {"field": "urgency"}])
+@by_example("rows.jsonl", prompt="triage")
+def test_first(example, ask, conf):
+    assert conf["field"] in ask(example).json()
+
+@by_example("rows.jsonl", prompt="triage")
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("conf", [{"field": "category"}])
+def test_last(example, ask, conf, n):
+    assert ask(example).json()["category"] == example.expected["category"]
+"""
+
+
+def test_a_parameter_that_is_an_object_parts_no_study(project: Path, run: Run) -> None:
+    """Each example had been a study of its own; and where equal rows have other golden answers,
+    each run had been another study.
+    """
+    rows = [json.loads(line) for line in (project / "rows.jsonl").read_text().splitlines()]
+    rows[1] |= {"id": "é1", "ticket": rows[0]["ticket"], "expected": {"category": "bug"}}
+    (project / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (project / "test_prompts.py").write_text(OBJECTS)
+    for _ in range(2):
+        assert "passed" in run()
+        lab = Lab(project)
+        found = lab.store.rows("select study_id, count(*) from study_runs group by 1")
+        assert [count for _, count in found] == [ROWS] * 4
+        lab.store.close()
+
+
 def test_scorers_may_be_named_as_in_a_study_file(project: Path, run: Run) -> None:
     tests = TESTS.replace(
         "[json_equals()]", """["json_equals", {"name": "json_has", "args": ["category"]}]"""

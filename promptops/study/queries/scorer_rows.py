@@ -40,11 +40,13 @@ def scored_runs(
     )
 
 
-def outcomes_of(store: Store, scorer: str, begins: str) -> list[tuple[str, str, bool | None]]:
-    """(scorer version, run id, passed) of each score of a scorer whose version begins so."""
+def outcomes_of(store: Store, scorer: str, begins: str) -> list[tuple[str, str, str, bool | None]]:
+    """(scorer version, run id, fingerprint of the example, passed) of each score of a scorer whose
+    version begins so.
+    """
     rows = store.rows(
-        "select scorer_version, run_id, passed from scores where scorer = ? and"
-        " starts_with(scorer_version, ?)",
+        "select scorer_version, run_id, example_fingerprint, passed from scores where scorer = ?"
+        " and starts_with(scorer_version, ?)",
         [scorer, begins],
     )
-    return [(version, run, passed) for version, run, passed in rows]
+    return list(rows)
