@@ -93,9 +93,7 @@ def test_a_damaged_log_hides_no_other(tmp_path: Path, ending: str) -> None:
     store.close()
 
 
-def test_a_python_without_bzip2_and_xz_reads_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_python_without_bzip2_and_xz_reads_the_others(tmp_path: Path) -> None:
     """Live calls could not be looked at where Python was built without these libraries."""
     (tmp_path / "record").mkdir()
     for number, (ending, pack) in enumerate(PACKED.items()):
