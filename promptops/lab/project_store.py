@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import StoreError, StudyError
+from ..markup import count, shorten
 from ..store import Store
 from ..store.export import export_rows
 from ..store.purges import Purged
@@ -119,6 +120,7 @@ class ProjectStore(Store):
 
     def purge_copies(self, named: Named, doomed: Doomed) -> Purged:
         """Remove such rows from the folders that applications record to on this machine."""
+        from ..monitor.live_rows import recorded_examples
         from ..monitor.live_sources import known_sources
         from ..monitor.record_folder import cut_folder
 
@@ -129,6 +131,13 @@ class ProjectStore(Store):
             f"live rows were read from {path}, which may hold some of these; it is not changed."
             for path in files
         ]
+        made = recorded_examples(self, doomed.runs) if named.live else []
+        if made:
+            left.append(
+                f"{count(len(made), 'example')} made of these calls, and the answers to them, are"
+                f" kept; remove their rows from the dataset's file, and purge them by id:"
+                f" {shorten(', '.join(made), 200)}."
+            )
         return Purged(left=(*owed, *left), owed=tuple(owed))
 
     def _recorded(self) -> list[Path]:

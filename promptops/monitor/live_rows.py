@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ __all__ = [
     "cut_texts",
     "example_of",
     "labels_of_feedback",
+    "recorded_examples",
     "rows_of",
     "to_dataset",
 ]
@@ -204,6 +205,17 @@ def _lines(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
             )
         found.append((line, document))
     return found
+
+
+def recorded_examples(store: Store, calls: Iterable[str]) -> list[str]:
+    """Ids of the recorded examples that were made of these live rows."""
+    rows = store.rows(
+        'SELECT "values" FROM live WHERE id IN (SELECT unnest($calls)) AND "values" IS NOT NULL',
+        {"calls": sorted(calls)},
+    )
+    made = [example.id for (text,) in rows if (example := example_of({"values": text}))]
+    asked = "SELECT DISTINCT example_id FROM examples WHERE example_id IN (SELECT unnest($ids))"
+    return sorted(str(id_) for (id_,) in store.rows(asked, {"ids": made}))
 
 
 def rows_of(found: DataFrame) -> list[dict[str, Any]]:
