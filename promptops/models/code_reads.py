@@ -12,6 +12,7 @@ import dis
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 __all__ = [
@@ -105,7 +106,8 @@ def reads_of(code: types.CodeType, look: Look) -> CodeReads:
             if step.opname in _NAMED:
                 use = _use(steps, at, look)
                 found.uses.append(use)
-                writes.setdefault(use.name, []).append(use.path[:1] in _WRITTEN)
+                only = use.path[:1] in _WRITTEN and _unused(steps, at)
+                writes.setdefault(use.name, []).append(only)
             elif step.opname in _ATTRIBUTES and (loose := _loose(steps, at)) is not None:
                 found.loose.append(loose)
             elif step.opname == "IMPORT_NAME":
@@ -115,6 +117,28 @@ def reads_of(code: types.CodeType, look: Look) -> CodeReads:
 
 
 _WRITTEN = {(name,) for name in WRITES}
+
+
+def _unused(steps: Sequence[dis.Instruction], at: int) -> bool:
+    """Whether nobody takes what a call gives that begins with this step: `seen.add(text)`, but not
+    `return writer.write(text)`, which is a method of the user's.
+    """
+    began = _start(steps[at])
+    for after in range(at + 1, len(steps)):
+        if steps[after].opname.startswith("CALL") and _start(steps[after]) == began:
+            then = (step.opname for step in steps[after + 1 :] if step.opname not in _AWAITING)
+            return next(then, "") == "POP_TOP"
+    return False
+
+
+def _start(step: dis.Instruction) -> tuple[int | None, int | None]:
+    """Where the expression begins, the same for a call and for what it is a method of."""
+    at = step.positions
+    return (at.lineno, at.col_offset) if at is not None else (None, None)
+
+
+_AWAITING = {"GET_AWAITABLE", "LOAD_CONST", "SEND", "YIELD_VALUE", "JUMP_BACKWARD_NO_INTERRUPT"}
+_AWAITING |= {"END_SEND", "CLEANUP_THROW"}
 
 
 def _use(steps: Sequence[dis.Instruction], at: int, look: Look) -> Use:
@@ -204,11 +228,14 @@ def only_written(kind: type) -> frozenset[str]:
         if not isinstance(function, types.FunctionType) or function.__name__ == "__init__":
             continue
         for code in codes(function.__code__):
-            steps = list(dis.get_instructions(code))
-            for step, after in zip(steps, [*steps[1:], None], strict=True):
-                if step.opname == "LOAD_ATTR":
+            steps = [step for step in dis.get_instructions(code) if step.opname not in _SILENT]
+            for at, (step, after) in enumerate(pairwise([*steps, None])):
+                if step is not None and step.opname == "LOAD_ATTR":
                     writes = (
-                        after is not None and after.opname in _ATTRIBUTES and after.argval in WRITES
+                        after is not None
+                        and after.opname in _ATTRIBUTES
+                        and after.argval in WRITES
+                        and _unused(steps, at)
                     )
                     uses.setdefault(str(step.argval), []).append(writes)
     return frozenset(name for name, each in uses.items() if all(each))

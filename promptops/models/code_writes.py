@@ -25,7 +25,8 @@ _SAVERS |= {"to_csv", "to_json", "to_parquet", "to_pickle"}
 
 @dataclass(frozen=True, slots=True)
 class CodeWrites:
-    """names: global and enclosed names that are assigned, or whose content changes; paths: such a
+    """names: global and enclosed names that are assigned, or whose content changes; stored: those
+    that are assigned; paths: such a
     name and the attributes behind which the content changes; attributes: that are assigned, or
     whose content changes, of whatever object; assigned: those of them that are assigned; given:
     arguments whose content changes; others: whether that of another value does which the code was
@@ -34,6 +35,7 @@ class CodeWrites:
     """
 
     names: frozenset[str]
+    stored: frozenset[str]
     paths: frozenset[tuple[str, ...]]
     attributes: frozenset[str]
     assigned: frozenset[str]
@@ -47,7 +49,7 @@ class CodeWrites:
 def writes_of(code: types.CodeType) -> CodeWrites:
     """What the code and the functions within it change."""
     names, attributes, given, others, files = set[str](), set[str](), set[str](), False, False
-    paths, assigned = set[tuple[str, ...]](), set[str]()
+    paths, assigned, stored = set[tuple[str, ...]](), set[str](), set[str]()
     for each in codes(code):
         steps = list(dis.get_instructions(each))
         taken = each.co_varnames[: each.co_argcount + each.co_kwonlyargcount]
@@ -67,12 +69,12 @@ def writes_of(code: types.CodeType) -> CodeWrites:
             if step.opname == "STORE_GLOBAL" or (
                 step.opname == "STORE_DEREF" and step.argval in code.co_freevars
             ):
-                names.add(str(step.argval))
+                stored.add(str(step.argval))
             elif step.opname == "STORE_ATTR":
                 assigned.add(str(step.argval))
         files = files or not _SAVERS.isdisjoint(each.co_names) or _opens_to_write(each)
     attributes |= assigned
-    kept = frozenset(names), frozenset(paths), frozenset(attributes)
+    kept = frozenset(names | stored), frozenset(stored), frozenset(paths), frozenset(attributes)
     any_attribute = any(not _UNNAMED.isdisjoint(each.co_names) for each in codes(code))
     more = frozenset(assigned), frozenset(given)
     return CodeWrites(*kept, *more, others, files, any_attribute)

@@ -159,11 +159,18 @@ class _Written:
     def add_named(self, function: types.FunctionType) -> None:
         """What this function's own code changes of what it names."""
         found, look = writes_of(function.__code__), looking(function)
-        self.places |= {_place(function, name) for name in found.names}
+        filled_names = {name for name in found.names if not _has_own_methods(look(name))}
+        self.places |= {_place(function, name) for name in found.stored | filled_names}
         self.attributes |= found.attributes
         filled = [_reached(look(name), path) for name, *path in found.paths]
         self.containers |= {id(each) for each in filled if isinstance(each, _FILLED)}
         self.containers |= {id(look(name)) for name, *path in found.paths if path}  # a table's rows
+
+
+def _has_own_methods(value: object) -> bool:
+    """Whether what `value.update(...)` does is the user's own code, which is read itself."""
+    kind = type(value)
+    return not (installed(kind) or isinstance(value, _FILLED)) and is_plain_class(kind)
 
 
 def _read(function: types.FunctionType, name: str, path: list[str]) -> object:

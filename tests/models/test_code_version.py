@@ -30,6 +30,13 @@ CELLS = {
         "def answer(q):\n    return held.ask(q)",
         ["held.tone = 'rude'", "Client.ask = lambda self, q: 'rude'"],
     ),
+    "a writer whose method is named like a list's": (
+        "class Writer:\n    def __init__(self):\n        self.calls, self.tone = 0, 'kind'\n"
+        "    def append(self, q):\n        self.calls += 1\n        return self.tone\n"
+        "held = Writer()",
+        "def answer(q):\n    return held.append(q)",
+        ["held.tone = 'rude'", "Writer.append = lambda self, q: 'rude'"],
+    ),
     "its method": (
         "class Client:\n    def __init__(self):\n        self.calls, self.tone = {}, 'kind'\n"
         "    def ask(self, q):\n        self.calls[q] = 1\n        return self.tone\n"

@@ -162,6 +162,46 @@ def test_a_log_that_is_only_written_to_does_not_count() -> None:
     assert (identify(agent.answer).digest, identify(answer).digest) == before
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return held.write(q)",
+        "text = held.write(q)\n    return text",
+        "return (held\n        .write(q)\n        .strip())",
+        "return f'{held.write(q=q)}'",
+        "return [held.write(*each) for each in [q]][0]",
+    ],
+)
+def test_what_a_method_named_like_a_containers_gives_counts(body: str) -> None:
+    """`writer.write(q)` is what a method of the user's answers, and no line of a log."""
+
+    def digest(model: str, code: str) -> str:
+        space: dict[str, Any] = {"__name__": "__main__"}
+        exec(
+            "class Writer:\n    def __init__(self, model):\n        self.model = model\n"
+            f"    def write(self, q):\n        return {code}\n"
+            "class App:\n    def __init__(self, model):\n        self.writer = Writer(model)\n"
+            "    def __call__(self, q):\n        return self.writer.write(q)\n"
+            f"held = Writer({model!r})\ndef answer(q):\n    {body}\napp = App({model!r})",
+            space,
+        )
+        return f"{identify(space['answer']).digest} {identify(space['app']).digest}"
+
+    found = [digest("m", "q"), digest("n", "q"), digest("m", "q + q")]
+    assert len({each.split()[0] for each in found}) == 3
+    assert len({each.split()[1] for each in found}) == 3
+
+
+@pytest.mark.parametrize("given", ["await held.put(q)", "held.put(\n        (q, q)\n    )"])
+def test_a_result_that_nobody_takes_does_not_count(given: str) -> None:
+    digests = set()
+    for first in ("1", "2"):
+        space: dict[str, Any] = {"__name__": "__main__"}
+        exec(f"held = [{first}]\nasync def answer(q):\n    {given}\n    return q", space)
+        digests.add(identify(space["answer"]).digest)
+    assert len(digests) == 1
+
+
 def test_what_cannot_be_compared_is_named_and_is_new_in_every_process() -> None:
     """Within one process the same object stays the same function."""
     one, two = Agent(threading.Lock()), Agent(threading.Lock())
