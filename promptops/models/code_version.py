@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 if TYPE_CHECKING:
     from .first_values import FirstValues
     from .function_definition import Definition
+    from .written_state import WrittenPlace
 
 __all__ = ["CodeVersion"]
 
@@ -72,6 +73,11 @@ class CodeVersion:
     def version(self) -> str:
         """The version of the function when it was last read."""
         return self._version
+
+    @property
+    def places(self) -> tuple[WrittenPlace, ...]:
+        """What its code writes to."""
+        return self._defined.places if self._defined is not None else ()
 
     @property
     def kept(self) -> frozenset[tuple[int, str]]:
@@ -144,8 +150,10 @@ class CodeVersion:
         finally:
             ended = perf_counter()
             now = defined.states_now(whole=whole)
+            changed, own = before.changed(now), now.own
+            changed = (changed - own.keys()) | _set_by_code(changed & own.keys())
             with _KEEPING:
-                self._kept |= before.changed(now)
+                self._kept |= changed
                 defined.states.grown_to(now)
             self._call_took = ended - called
             self._watching += called - began + perf_counter() - ended
@@ -171,7 +179,7 @@ class CodeVersion:
             changed -= _kept_by(_alive()) & now.states.own.keys()
         if self._asking or not (self._target or self._called):
             # what its calls change is not known yet
-            changed -= now.states.own.keys()
+            changed -= _set_by_code(changed & now.states.own.keys())
         return None if changed else (self._version, self.opaque, self._first, self._kept)
 
     def _read_again(self, function: Callable[..., object]) -> None:
@@ -213,6 +221,13 @@ class CodeVersion:
 def _alive() -> list[CodeVersion]:
     with _KEEPING:
         return list(_ALIVE)
+
+
+def _set_by_code(parts: set[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Those parts that the code of any function which is asked may have changed."""
+    from .written_state import set_by_code
+
+    return set_by_code(parts, [place for each in _alive() for place in each.places])
 
 
 def _kept_by(alive: Iterable[CodeVersion]) -> frozenset[tuple[int, str]]:

@@ -26,7 +26,8 @@ _SAVERS |= {"to_csv", "to_json", "to_parquet", "to_pickle"}
 @dataclass(frozen=True, slots=True)
 class CodeWrites:
     """names: global and enclosed names that are assigned, or whose content changes; stored: those
-    that are assigned; paths: such a
+    that are assigned; keys: of such a name, which key of it is set, None for one that is not
+    known; paths: such a
     name and the attributes behind which the content changes; attributes: that are assigned, or
     whose content changes, of whatever object; assigned: those of them that are assigned; given:
     arguments whose content changes; others: whether that of another value does which the code was
@@ -36,6 +37,7 @@ class CodeWrites:
 
     names: frozenset[str]
     stored: frozenset[str]
+    keys: frozenset[tuple[str, str | None]]
     paths: frozenset[tuple[str, ...]]
     attributes: frozenset[str]
     assigned: frozenset[str]
@@ -50,13 +52,16 @@ def writes_of(code: types.CodeType) -> CodeWrites:
     """What the code and the functions within it change."""
     names, attributes, given, others, files = set[str](), set[str](), set[str](), False, False
     paths, assigned, stored = set[tuple[str, ...]](), set[str](), set[str]()
+    keys = set[tuple[str, str | None]]()
     for each in codes(code):
         steps = list(dis.get_instructions(each))
         taken = each.co_varnames[: each.co_argcount + each.co_kwonlyargcount]
-        for base, path in _changed(steps):
+        for base, path, key in _changed(steps):
             attributes |= set(path)
             if base.opname.startswith(_GLOBAL):
-                names |= set() if path else {str(base.argval)}
+                if not path:
+                    names.add(str(base.argval))
+                    keys.add((str(base.argval), key))
                 paths.add((str(base.argval), *path))
             elif base.opname.startswith("LOAD_FAST") and not path:
                 locals_ = base.argval if isinstance(base.argval, tuple) else (base.argval,)
@@ -74,7 +79,8 @@ def writes_of(code: types.CodeType) -> CodeWrites:
                 assigned.add(str(step.argval))
         files = files or not _SAVERS.isdisjoint(each.co_names) or _opens_to_write(each)
     attributes |= assigned
-    kept = frozenset(names | stored), frozenset(stored), frozenset(paths), frozenset(attributes)
+    named = frozenset(names | stored), frozenset(stored), frozenset(keys)
+    kept = *named, frozenset(paths), frozenset(attributes)
     any_attribute = any(not _UNNAMED.isdisjoint(each.co_names) for each in codes(code))
     more = frozenset(assigned), frozenset(given)
     return CodeWrites(*kept, *more, others, files, any_attribute)
@@ -98,8 +104,12 @@ def _aliases(steps: Sequence[dis.Instruction]) -> set[str]:
     }
 
 
-def _changed(steps: Sequence[dis.Instruction]) -> Iterator[tuple[dis.Instruction, list[str]]]:
-    """What loads each container that the code changes, and the attributes that lead to it."""
+def _changed(
+    steps: Sequence[dis.Instruction],
+) -> Iterator[tuple[dis.Instruction, list[str], str | None]]:
+    """What loads each container that the code changes, the attributes that lead to it, and the key
+    of it below which the change is, where that is a text in the code.
+    """
     for at, step in enumerate(steps):
         if step.opname in _ITEM:
             yield from _base(steps, _read_before(steps, at), _ITEM[step.opname])
@@ -121,9 +131,9 @@ def _read_before(steps: Sequence[dis.Instruction], at: int) -> int:
 
 def _base(
     steps: Sequence[dis.Instruction], at: int, depth: int
-) -> Iterator[tuple[dis.Instruction, list[str]]]:
-    """The load that put a value on the stack, so deep below its top before a step; nothing if the
-    code branches on the way.
+) -> Iterator[tuple[dis.Instruction, list[str], str | None]]:
+    """The load that put a value on the stack, so deep below its top before a step, and how the code
+    goes on from there; nothing if it branches on the way.
     """
     height = 0
     for place in range(at - 1, -1, -1):
@@ -135,7 +145,16 @@ def _base(
                 if after.opname not in _TAKEN:
                     break
                 path.append(str(after.argval))
-            yield step, path
+            yield step, path, _key(steps, place + 1, at)
             return
         if "JUMP" in step.opname or step.is_jump_target:
             return
+
+
+def _key(steps: Sequence[dis.Instruction], at: int, end: int) -> str | None:
+    """The text between the first brackets behind a value, as in `held["calls"]["all"] += 1`."""
+    if at >= end or steps[at].opname != "LOAD_CONST" or not isinstance(steps[at].argval, str):
+        return None
+    then = steps[at + 1]
+    brackets = then.opname == "BINARY_SUBSCR" or then.argrepr.startswith("[")
+    return steps[at].argval if at + 1 == end or brackets else None

@@ -117,6 +117,8 @@ class _Written:
     """
 
     places: set[tuple[int, str]] = field(default_factory=set)
+    stored: set[tuple[int, str]] = field(default_factory=set)
+    keys: dict[int, set[str | None]] = field(default_factory=dict)
     containers: set[int] = field(default_factory=set)
     kinds: tuple[type, ...] = ()
     attributes: set[str] = field(default_factory=set)
@@ -156,9 +158,19 @@ class _Written:
         if (own and own[0] in found.given) or (members and fills_itself(function)):
             self.kinds += tuple(member.kind for member in members)
 
+    def keys_of(self, place: tuple[int, str], value: object) -> frozenset[str] | None:
+        """The keys of a map that the code sets, where it sets no others."""
+        keys = self.keys.get(id(value), {None})
+        if type(value) is not dict or place in self.stored or self.others or None in keys:
+            return None
+        return frozenset(str(key) for key in keys)
+
     def add_named(self, function: types.FunctionType) -> None:
         """What this function's own code changes of what it names."""
         found, look = writes_of(function.__code__), looking(function)
+        self.stored |= {_place(function, name) for name in found.stored}
+        for name, key in found.keys:
+            self.keys.setdefault(id(look(name)), set()).add(key)
         filled_names = {name for name in found.names if not _has_own_methods(look(name))}
         self.places |= {_place(function, name) for name in found.stored | filled_names}
         self.attributes |= found.attributes
@@ -255,9 +267,15 @@ class _DefinitionWalk(FunctionWalk):
         self._written_to(value, "", others)
         return found
 
-    def _written_to(self, holder: object, name: str, now: Callable[[], object]) -> None:
+    def _written_to(
+        self,
+        holder: object,
+        name: str,
+        now: Callable[[], object],
+        keys: frozenset[str] | None = None,
+    ) -> None:
         if self._states is not None:
-            self.places.append(WrittenPlace(holder, name, now))
+            self.places.append(WrittenPlace(holder, name, now, keys))
 
     def unread(self, function: types.FunctionType, around: Surroundings) -> None:
         for name, content in around.unread:
@@ -289,11 +307,9 @@ class _DefinitionWalk(FunctionWalk):
                 yield text, value
             elif value is not MISSING:
                 path = text.split(".") if text else []
-                self._written_to(
-                    holder_of(function, name),
-                    f"{name}.{text}",
-                    functools.partial(_read, function, name, path),
-                )
+                read = functools.partial(_read, function, name, path)
+                keys = None if text else self._written.keys_of(_place(function, name), value)
+                self._written_to(holder_of(function, name), f"{name}.{text}", read, keys)
 
 
 def _named_by(kind: type) -> set[str]:

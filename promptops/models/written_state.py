@@ -8,7 +8,7 @@ import collections
 import functools
 import hashlib
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +18,10 @@ from .library_state import LargeError, digest_of, keeps_settings
 from .object_state import PLAIN, state_of
 from .surroundings import installed
 
-__all__ = ["MOST", "Parts", "WrittenPlace"]
+__all__ = ["MOST", "Parts", "WrittenPlace", "set_by_code"]
 
-Parts = dict[tuple[int, str], str]  # by the id of what holds a place, and the path to the part
+_Part = tuple[int, str]
+Parts = dict[_Part, str]  # by the id of what holds a place, and the path to the part
 MOST = 400  # parts of one place: a memo of more has no settings beside it
 _DEEPEST = 6
 _LISTS = (list, tuple, collections.deque)
@@ -31,12 +32,13 @@ _CODE = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functo
 @dataclass(frozen=True, slots=True)
 class WrittenPlace:
     """One place that code writes to. holder: the object that has it, kept for its id; now: gives
-    the value.
+    the value; keys: of a map, those that the code sets, None for all.
     """
 
     holder: object
     name: str
     now: Callable[[], object]
+    keys: frozenset[str] | None = None
 
     def parts(self) -> Parts:
         """The digest of each part of the value, of what can be compared; none if they are many."""
@@ -48,6 +50,32 @@ class WrittenPlace:
         ):  # too many; or another thread fills it; or what an object of theirs raises
             return {}
         return {(id(self.holder), path): text for path, text in reading.found.items()}
+
+
+def set_by_code(parts: Set[_Part], places: Iterable[WrittenPlace]) -> set[_Part]:
+    """Those parts that the code of these places may have changed; a setting beside a counter is
+    changed by somebody else.
+    """
+    known = list(places)
+    keyed = {id(place.holder) for place in known if place.keys is not None}
+    near = [place for place in known if id(place.holder) in keyed]
+    return {part for part in parts if part[0] not in keyed or _is_set(part, near)}
+
+
+def _is_set(part: _Part, places: Iterable[WrittenPlace]) -> bool:
+    at, path = part
+    for place in places:
+        if id(place.holder) == at and path.startswith(place.name):
+            below = path[len(place.name) :]
+            if place.keys is None or not below:
+                return True
+            if any(below.startswith(_item(key)) for key in place.keys):
+                return True
+    return False
+
+
+def _item(key: object) -> str:
+    return f"[{repr(key)[:200]}]"
 
 
 class _ManyError(Exception):
@@ -99,7 +127,7 @@ def _below(value: Any) -> Mapping[str, object] | None:
     for name, item in held:
         if len(found) > MOST:
             raise _ManyError
-        found[f".{name}" if attributes else f"[{repr(name)[:200]}]"] = item
+        found[f".{name}" if attributes else _item(name)] = item
     return found
 
 

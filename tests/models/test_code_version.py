@@ -247,10 +247,25 @@ def test_a_tally_that_another_function_raises_asks_nothing_again() -> None:
     assert as_target(space["one"]).label != one.label
 
 
-def test_an_answer_is_not_recorded_for_the_function_before_an_edit() -> None:
+COUNTED = "held = {'tone': 'kind', 'calls': 0, 'used': {'in': 0}}"
+
+
+@pytest.mark.parametrize(
+    ("around", "code", "edit"),
+    [
+        ("tone = 'kind'", "return tone", "tone = 'rude'"),
+        (COUNTED, "held['calls'] += 1\n    return held['tone']", "held['tone'] = 'rude'"),
+        (COUNTED, "held['used']['in'] += 1\n    return held['tone']", "held['tone'] = 'rude'"),
+        (COUNTED, "held['last'] = q\n    return held['tone']", "held.update(tone='rude')"),
+    ],
+)
+def test_an_answer_is_not_recorded_for_the_function_before_an_edit(
+    around: str, code: str, edit: str
+) -> None:
     """Another study had begun after the edit, while the first one was being asked."""
-    space: dict[str, Any] = {"__name__": "a_notebook", "wait": asyncio.Event().wait}
-    exec("tone = 'kind'\nasync def answer(q):\n    await wait()\n    return tone", space)
+    answer = code.replace("\n    return", "\n    await wait()\n    return")
+    answer = answer if "wait" in answer else f"await wait()\n    {answer}"
+    space = kernel(around, f"async def answer(q):\n    {answer}")
 
     async def studies() -> None:
         gate = asyncio.Event()
@@ -259,7 +274,7 @@ def test_an_answer_is_not_recorded_for_the_function_before_an_edit() -> None:
         call = Call(request={}, values={"q": "q"}, timeout_s=9.0)
         asked = asyncio.ensure_future(one.complete(call))
         await asyncio.sleep(0)
-        space["tone"] = "rude"
+        exec(edit, space)
         two = as_target(space["answer"])
         gate.set()
         with pytest.raises(CallError, match="was edited while it answered"):
@@ -267,6 +282,22 @@ def test_an_answer_is_not_recorded_for_the_function_before_an_edit() -> None:
         assert (await two.complete(call)).text == "rude"
 
     asyncio.run(studies())
+
+
+def test_a_tally_in_one_map_with_anothers_asks_nothing_again() -> None:
+    """What another function counts beside it is no setting of this one."""
+    space = kernel(
+        "held = {'tone': 'kind', 'one': 0, 'two': 0}",
+        "def one(q):\n    held['one'] += 1\n    return held['tone']",
+        "def two(q):\n    held['two'] += 1\n    return held['tone']",
+    )
+    models = [as_target(space["one"]), as_target(space["two"])]
+    for _ in range(3):
+        for model, name in zip(models, ("one", "two"), strict=True):
+            ask(model)
+            assert as_target(space[name]).label == model.label
+    space["held"]["tone"] = "rude"
+    assert as_target(space["one"]).label != models[0].label
 
 
 def test_a_second_study_meanwhile_asks_the_same_function() -> None:
