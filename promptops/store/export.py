@@ -89,7 +89,11 @@ def new_file(path: Path) -> Iterator[Path]:
 
     Raises StoreError if it cannot be written: what was there stays.
     """
-    if is_odd(path):
+    try:
+        odd = is_odd(path) or not path.name
+    except ValueError:  # a zero byte
+        odd = True
+    if odd:
         raise StoreError(f"{path} cannot be written ({NOT_A_FILE}); give the path of a file.")
     temporary = path.with_name(f".{path.name}.{segment_name()}")
     try:

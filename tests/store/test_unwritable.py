@@ -30,6 +30,12 @@ def test_a_purge_where_no_folder_can_be_made(tmp_path: Path) -> None:
     assert (tmp_path / "store").read_text() == "in the way"
 
 
+@pytest.mark.parametrize("path", ["", "a\0b", "a\0b.parquet"])
+def test_an_export_to_what_is_no_path(tmp_path: Path, path: str) -> None:
+    with pytest.raises(StoreError, match=r"cannot be written \("):
+        Store(tmp_path).export(path)
+
+
 @pytest.mark.parametrize("name", ["x.export", "x.parquet"])
 def test_an_export_to_where_nothing_can_be_written(tmp_path: Path, name: str) -> None:
     """No such folder, or a folder in the file's place; nothing is left beside it."""
