@@ -17,6 +17,7 @@ from ..policy import Policy
 from ..version.diff import VersionDiff
 from .deployment import DeploymentEntry, of_chain
 from .history import SavedEntry, numbers
+from .registry_record import policy_in
 from .unmarked import unmarked
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def changes(old: Document, new: Document) -> list[PromptChange]:
             name,
             old["prompts"].get(name, {"versions": []}),
             new["prompts"].get(name, {"versions": []}),
+            _applied(old, new, name),
         )
         for name in sorted(old["prompts"].keys() | new["prompts"].keys())
         if old["prompts"].get(name) != new["prompts"].get(name)
@@ -86,7 +88,23 @@ def markdown(
     return "\n".join(lines) + "\n" if lines else "No prompt changed.\n"
 
 
-def _change(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> PromptChange:
+def _applied(old: Document, new: Document, name: str) -> tuple[Policy, Policy] | None:
+    """The policies that applied to a prompt and apply now, if it has or had one of its own: one
+    that says nothing still takes the place of the registry's. None if they are equal.
+    """
+    sides = [(side, side["prompts"].get(name, {})) for side in (old, new)]
+    if not any("policy" in prompt for _, prompt in sides):
+        return None
+    before, after = (policy_in(side, prompt) for side, prompt in sides)
+    return (before, after) if before != after else None
+
+
+def _change(
+    name: str,
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    policy: tuple[Policy, Policy] | None,
+) -> PromptChange:
     faults: list[str] = []
     entries = [SavedEntry(name, entry) for entry in new["versions"]]
     had = {entry["id"]: entry for entry in old["versions"]}
@@ -106,8 +124,6 @@ def _change(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Prompt
         f"the version {version_id[:11]} is gone, which no change may do" for version_id in lost
     ]
     deployments, back = _environments(name, old, new)
-    stated = [Policy.from_document(side.get("policy", {})) for side in (old, new)]
-    policy = (stated[0], stated[1]) if stated[0] != stated[1] else None
     return PromptChange(
         name, tuple(versions), tuple(deployments), tuple(back), policy, tuple(faults)
     )

@@ -126,6 +126,23 @@ def test_settings_policies_rollbacks_and_force_are_told(editor: Editor) -> None:
     assert "gives v2 to 10 %, the rest stays on v1" in text
 
 
+def test_a_policy_in_the_place_of_the_registrys_is_told(editor: Editor) -> None:
+    """One that asks for nothing was no change, though the team's no longer applied."""
+    editor.set_policy(Policy(min_n=100, must_pass=("t1",)))
+    before = read(editor)
+    editor.set_policy(Policy(), NAME)
+    loose = read(editor)
+    assert "- policy: `min_n`: 100 → default, `must_pass`: " in markdown(before, loose)
+    editor.set_policy(None, NAME)
+    assert "- policy: `min_n`: default → 100, `must_pass`: " in markdown(loose, read(editor))
+    editor.set_policy(Policy(min_n=50), NAME)
+    own = read(editor)
+    editor.set_policy(Policy(min_n=60))
+    assert markdown(own, read(editor)).splitlines() == [
+        "The registry's policy: `min_n`: 100 → 60, `must_pass`: \\['t1'\\] → default"
+    ]
+
+
 def test_a_cut_history_and_lost_versions_are_told(editor: Editor) -> None:
     """An environment that goes back without a rollback, or a version that is gone, stands out."""
     editor.save(NAME, V2)
