@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import MissingExtra, PromptOpsError, Refused
+from ..markup import plain
 from .extras import extra_of, require_extra
 from .standard_streams import standard_streams
 from .system_limits import ended_in_order, loading_was_stopped, shortage
@@ -141,10 +142,10 @@ def _run(words: list[str]) -> None:
     try:
         command(args=words, prog_name="promptops")
     except Refused as error:
-        sys.stderr.write(f"refused: {error}\n")
+        sys.stderr.write(f"refused: {plain(error)}\n")
         sys.exit(1)
     except PromptOpsError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {plain(error)}\n")
         sys.exit(2)
     except OSError as error:
         if error.filename is None:  # our fault, or the network's: no path of the user is at fault
@@ -152,7 +153,7 @@ def _run(words: list[str]) -> None:
         _end_if_short(error)
         _folder_is_there()
         sys.stderr.write(
-            f"error: {error.filename} cannot be read or written ({error.strerror});"
+            f"error: {plain(error.filename)} cannot be read or written ({error.strerror});"
             " check what is there and who may use it, or name another path.\n"
         )
         sys.exit(2)

@@ -20,6 +20,7 @@ from typing import Any
 from ..canonical import canonical
 from ..errors import DatasetError
 from ..markup import UNTYPESET, esc
+from ..redact import Redactor
 from ..spool.locks import alone
 from . import corrections
 from .cells import fault_of
@@ -188,9 +189,10 @@ def _value(expected: object, file: _DatasetFile, id: str) -> object:
 
 def _row(file: _DatasetFile, example: Example) -> int:
     """The number of the row of an example. Raises DatasetError if it does not exist."""
-    for number, other in enumerate(file.reading.examples):
-        if other.id == example.id:
-            return number
+    ids = [other.id for other in file.reading.examples]
+    for names in (ids, Redactor().identifiers(ids)):  # one like a key is recorded under another
+        if example.id in names:
+            return names.index(example.id)
     raise DatasetError(
         f"{file.path.name} has no row {example.id!r} (by now, or read as it was); evaluate on the"
         " file as it is, and correct it there."

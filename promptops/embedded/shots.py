@@ -28,7 +28,7 @@ _TAGGED = re.compile(
 _ARROW = re.compile(r"->|=>|→")
 _BULLET = re.compile(r"[ \t]*(?:[-*•]|\d{1,3}[.)])[ \t]+")
 _LINE = re.compile(
-    r"[ \t]*[\"'`*]*([A-Za-z_][\w -]{0,30}?)[\"'`*]*[ \t]*[:=][ \t]*(.{0,200}?)[ \t]*"
+    r"[ \t]*[\"'`*]*([A-Za-z_][\w -]{0,30}?)[\"'`*]*[ \t]*[:=][ \t]*+(.{0,200}?)[ \t]*"
 )
 _DECODE = json.JSONDecoder()
 MAX_SHOTS = 400  # more examples than any prompt holds: a bound for hostile text

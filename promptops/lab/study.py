@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..markup import count, plain_repr, stem
+from ..markup import count, plain_repr, shorten, stem
 from ..signatures import explained_methods
 from ..study.queries import outcomes
 from . import show
@@ -256,7 +256,7 @@ class Study:
         size = f"{count(len(record.arms), 'version')} x {count(record.dataset.n, 'example')}"
         if record.repeats > 1:
             size += f" x {record.repeats} repeats"
-        return f"<study {self.name}: {size}, {show.headline(self)}>"
+        return f"<study {shorten(self.name, 200)}: {size}, {show.headline(self)}>"
 
     def _ipython_display_(self) -> None:
         show.display(self)

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Conflict, StudyError
 from ..markup import portable
 from ..plain_file import read_plain
+from ..redact import Redactor
+from ..registry.secret_free import cleaned
 from ..registry.write_lock import locked
 from ..registry.write_lock import replace as replace_file
 
@@ -33,6 +35,7 @@ __all__ = [
     "every",
     "live_path_of",
     "path_of",
+    "reason_kept",
     "reserved",
 ]
 
@@ -225,6 +228,11 @@ class MonitorFile:
         """Replace the file at `path`, whole or not at all."""
         os.makedirs(os.path.dirname(path), exist_ok=True)
         replace_file(os.fspath(path), (_text(self.document()) + "\n").encode())
+
+
+def reason_kept(reason: str) -> str:
+    """A reason as the file has it: without secrets, since it is committed."""
+    return cleaned(reason.strip(), "reason", Redactor())
 
 
 def path_of(project: Project, prompt: str, env: str, *, live: bool = False) -> str:

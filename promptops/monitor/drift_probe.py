@@ -94,7 +94,8 @@ def read_probe(
     """A probe's scores, as the store has them."""
     import numpy as np
 
-    places = {example.id: at for at, example in enumerate(asked.dataset)}
+    ids = project.store.identifiers([example.id for example in asked.dataset])
+    places = {id: at for at, id in enumerate(ids)}
     scores: dict[str, Floats] = {}
     who: Counter[tuple[str, str]] = Counter()
     for scorer in asked.scorers:

@@ -31,7 +31,15 @@ from .drift_alarm import (
     week,
 )
 from .drift_declared import declared_scorers, scorers_of
-from .drift_file import Day, MonitorFile, Series, live_path_of, path_of, reserved
+from .drift_file import (
+    Day,
+    MonitorFile,
+    Series,
+    live_path_of,
+    path_of,
+    reason_kept,
+    reserved,
+)
 from .input_lengths import length_bounds, length_group
 from .live_cause import cause_of_live
 from .live_rows import rows_of
@@ -117,13 +125,13 @@ def accept_live(project: Project, prompt: str, env: str, reason: str) -> Monitor
         raise StudyError(
             "a new reference needs a reason; pass reason= with why the present quality is right."
         )
-    path = live_path_of(project, prompt, env)
+    path, kept = live_path_of(project, prompt, env), reason_kept(reason)
     with reserved(path):
         old = MonitorFile.read(path)
-        entry = {"event": "accepted", "at": utc(), "by": project.author, "reason": reason.strip()}
+        entry = {"event": "accepted", "at": utc(), "by": project.author, "reason": kept}
         judges = declared_scorers(old, None)
         new = _referred(project, old.declaration, judges, utc()[:10], (*old.history, entry))
-        why = f"a new reference was accepted: {reason.strip()}"
+        why = f"a new reference was accepted: {kept}"
         new = replace(new, alarms=all_ended(old.alarms, utc()[:10], why))
         new.write(path)
     return new

@@ -32,7 +32,7 @@ from .drift_declared import (
     scorers_of,
     serving_entry,
 )
-from .drift_file import MonitorFile, every, path_of, reserved
+from .drift_file import MonitorFile, every, path_of, reason_kept, reserved
 from .drift_judge import rejudge
 from .drift_probe import Probing, probe
 
@@ -161,7 +161,7 @@ def acknowledge(project: Project, alarm: str, reason: str) -> MonitorFile:
             file = MonitorFile.read(path)
             for each in file.alarms:
                 if each["id"] == alarm and each["closed"] is None:
-                    word = {"at": utc(), "by": project.author, "reason": reason.strip()}
+                    word = {"at": utc(), "by": project.author, "reason": reason_kept(reason)}
                     file = file.with_alarm({**each, "acknowledged": word})
                     file.write(path)
                     return file
@@ -196,7 +196,7 @@ def accept(
         new = _anchor(project, old.declaration, entry, data, judges, entries)
         with reserved(path):
             now = MonitorFile.read(path)
-            why = f"a new anchor was accepted: {reason.strip()}"
+            why = f"a new anchor was accepted: {reason_kept(reason)}"
             new = replace(new, alarms=all_ended(now.alarms, utc()[:10], why))
             new.write(path)
     return new
@@ -287,7 +287,7 @@ def _anchor(
     budget, repeats = declaration["budget_usd"], int(declaration["repeats"])
     asked = Probing(name, entry, prompt, data, judges, budget)
     found = probe(project, asked, f"anchor {len(history) + 1} {utc()[:10]}", repeats)
-    ids = [example.id for example in data]
+    ids = project.store.identifiers([example.id for example in data])
     two = bool(declaration["two_sided"])
     try:
         series = tuple(
@@ -315,7 +315,7 @@ def _accepted(project: Project, old: MonitorFile, reason: str) -> dict[str, obje
         "event": "accepted",
         "at": utc(),
         "by": project.author,
-        "reason": reason.strip(),
+        "reason": reason_kept(reason),
         "number": old.declaration["number"],
         "days": len(old.days),
         "anchor_means": {s.scorer: round(sum(s.means) / len(s.means), 4) for s in old.series},

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from ..markup import paragraph, plain
+from ..markup import paragraph, plain, shorten
 
 __all__ = ["Canary", "DeploymentEntry", "of_chain"]
 
@@ -119,7 +119,7 @@ def of_chain(
             number=numbers.get(link["version"]),
             id=link["version"],
             at=link["at"],
-            author=link["author"],
+            author=shorten(link["author"], 200),
             digest=link["digest"],
             reason=link.get("reason", ""),
             evidence=link.get("evidence"),

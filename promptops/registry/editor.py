@@ -33,7 +33,7 @@ from .file import prompt_of
 from .gate import GateRequest
 from .history import SavedEntry, Word
 from .registry_record import RegistryRecord, policy_in
-from .secret_free import checked_content, cleaned
+from .secret_free import checked_content, checked_new_name, cleaned, cleaned_policy
 
 if TYPE_CHECKING:
     from .document import Document
@@ -98,9 +98,11 @@ class Editor(RegistryRecord):
         secret.
         """
         document.checked_name(name)
-        known = self._number(self._file.read(), name, version)
+        there = self._file.read()
+        known = self._number(there, name, version)
         if known is not None:
             return known
+        checked_new_name(name, there, self._redactor)
         checked_content(name, version, self._redactor)
         note = cleaned(note, "note", self._redactor)
         with self._file.writing() as read:
@@ -163,7 +165,7 @@ class Editor(RegistryRecord):
             holder = read if name is None else prompt_of(read, name)
             changed = {key: value for key, value in holder.items() if key != "policy"}
             if policy is not None:
-                changed["policy"] = policy.document()
+                changed["policy"] = cleaned_policy(policy, self._redactor).document()
             if name is None:
                 self._file.put(changed)
             else:

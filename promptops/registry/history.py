@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..errors import NotDeployed, RegistryCorrupt, RegistryError
 from ..evidence import Evidence
+from ..markup import shorten
 from ..version import PromptVersion
 from . import chain
 from .deployment import DeploymentEntry, of_chain
@@ -39,9 +40,8 @@ class SavedEntry:
             raise RegistryCorrupt(
                 f"{prompt} holds a version without its number or id; restore it from git."
             ) from None
-        self.note, self.author, self.created = (
-            str(entry.get(key, "")) for key in ("note", "author", "created")
-        )
+        self.note, self.created = str(entry.get("note", "")), str(entry.get("created", ""))
+        self.author = shorten(entry.get("author", ""), 200)
 
     @property
     def version(self) -> PromptVersion:
@@ -178,9 +178,10 @@ def repeats(
     promotes = f"the {word.what} {word.text!r} was used for it before, another " if used else ""
     promotes += 'override="reason" promotes it once more.'
     if undone is not None:
-        why = f" ({undone['reason']})" if undone.get("reason") else ""
+        why = f" ({shorten(undone['reason'], 500)})" if undone.get("reason") else ""
         return (
-            f"v{wanted.number} was rolled back by {undone['author'] or 'unknown'} at {since}{why}, "
+            f"v{wanted.number} was rolled back by {shorten(undone['author'], 200) or 'unknown'} at"
+            f" {since}{why}, "
             f"and this promotion rests on nothing that was measured since; {promotes}"
         )
     last = links[-1]

@@ -19,6 +19,7 @@ def pin(study: RecordedStudy, example_id: str) -> Policy:
     prompt's policy.
     """
     policy = _policy(study)
+    [example_id] = study.project.store.identifiers([example_id])
     if example_id in policy.must_pass:
         return policy
     return _set(study, replace(policy, must_pass=(*policy.must_pass, example_id)))
@@ -27,9 +28,10 @@ def pin(study: RecordedStudy, example_id: str) -> Policy:
 def unpin(study: RecordedStudy, example_id: str) -> Policy:
     """Take an example out of the must-pass ones; returns the prompt's policy."""
     policy = _policy(study)
+    names = {example_id, *study.project.store.identifiers([example_id])}
     return _set(
         study,
-        replace(policy, must_pass=tuple(name for name in policy.must_pass if name != example_id)),
+        replace(policy, must_pass=tuple(name for name in policy.must_pass if name not in names)),
     )
 
 

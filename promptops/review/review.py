@@ -43,6 +43,7 @@ def correct(
     `Dataset.read` reads with it. path: another file of the project that holds the row. Raises
     DatasetError if the file is not in the project, or the row is not what was evaluated.
     """
+    [example_id] = study.project.store.identifiers([example_id])
     root, data, corrected = study.project.root, _data(study), study.project.corrected
     example = data.get(example_id)
     target = (

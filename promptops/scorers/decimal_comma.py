@@ -13,8 +13,9 @@ __all__ = ["with_points"]
 
 _BEFORE, _AFTER = r"(?<![0-9.,])", r"(?![0-9]|[.,][0-9])"
 _MARKS = ".' \u00a0\u202f\u2019"  # what is written between thousands, beside the comma
+# one without a comma is passed over whole: begun again at each mark, it took quadratic time
 _COMMA_AFTER_THOUSANDS = re.compile(
-    rf"{_BEFORE}([0-9]{{1,3}}([{_MARKS}])[0-9]{{3}}(?:\2[0-9]{{3}})*),([0-9]+){_AFTER}"
+    rf"{_BEFORE}([0-9]{{1,3}}([{_MARKS}])[0-9]{{3}}(?:\2[0-9]{{3}})*+)(?:,([0-9]+){_AFTER})?"
 )
 _POINTS = re.compile(rf"{_BEFORE}[0-9]{{1,3}}(?:\.[0-9]{{3}}){{2,}}{_AFTER}")
 _THIN = re.compile(
@@ -34,7 +35,7 @@ def with_points(text: str) -> str:
     """
     if "," in text:
         text = _COMMA_AFTER_THOUSANDS.sub(
-            lambda found: f"{_DIGITS.sub('', found[1])}.{found[3]}", text
+            lambda found: f"{_DIGITS.sub('', found[1])}.{found[3]}" if found[3] else found[0], text
         )
         text = _COMMA.sub(lambda found: f"{found[1] or found[3]}.{found[2] or found[4]}", text)
     text = _POINTS.sub(lambda found: found[0].replace(".", ""), text)

@@ -22,8 +22,8 @@ from .purging import Purging
 from .read import Deployments, Params, ask_user, asked
 from .recorder import Spool
 from .repair import repair_store, verify_store
+from .row_ids import encoded, encoded_columns
 from .schema import TABLES
-from .segment_records import encode, encode_columns
 from .shapes import odd
 from .take_in import take_in
 from .team import Team, Tombstone
@@ -84,13 +84,8 @@ class Store:
         self.append_all({table: rows})
 
     def append_all(self, tables: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
-        """Record rows of several tables in one write, as `append` does for one table: if the
-        process dies, all of them are recorded, or none.
-        """
-        lines = b"".join(
-            encode(table, rows, self._redactor.clean) for table, rows in tables.items() if rows
-        )
-        if lines:
+        """`append` for several tables in one write: if the process dies, all or none are there."""
+        if lines := encoded(tables, self._redactor):
             self._spool.append(lines)
             for table, rows in tables.items():
                 self._known.add(table, rows)
@@ -99,7 +94,7 @@ class Store:
         """Record many rows of `scores` or `study_runs` at once, column by column: a list holds a
         value per row, anything else is what all rows share. Durable and refused as in `append`.
         """
-        self._spool.append(encode_columns(table, columns, self._redactor.clean))
+        self._spool.append(encoded_columns(table, columns, self._redactor))
         self._known.add(table, ())
 
     def keep_secret(self, value: str) -> None:
@@ -109,6 +104,10 @@ class Store:
     def clean(self, text: str) -> str:
         """The text as it would be recorded: without secrets."""
         return self._redactor(text.encode("utf-8", "replace").decode())
+
+    def identifiers(self, texts: Sequence[str]) -> list[str]:
+        """Ids of examples, or names of clusters and tags, as they would be recorded."""
+        return self._redactor.identifiers(texts)
 
     def flush(self) -> None:
         """Sync what was recorded to the disk now.
@@ -260,7 +259,7 @@ class Store:
         Raises:
             StoreError: if nothing was named, or the DuckDB file cannot be written now.
         """
-        named = Named.asked(examples, live, study, before, table)
+        named = Named.asked(self.identifiers([*examples]), live, study, before, table)
         self.look(now=True)
         bury = self._team.bury if self._team is not None else lambda stone: None
         return self._purging().of(

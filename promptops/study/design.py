@@ -18,6 +18,7 @@ from .asking_order import order
 from .resolve_model import ModelResolver, as_target
 from .score_study import Place
 from .study_record import ArmRecord, DatasetRef, ScorerRef, StudyRecord
+from .told_apart import told_apart
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,17 +189,17 @@ def as_version(value: object) -> tuple[PromptVersion, str, int | None, str]:
 
 
 def as_dataset(value: object, root: Path | None = None) -> Dataset:
-    """A Dataset as it is; else whatever `Dataset.read` reads, paths also from the project's
-    root.
+    """A Dataset, its ids as they are recorded; else whatever `Dataset.read` reads, paths also from
+    the project's root.
     """
     if isinstance(value, Dataset):
-        return value
+        return told_apart(value)
     if isinstance(value, str) and root is not None:
         from pathlib import Path
 
         if not Path(value).exists() and (root / value).exists():
             value = root / value
-    return Dataset.read(value)
+    return told_apart(Dataset.read(value))
 
 
 def _distinct_labels(arms: list[ArmDesign]) -> None:

@@ -86,6 +86,8 @@ def import_runs(
     scores = score_cells(rows, where.scores)
     rows = with_answers(rows, where.output) if scores else rows
     cells, versions = by_model(_cells(rows, where, dataset), where.versions)
+    ids = project.store.identifiers([str(value) for value in cells["example"]])
+    cells = {**cells, "example": [*ids]}
     checked_amounts(cells)
     if where.plan is not None:
         dataset, scorers, _ = where.plan.follow(dataset, scorers, 1)

@@ -65,7 +65,9 @@ class ImportedRows:
 
     def write(self, store: Store, study: str, dataset: Dataset) -> None:
         """Append the runs, and their places in the study."""
-        prints = {example.id: example.fingerprint for example in dataset}
+        ids = list({example for example, _, _ in self.places})
+        kept = {example.id: example.fingerprint for example in dataset}
+        prints = {id: kept[name] for id, name in zip(ids, store.identifiers(ids), strict=True)}
         for start in range(0, len(self.places), _CHUNK):
             runs, links = [], []
             for row in range(start, min(start + _CHUNK, len(self.places))):

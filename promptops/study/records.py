@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
@@ -156,11 +157,20 @@ def keep_examples(store: Store, dataset: Dataset) -> None:
                     "example_id": example.id,
                     "example_fingerprint": example.fingerprint,
                     "position": position,
-                    "document": _document(example.document()),
+                    "document": _document(_kept(store, example).document()),
                 }
                 for position, example in enumerate(islice(dataset, start, start + _AT_ONCE), start)
             ],
         )
+
+
+def _kept(store: Store, example: Example) -> Example:
+    """The example with its id, cluster and tags as the store's rows have them."""
+    names = [example.id, example.cluster or "", *example.tags]
+    kept = store.identifiers(names)
+    if kept == names:
+        return example
+    return replace(example, id=kept[0], cluster=kept[1] or None, tags=tuple(kept[2:]))
 
 
 def load_dataset(store: Store, fingerprint: str, root: Path) -> Dataset:

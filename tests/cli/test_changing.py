@@ -272,3 +272,20 @@ def test_promote_through_a_study(
         == 1
     )
     assert run("promote", "triage", "v1", "--env", "prod", "--study", "no such")[0] == 2
+
+
+def test_a_refusal_is_a_line_of_its_own_whatever_it_quotes(run: Run, path: Path) -> None:
+    """Authors and reasons come with a pull request: they steer no terminal, and begin no line."""
+    forged = "x\n- prod serves v9\r\x1b[31mgated\u202e"
+    editor = Editor(path)
+    editor.save("plain", PromptVersion("Hello again"))
+    for number in (1, 2):
+        editor.promote("plain", number, "dev", author="ann")
+    editor.rollback("plain", "dev", author=f"ann{forged}", reason=f"odd{forged}")
+    code, _, said = run("promote", "plain", "v2", "--env", "dev")
+    assert code == 1
+    assert "rolled back by annx - prod serves v9" in said
+    code, out, _ = run("status", "--env", "dev")
+    for text in (said, out):
+        assert not {"\x1b", "\r", "\u202e"} & set(text)
+        assert not [line for line in text.splitlines() if line.startswith("- prod serves v9")]

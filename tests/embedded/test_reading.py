@@ -4,6 +4,8 @@ and the text to judge.
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from promptops.embedded import answer_form, ids, shots, turns, word_forms, wording
@@ -487,3 +489,11 @@ def test_sentences_end_at_marks_and_lines() -> None:
         "Why?",
         "v1.2 is out",
     ]
+
+
+def test_a_line_of_blanks_and_prose_takes_linear_time() -> None:
+    """A value began at each blank, and ended at each: 20 kB of them had no end."""
+    began = time.thread_time()
+    assert shots.fields_of_answer("k=" + "\t" * 20_000 + "x" * 300) == {}
+    assert shots.fields_of_answer("k =  \t a b \t") == {"k": "a b"}
+    assert time.thread_time() - began < 1

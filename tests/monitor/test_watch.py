@@ -330,3 +330,23 @@ def test_monitors_whose_names_are_written_alike_have_files_of_their_own(
     Path(paths[0]).unlink()  # the other one keeps its file
     assert path_of(project, "a", "b.c") == paths[1]
     assert path_of(project, "a.b", "c") == paths[0]
+
+
+def test_a_secret_in_a_reason_is_not_committed(
+    project: Project, world: World, examples: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of a monitor lies beside the registry, whose reasons are cleaned as well."""
+    key, known = "sk-proj-Zq7Xw9Lm4Tn2Vb8Rc5Yd1Ka3", "u7-x9-plain-value"
+    monkeypatch.setenv("TEAM_DB_PASS", known)
+    path = watch(project, examples)
+    world.wrong = set(range(30))
+    assert days(project, path, 1, 1) == 1
+    [alarm] = MonitorFile.read(path).alarms
+    with pytest.warns(UserWarning, match="a secret in the reason was replaced"):
+        acknowledge(project, alarm["id"], f"the provider has {key} and {known}")
+    with pytest.warns(UserWarning, match="a secret in the reason was replaced"):
+        accept(project, "triage", "prod", f"asked with {key} and {known}")
+    written = Path(path).read_text(encoding="utf-8")
+    assert key not in written
+    assert known not in written
+    assert written.count("[redacted]") == 6  # of the acknowledgement, the end and the history

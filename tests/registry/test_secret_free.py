@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from promptops.errors import VersionError
+from promptops.errors import RegistryError, VersionError
+from promptops.policy import Policy
 from promptops.registry.editor import Editor
 from promptops.version import PromptVersion
 
@@ -64,3 +65,24 @@ def test_a_step_is_made_where_warnings_are_errors(editor: Editor) -> None:
     assert back is not None
     assert back.number == 1
     assert KEY not in Path(editor.path).read_text()
+
+
+@pytest.mark.parametrize("name", ["sk-summary-email-v2", "pk_000000000017", "p/u7-x9-plain-value"])
+def test_a_new_prompt_is_not_named_like_a_key(editor: Editor, name: str) -> None:
+    """Its rows would be those of `[redacted]`: no live call and no study was found by its name."""
+    with pytest.raises(RegistryError, match="take another name") as caught:
+        editor.save(name, version("One {{x}}"))
+    assert name not in str(caught.value)
+    assert not Path(editor.path).exists()
+
+
+def test_the_reasons_of_a_policy_are_cleaned(editor: Editor) -> None:
+    editor.save("a", version("One {{x}}"))
+    policy = Policy(accept_constant=f"since {KEY}", accept_slices=(("tag", f"as {PLAIN}"),))
+    for name in ("a", None):
+        with pytest.warns(UserWarning, match="a secret in the reason of a policy"):
+            editor.set_policy(policy, name)
+    written = Path(editor.path).read_text()
+    assert KEY not in written
+    assert PLAIN not in written
+    assert written.count("[redacted]") == 4
