@@ -263,23 +263,20 @@ def test_an_answer_is_not_recorded_for_the_function_before_an_edit(
     around: str, code: str, edit: str
 ) -> None:
     """Another study had begun after the edit, while the first one was being asked."""
-    answer = code.replace("\n    return", "\n    await wait()\n    return")
-    answer = answer if "wait" in answer else f"await wait()\n    {answer}"
-    space = kernel(around, f"async def answer(q):\n    {answer}")
+    answer = code.replace("return", "await asyncio.sleep(0.05)\n    return")
+    space = kernel(f"import asyncio\n{around}", f"async def answer(q):\n    {answer}")
 
     async def studies() -> None:
-        gate = asyncio.Event()
-        space["wait"] = gate.wait
         one = as_target(space["answer"])
         call = Call(request={}, values={"q": "q"}, timeout_s=9.0)
         asked = asyncio.ensure_future(one.complete(call))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
         exec(edit, space)
         two = as_target(space["answer"])
-        gate.set()
         with pytest.raises(CallError, match="was edited while it answered"):
             await asked
         assert (await two.complete(call)).text == "rude"
+        assert as_target(space["answer"]).label == two.label
 
     asyncio.run(studies())
 
