@@ -26,13 +26,12 @@ _SAVERS |= {"to_csv", "to_json", "to_parquet", "to_pickle"}
 @dataclass(frozen=True, slots=True)
 class CodeWrites:
     """names: global and enclosed names that are assigned, or whose content changes; stored: those
-    that are assigned; keys: of such a name, which key of it is set, None for one that is not
-    known; paths: such a
-    name and the attributes behind which the content changes; attributes: that are assigned, or
-    whose content changes, of whatever object; assigned: those of them that are assigned; given:
-    arguments whose content changes; others: whether that of another value does which the code was
-    given; files: whether it writes files; any_attribute: whether it assigns attributes that it does
-    not name (`setattr`).
+    that are assigned; keys: of such a name, or of its attributes, which key is set, None for one
+    that is not known; paths: such a name and the attributes behind which the content changes;
+    attributes: that are assigned, or whose content changes, of whatever object; assigned: those of
+    them that are assigned; given: arguments whose content changes; others: whether that of another
+    value does which the code was given; files: whether it writes files; any_attribute: whether it
+    assigns attributes that it does not name (`setattr`).
     """
 
     names: frozenset[str]
@@ -59,9 +58,8 @@ def writes_of(code: types.CodeType) -> CodeWrites:
         for base, path, key in _changed(steps):
             attributes |= set(path)
             if base.opname.startswith(_GLOBAL):
-                if not path:
-                    names.add(str(base.argval))
-                    keys.add((str(base.argval), key))
+                names |= set() if path else {str(base.argval)}
+                keys.add((".".join((str(base.argval), *path)), key))
                 paths.add((str(base.argval), *path))
             elif base.opname.startswith("LOAD_FAST") and not path:
                 locals_ = base.argval if isinstance(base.argval, tuple) else (base.argval,)
@@ -145,7 +143,7 @@ def _base(
                 if after.opname not in _TAKEN:
                     break
                 path.append(str(after.argval))
-            yield step, path, _key(steps, place + 1, at)
+            yield step, path, _key(steps, place + 1 + len(path), at)
             return
         if "JUMP" in step.opname or step.is_jump_target:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import os
 import re
 import threading
 import types
@@ -165,12 +166,18 @@ class _Written:
             return None
         return frozenset(str(key) for key in keys)
 
+    def sets_variable(self, name: str) -> bool:
+        """Whether the code that sets environment variables may set this one."""
+        keys = self.keys.get(id(os.environ), {None})
+        return name in keys or None in keys
+
     def add_named(self, function: types.FunctionType) -> None:
         """What this function's own code changes of what it names."""
         found, look = writes_of(function.__code__), looking(function)
         self.stored |= {_place(function, name) for name in found.stored}
-        for name, key in found.keys:
-            self.keys.setdefault(id(look(name)), set()).add(key)
+        for dotted, key in found.keys:
+            name, *path = dotted.split(".")
+            self.keys.setdefault(id(_reached(look(name), path)), set()).add(key)
         filled_names = {name for name in found.names if not _has_own_methods(look(name))}
         self.places |= {_place(function, name) for name in found.stored | filled_names}
         self.attributes |= found.attributes
@@ -302,8 +309,11 @@ class _DefinitionWalk(FunctionWalk):
     ) -> Iterator[Found]:
         written = _place(function, name) in self._written.places
         for text, value in found:
-            last = text.partition("variable:")[0].rpartition(".")[2]  # of `environ`, by their names
-            if _is_code(value) or not (written or last in self._written.attributes):
+            path_text, _, variable = text.partition("variable:")
+            own = written or path_text.rpartition(".")[2] in self._written.attributes
+            if variable and not self._written.sets_variable(variable.partition("=")[0]):
+                own = False
+            if _is_code(value) or not own:
                 yield text, value
             elif value is not MISSING:
                 path = text.split(".") if text else []

@@ -281,6 +281,20 @@ def test_an_answer_is_not_recorded_for_the_function_before_an_edit(
     asyncio.run(studies())
 
 
+def test_a_variable_counts_beside_one_that_the_code_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_TONE", "kind")
+    monkeypatch.setenv("A_QUESTION", "")
+    space = kernel(
+        "import os",
+        "def answer(q):\n    os.environ['A_QUESTION'] = q\n    return os.environ['A_TONE']",
+    )
+    one = as_target(space["answer"])
+    ask(one)
+    assert as_target(space["answer"]).label == one.label
+    monkeypatch.setenv("A_TONE", "rude")
+    assert as_target(space["answer"]).label != one.label
+
+
 def test_a_tally_in_one_map_with_anothers_asks_nothing_again() -> None:
     """What another function counts beside it is no setting of this one."""
     space = kernel(
