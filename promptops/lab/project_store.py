@@ -16,11 +16,10 @@ from ..store.export import export_rows
 from ..store.purges import Purged
 from ..store.recorder import say
 from ..study.descent import template_in
-from ..study.queries.plans import splits_in
 from ..study.queries.studies import id_of
 from ..study.recorded_study import unreadable
 from ..study.searched_rows import searched_beside
-from ..study.study_record import StudyRecord
+from ..study.study_record import StudyRecord, splits_in
 
 if TYPE_CHECKING:
     from ..scale.team_store import TeamStore

@@ -122,7 +122,7 @@ def _rows(
     else:
         asked = {"study": study, "beside": sorted(beside)}
         which = _OF_STUDY[table]
-        # what a search said of its train examples is not the study's
+        # what a search's steps learned of its train examples belongs to the search
         columns = columns.replace('"feedback"', "NULL") if table == "candidates" else columns
         con.execute(
             f"SELECT {columns} FROM {table} WHERE {which}",

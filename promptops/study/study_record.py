@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import StudyError
 
-__all__ = ["ArmRecord", "DatasetRef", "ScorerRef", "StudyRecord"]
+__all__ = ["ArmRecord", "DatasetRef", "ScorerRef", "StudyRecord", "splits_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +238,11 @@ def _scorer(document: Mapping[str, object]) -> ScorerRef:
         str(document.get("kind") or "assertion"),
         needs=tuple(map(str, _several(document.get("needs") or []))),
     )
+
+
+def splits_in(design: str | None) -> tuple[str, ...]:
+    """The fingerprints in a search's design; () of a design that no search has."""
+    found = json.loads(design or "null")
+    splits = found.get("splits") if isinstance(found, dict) else None
+    texts = splits.values() if isinstance(splits, dict) else ()
+    return tuple(each for each in texts if isinstance(each, str))

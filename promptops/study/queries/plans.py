@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from ..study_record import splits_in
+
 if TYPE_CHECKING:
     from ...store import Store
 
@@ -18,7 +20,6 @@ __all__ = [
     "plan_document",
     "searches",
     "seed_of_plan",
-    "splits_in",
 ]
 
 
@@ -44,14 +45,6 @@ def searches(store: Store) -> list[tuple[str, str, tuple[str, ...]]]:
     """(id, id of the seed, fingerprints of train and val) of all searches, oldest first."""
     rows = store.rows("select id, seed_version, design from optimizations order by created_at, id")
     return [(str(id_), str(seed), splits_in(design)) for id_, seed, design in rows]
-
-
-def splits_in(design: str | None) -> tuple[str, ...]:
-    """The fingerprints in a search's design; () of a design that no search has."""
-    found = json.loads(design or "null")
-    splits = found.get("splits") if isinstance(found, dict) else None
-    texts = splits.values() if isinstance(splits, dict) else ()
-    return tuple(each for each in texts if isinstance(each, str))
 
 
 def asked_by(store: Store, study: str) -> tuple[list[str], str]:
