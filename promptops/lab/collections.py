@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ..errors import StudyError
-from ..markup import count, plain_repr
+from ..markup import count, plain_repr, shorten
 from ..policy import Policy
 from ..study.queries import studies
 from ..study.queries.listings import searches_frame, studies_frame
@@ -120,9 +120,8 @@ class Studies:
 
     @plain_repr
     def __repr__(self) -> str:
-        return (
-            f"<{count(len(self), 'study', 'studies')}: {', '.join(self.names[:8]) or 'none yet'}>"
-        )
+        names = ", ".join(shorten(name, 80) for name in self.names[:8])
+        return f"<{count(len(self), 'study', 'studies')}: {names or 'none yet'}>"
 
     def _repr_html_(self) -> str:
         return show.html(self)

@@ -143,10 +143,9 @@ class SavedVersion:
     @plain_repr
     def __repr__(self) -> str:
         note = f" “{shorten(self.note, 200)}”" if self.note else ""
+        model = shorten(self.model, 200)
         takes = ", ".join(map(repr, self.variables))
-        return (
-            f"<{self.prompt} {self.label} {self.id[:11]} model={self.model}{note}, takes ({takes})>"
-        )
+        return f"<{self.prompt} {self.label} {self.id[:11]} model={model}{note}, takes ({takes})>"
 
     def _repr_html_(self) -> str:
         return show.html(self)

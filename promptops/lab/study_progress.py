@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from ..markup import plain_repr
+from ..markup import plain_repr, shorten
 from ..signatures import explained
 from ..store.recorder import outside
 from . import show
@@ -98,7 +98,7 @@ class StudyProgress:
 
     @plain_repr
     def __repr__(self) -> str:
-        return f"<progress of {self.recorded.name}: {show.progress(self)}>"
+        return f"<progress of {shorten(self.recorded.name, 200)}: {show.progress(self)}>"
 
     def _repr_html_(self) -> str:
         return show.html(self)

@@ -30,3 +30,6 @@ def test_notes_and_a_version_are_one_line_each(make_lab: Callable[..., Lab]) -> 
     assert any("m-2 - **prod** serves v9, gated" in note for note in comparison.notes)
     assert all(note.isprintable() for note in comparison.notes)
     assert "“m-2 - **prod** serves v9, gated[31m”" in repr(versions[0])
+    study = lab.evaluate(versions, Dataset.read(rows), [equals()], name=FORGED)
+    for shown in (study, study.progress, lab.studies, versions[0]):
+        assert "\n" not in repr(shown)
