@@ -20,7 +20,7 @@ from ..spool.segment import Segment, read_pieces
 from .arrow_rows import Keep, documents_of
 from .hidden import add_hidden, hidden_of
 from .read import as_stored
-from .shown_examples import proposals_with
+from .told_proposers import proposals_with
 
 if TYPE_CHECKING:
     import pyarrow as pa
