@@ -20,7 +20,7 @@ from ..observe.live_call import CAP, is_cut
 from ..plain_file import NOT_A_FILE, is_odd
 from ..spool.locks import alone
 from ..store import Store
-from .queries.live_judged import feedback_not_labelled
+from .queries.live_judged import examples_among, feedback_not_labelled, values_kept
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -209,13 +209,9 @@ def _lines(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
 
 def recorded_examples(store: Store, calls: Iterable[str]) -> list[str]:
     """Ids of the recorded examples that were made of these live rows."""
-    rows = store.rows(
-        'SELECT "values" FROM live WHERE id IN (SELECT unnest($calls)) AND "values" IS NOT NULL',
-        {"calls": sorted(calls)},
-    )
-    made = [example.id for (text,) in rows if (example := example_of({"values": text}))]
-    asked = "SELECT DISTINCT example_id FROM examples WHERE example_id IN (SELECT unnest($ids))"
-    return sorted(str(id_) for (id_,) in store.rows(asked, {"ids": made}))
+    texts = values_kept(store, sorted(calls))
+    made = [example.id for text in texts if (example := example_of({"values": text}))]
+    return examples_among(store, made)
 
 
 def rows_of(found: DataFrame) -> list[dict[str, Any]]:

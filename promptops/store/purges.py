@@ -19,8 +19,8 @@ from ..markup import shorten
 from ..spool.segment import Segment, read_pieces
 from .arrow_rows import Keep, documents_of
 from .hidden import add_hidden, hidden_of
+from .proposers_shown import proposals_with
 from .read import as_stored
-from .told_proposers import proposals_with
 
 if TYPE_CHECKING:
     import pyarrow as pa

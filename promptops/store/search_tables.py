@@ -33,7 +33,7 @@ CANDIDATES = table_of(
     parents json ids of the versions that it was made from
     how text the step that made it
     call_run text run of the call that proposed it; null if no model was asked
-    feedback text null: what the step was told is in the request of the proposal's run
+    feedback text null: the rows that the step was given are in the request of the proposal's run
     """,
 )
 

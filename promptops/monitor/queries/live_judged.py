@@ -1,4 +1,4 @@
-"""Questions about scores and votes of live calls."""
+"""Questions about scores and votes of live calls, and about examples that were made of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,25 @@ if TYPE_CHECKING:
 
     from ...store import Store
 
-__all__ = ["feedback_not_labelled", "judged_calls", "scored_by_all"]
+__all__ = [
+    "examples_among",
+    "feedback_not_labelled",
+    "judged_calls",
+    "scored_by_all",
+    "values_kept",
+]
+
+
+def values_kept(store: Store, calls: Sequence[str]) -> list[str]:
+    """The values of these calls as JSON, of those whose content was kept."""
+    sql = 'SELECT "values" FROM live WHERE id IN (SELECT unnest($calls)) AND "values" IS NOT NULL'
+    return [str(text) for (text,) in store.rows(sql, {"calls": list(calls)})]
+
+
+def examples_among(store: Store, ids: Sequence[str]) -> list[str]:
+    """Those of these ids that a recorded example has."""
+    sql = "SELECT DISTINCT example_id FROM examples WHERE example_id IN (SELECT unnest($ids))"
+    return sorted(str(id_) for (id_,) in store.rows(sql, {"ids": list(ids)}))
 
 
 def scored_by_all(

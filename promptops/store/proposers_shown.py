@@ -1,4 +1,4 @@
-"""Which proposals of searches show an example that is purged: a proposer is told what rows ask and
+"""Which proposals of searches show an example that is purged: a proposer is shown what rows ask and
 how they are answered, and its calls name no row.
 """
 
