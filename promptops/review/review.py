@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..dataset.correcting import correct as correction
 from ..dataset.roles import RequestedRoles
-from ..errors import DatasetError
-from ..registry.asked import share_held
+from ..errors import DatasetError, Refused
+from ..registry.asked import checked_percent, share_held
 from ..study.promotion_basis import ask
 from ..study.refusals import outgrown, spent
 
@@ -105,6 +105,10 @@ def gate_says(
     """Every point at which a promotion would be refused or change nothing now, each with its next
     step; empty if it would go ahead, and for what serves already. Changes nothing.
     """
+    try:
+        checked_percent(percent)
+    except Refused as error:
+        return (str(error),)
     serving = project.registry.serving(version.prompt, env)
     if serving is not None and serving.id == version.id:
         return ()

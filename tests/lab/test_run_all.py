@@ -229,6 +229,7 @@ def test_the_gate_says_what_promote_will_do(lab: Lab) -> None:
     assert tried(lambda: lab.promote(c, env="prod", study=study)) == "held"
     assert "a canary of p runs in prod" in study.gate(b, env="prod", override="x")[0]
     assert study.gate(c, env="prod", percent=20) == ()
+    assert study.gate(c, env="prod", percent=100)[0].startswith("100 % is not a valid canary share")
     assert tried(lambda: lab.promote(c, env="prod", study=study, percent=20)) == "done"
     assert "had 10 % before" in study.gate(c, env="prod", percent=10)[0]
     assert study.gate(c, env="prod", override="it held") == ()
