@@ -42,6 +42,8 @@ def keep_searched(store: Store, splits: Iterable[Dataset]) -> None:
 
 def keep_seen(store: Store, dataset: Dataset) -> None:
     """Record again what searches saw of a dataset, where a purge took it."""
+    if not store.has("optimizations"):  # which needs no database where this process is alone
+        return
     known = {part for _, _, splits in searches(store) for part in splits}
     if known:
         parts = (dataset.train, dataset.val)

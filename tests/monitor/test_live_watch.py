@@ -24,13 +24,13 @@ from promptops.run import utc
 from promptops.store import Store
 from promptops.study.project import Project
 
-TODAY = date.fromisoformat(utc()[:10])
 SCORER = "contains('yes')"
 CALLS = 20
 
 
 def day(offset: int) -> str:
-    return (TODAY + timedelta(days=offset)).isoformat()
+    """From the day that it is now: a run of all tests may begin before midnight."""
+    return (date.fromisoformat(utc()[:10]) + timedelta(days=offset)).isoformat()
 
 
 def called(project: Project, first: int, last: int, right: float) -> None:

@@ -31,15 +31,15 @@ def watched(make_lab: Callable[..., Any]) -> Any:
     rows = [{"id": f"e{i}{HOSTILE}", "number": str(i), "expected": str(i)} for i in range(20)]
     monitor = lab.watch("triage", env="prod", probe=rows, scorers=["equals()"])
     for day in (1, 2):
-        monitor.run(f"2026-12-{day:02}")
+        monitor.run(f"2099-12-{day:02}")
     wrong.update(str(i) for i in range(15))
-    return monitor.run("2026-12-03")
+    return monitor.run("2099-12-03")
 
 
 def test_a_cell_shows_the_evidence_its_bar_the_alarm_and_its_state(watched: Any) -> None:
     html = watched._repr_html_()
     assert "threshold 365" in html
-    assert "since 2026-12-03" in html
+    assert "since 2099-12-03" in html
     assert "changed the behaviour under the same name" in html
     assert "triage.prod: alarm" in html
     assert "<script" not in html.replace("<style", "")
@@ -64,10 +64,10 @@ def test_the_report_and_the_dashboard_show_it(watched: Any) -> None:
         page = report_html(study)
         shown = name == "triage"
         assert ("<h2>Drift monitors</h2>" in page) is shown
-        assert ("since 2026-12-03" in page) is shown
+        assert ("since 2099-12-03" in page) is shown
         assert ("threshold 365" in page) is shown
         assert "<script>alert" not in page
-    assert "since 2026-12-03" in monitors_html(project)
+    assert "since 2099-12-03" in monitors_html(project)
     lab.project.close()
 
 
@@ -79,8 +79,8 @@ def test_rows_repr_and_the_plotly_figure_say_the_same(watched: Any) -> None:
     assert (row["before"], row["now"], row["state"]) == (1.0, 0.25, "open")
     figure = watched.figure()
     assert list(figure.data[0].y) == [max(e, 0.1) for e in watched.frame["evidence"]]
-    assert figure.layout.title.text == "triage.prod: 100 to 25 % since 2026-12-03"
-    assert [note.text for note in figure.layout.annotations] == ["since 2026-12-03"]
+    assert figure.layout.title.text == "triage.prod: 100 to 25 % since 2099-12-03"
+    assert [note.text for note in figure.layout.annotations] == ["since 2099-12-03"]
 
 
 def test_numbers_of_the_scale_are_read_as_people_write_them(watched: Any) -> None:
@@ -94,7 +94,7 @@ def test_numbers_of_the_scale_are_read_as_people_write_them(watched: Any) -> Non
     strong = replace(file.series[0], days=(*file.series[0].days[:-1], last))
     picture = evidence_picture(watched.project, file, strong, 365)
     numbers = re.findall(r"text-anchor='end'[^>]*>([0-9][^<]*)<", picture)
-    assert numbers[-1] == "2026-12-03", "the last day, below the plot"
+    assert numbers[-1] == "2099-12-03", "the last day, below the plot"
     assert numbers[:-1] == [
         "0.1",
         "10",
@@ -165,12 +165,12 @@ def test_the_dashboard_shows_every_monitor_and_one_that_cannot_be_read(watched: 
     broken = Path(watched.path).with_name("other.prod.json")
     broken.write_text("{", encoding="utf-8")
     html = monitors_html(watched.project)
-    assert "triage.prod: 100 to 25 % since 2026-12-03" in html
+    assert "triage.prod: 100 to 25 % since 2099-12-03" in html
     assert "other.prod.json is not a monitor" in html
     lab = Lab(watched.project.root)
     board = lab.dashboard()
     assert board.open("Watch").static() == html
-    assert "triage.prod: 100 to 25 % since 2026-12-03" in board.static()
+    assert "triage.prod: 100 to 25 % since 2099-12-03" in board.static()
     lab.project.close()
     assert "threshold 730" in html, "the one that cannot be read counts as a monitor"
     for path in (broken, Path(watched.path)):
