@@ -24,6 +24,7 @@ PAUSE_NS = 200_000  # between two calls: 5,000 a second, more than any client of
 USAGE = SimpleNamespace(
     prompt_tokens=11,
     completion_tokens=2,
+    total_tokens=13,
     prompt_tokens_details=SimpleNamespace(cached_tokens=4),
 )
 MESSAGE = SimpleNamespace(content="billing " * 60, tool_calls=None, refusal=None)
