@@ -41,7 +41,7 @@ def _call(number: int) -> dict[str, Any]:
         "env": "prod",
         "version_id": "p1-2",
         "version": 2,
-        "started_at": f"2026-12-01T{number:02}:00:00",
+        "started_at": f"2099-12-01T{number:02}:00:00",
         "latency_ms": 100.0,
         "failure": None if number % 4 else "rate_limit",
         "output": "a user's secret matter",
@@ -63,9 +63,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = lab.evaluate([v1, v2], rows, [equals()], name=f"study {HOSTILE}")
     lab.promote(v2, env="prod", study=study)
     monitor = lab.watch(NAME, env="prod", probe=rows[:20], scorers=["equals()"])
-    monitor.run("2026-12-01")
+    monitor.run("2099-12-01")
     WRONG.update(range(15))
-    for day in ("2026-12-02", "2026-12-03"):
+    for day in ("2099-12-02", "2099-12-03"):
         monitor.run(day)
     WRONG.clear()
     lab.project.store.append("live", [_call(number) for number in range(20)])
@@ -112,7 +112,7 @@ def test_live_calls_are_figures_without_what_was_answered(files: Mapping[str, st
     prompt = files["prompts/team~triage.html"]
     assert "<h2>Live calls</h2>" in prompt
     assert "25.0 % (11.2 to 46.9)" in prompt
-    assert "until 2026-12-01 19:00 UTC" in prompt
+    assert "until 2099-12-01 19:00 UTC" in prompt
     assert "Live calls" not in files["prompts/plain.html"]
     assert not any("secret matter" in page for page in files.values())
 
@@ -141,7 +141,7 @@ def test_the_same_project_gives_the_same_bytes_wherever_it_is(
     moved.rename(root)
     assert again == files
     assert not any(str(root.parent) in page for page in files.values())
-    assert "The newest entry shown is of 2026-12-03 UTC." in files["index.html"]
+    assert "The newest entry shown is of 2099-12-03 UTC." in files["index.html"]
 
 
 def test_without_store_registry_and_evidence_remain(root: Path, tmp_path: Path) -> None:
