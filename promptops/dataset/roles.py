@@ -144,6 +144,9 @@ def assign(
                 [name for name in free if name not in given] if role == "expected" else free
             )  # never an input's own column
             found[role] = _one(role, getattr(asked, role, None), columns, spare, notes)
+    if nested and asked.expected is None and found["expected"] is None:
+        # beside nested inputs an empty text is a golden answer like any other
+        found["expected"] = next(("expected" for _, row in rows if row.get("expected") == ""), None)
     listed = [asked.tags] if isinstance(asked.tags, str) else asked.tags
     if listed:
         tags = tuple(_existing(name, "tags", columns) for name in listed)

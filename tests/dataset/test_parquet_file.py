@@ -47,6 +47,20 @@ def test_it_reads_back_equal(
     assert [example.document() for example in back] == [example.document() for example in data]
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+@pytest.mark.parametrize("golden", [["", ""], ["", None], ["", "x"]])
+def test_an_empty_golden_answer_is_one(
+    tmp_path: Path, ending: str, golden: list[str | None]
+) -> None:
+    """Where all were empty, they had read back as none."""
+    data = Dataset.of(
+        Example(f"e{n}", {"q": str(n)}, expected=each) for n, each in enumerate(golden)
+    )
+    back = Dataset.read(data.write(tmp_path / f"rows.{ending}"))
+    assert [example.expected for example in back] == golden
+    assert back.fingerprint == data.fingerprint
+
+
 def test_plain_columns_stay_native(tmp_path: Path) -> None:
     data = Dataset.read([{"id": "a", "q": "x", "n": 1}, {"id": "b", "q": "y", "n": 2}])
     frame = pandas.read_parquet(data.write(tmp_path / "rows.parquet"))
