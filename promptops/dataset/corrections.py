@@ -38,7 +38,7 @@ def overlay_of(path: Path) -> Path:
 
 
 def read(path: Path, data: bytes | None = None) -> dict[tuple[str, str | None], Entry]:
-    """(example id, column) -> its correction; none if there is no file. data: the file's bytes,
+    """(example id, column) -> its correction; empty without a file. data: the file's bytes,
     where they were read already. Raises DatasetError naming file, line and fault.
     """
     if data is None:
@@ -134,7 +134,7 @@ def _common(entry: Entry, roles: Roles) -> dict[str, str]:
 
 def with_entry(data: bytes | None, entry: Entry) -> tuple[int, str, str, bytes]:
     """(line, the old line, the new line, all bytes) with this entry in the place of the one of its
-    id and column, or at the end. data: None if there is no file yet.
+    id and column, or at the end. data: None before the first one.
     """
     new = json.dumps(entry, ensure_ascii=False, allow_nan=False)
     lines = (data or b"").decode().split("\n")

@@ -179,7 +179,7 @@ def plan(
     return freeze(
         self.project,
         prompt_name(prompt),
-        as_dataset(dataset, self.project.root),
+        as_dataset(dataset, self.project.store, self.project.root),
         scorers,
         PlanTerms(policy, repeats, split, finalists),
     )

@@ -47,7 +47,7 @@ def import_runs(
     """
     from ..study.import_runs import import_runs
 
-    data = as_dataset(dataset, self.project.root)
+    data = as_dataset(dataset, self.project.store, self.project.root)
     return Study(import_runs(self.project, table, data, scorers, **columns))
 
 

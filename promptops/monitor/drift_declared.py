@@ -105,8 +105,10 @@ def declared_dataset(project: Project, file: MonitorFile, given: object) -> Data
     """
     declared = file.declaration["dataset"]
     wanted = declared["fingerprint"]
-    if given is not None and (data := as_dataset(given, project.root)).fingerprint == wanted:
-        return data
+    if given is not None:
+        data = as_dataset(given, project.store, project.root)
+        if data.fingerprint == wanted:
+            return data
     try:
         return load_dataset(project.store, wanted, project.root)
     except StudyError:

@@ -90,7 +90,7 @@ def declare(
     """
     path = path_of(project, prompt, env)
     entry = serving_entry(project, prompt, env)
-    data = as_dataset(probe_data, project.root)
+    data = as_dataset(probe_data, project.store, project.root)
     judges = scorers_of(scorers)
     if os.path.exists(path):
         file = MonitorFile.read(path)

@@ -107,7 +107,7 @@ def designed(
     checked = tuple(checked_scorers(scorers))
     if not checked:
         raise StudyError("a search needs a primary scorer; pass scorers=[equals()].")
-    data = as_dataset(dataset, project.root)
+    data = as_dataset(dataset, project.store, project.root)
     for name in ("train", "val", "test"):
         if not len(data.split(name)):
             raise StudyError(

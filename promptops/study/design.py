@@ -23,6 +23,8 @@ from .told_apart import told_apart
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..store import Store
+
 __all__ = [
     "ArmDesign",
     "Place",
@@ -188,18 +190,18 @@ def as_version(value: object) -> tuple[PromptVersion, str, int | None, str]:
     )
 
 
-def as_dataset(value: object, root: Path | None = None) -> Dataset:
+def as_dataset(value: object, store: Store, root: Path) -> Dataset:
     """A Dataset, its ids as they are recorded; else whatever `Dataset.read` reads, paths also from
     the project's root.
     """
     if isinstance(value, Dataset):
-        return told_apart(value)
-    if isinstance(value, str) and root is not None:
+        return told_apart(value, store)
+    if isinstance(value, str):
         from pathlib import Path
 
         if not Path(value).exists() and (root / value).exists():
             value = root / value
-    return told_apart(Dataset.read(value))
+    return told_apart(Dataset.read(value), store)
 
 
 def _distinct_labels(arms: list[ArmDesign]) -> None:

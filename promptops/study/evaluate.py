@@ -123,7 +123,7 @@ def draw(
         raise StudyError(
             f"models is the text {models!r}; pass a list of names, as in models=[{models!r}]."
         )
-    data, repeats = as_dataset(dataset, project.root), options.repeats
+    data, repeats = as_dataset(dataset, project.store, project.root), options.repeats
     if options.plan is not None:
         if not hasattr(options.plan, "follow"):
             raise StudyError(

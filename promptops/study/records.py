@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
@@ -26,6 +25,7 @@ from .queries.kept_content import (
     version_document,
 )
 from .queries.recorded_runs import latest_answers, runs_where
+from .told_apart import told_apart
 
 if TYPE_CHECKING:
     from ..engine.question import Provenance
@@ -147,7 +147,7 @@ def keep_dataset(store: Store, dataset: Dataset, root: Path) -> bool:
 
 def keep_examples(store: Store, dataset: Dataset) -> None:
     """Write the examples of a dataset alone: it is not among those that a study asked."""
-    fingerprint = dataset.fingerprint
+    fingerprint, kept = dataset.fingerprint, told_apart(dataset, store)
     for start in range(0, len(dataset), _AT_ONCE):
         store.append(
             "examples",
@@ -157,20 +157,11 @@ def keep_examples(store: Store, dataset: Dataset) -> None:
                     "example_id": example.id,
                     "example_fingerprint": example.fingerprint,
                     "position": position,
-                    "document": _document(_kept(store, example).document()),
+                    "document": _document(kept[position].document()),
                 }
                 for position, example in enumerate(islice(dataset, start, start + _AT_ONCE), start)
             ],
         )
-
-
-def _kept(store: Store, example: Example) -> Example:
-    """The example with its id, cluster and tags as the store's rows have them."""
-    names = [example.id, example.cluster or "", *example.tags]
-    kept = store.identifiers(names)
-    if kept == names:
-        return example
-    return replace(example, id=kept[0], cluster=kept[1] or None, tags=tuple(kept[2:]))
 
 
 def load_dataset(store: Store, fingerprint: str, root: Path) -> Dataset:

@@ -68,7 +68,9 @@ def rescore(
         A study of its own over the same runs.
     """
     project = study.project
-    data = as_dataset(dataset, project.root) if dataset is not None else _examples_of(study)
+    data = (
+        _examples_of(study) if dataset is None else as_dataset(dataset, project.store, project.root)
+    )
     checked = checked_scorers(scorers)
     if elsewhere is not None:
         elsewhere.check_scorers(checked)
