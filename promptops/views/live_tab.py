@@ -133,6 +133,9 @@ class LiveTab(View):
                 self.call.value = at
         finally:
             self._listing = False
+        # a list of nothing is not shown
+        self.which.layout.display = None if self.which.options else "none"
+        self.call.layout.display = None if rows else "none"
         self.look()
 
     @property

@@ -184,8 +184,10 @@ def test_read_only_and_without_content(lab: Lab, monkeypatch: pytest.MonkeyPatch
 def test_an_empty_lab_says_what_to_do(lab: Lab) -> None:
     tab = LiveTab(lab)
     assert "No live calls are recorded here yet" in tab.summary.value
+    assert tab.which.layout.display == tab.call.layout.display == "none", "lists of nothing"
     assert "no prompt" not in tab.summary.value
     assert tab.detail.value == ""
     ask("a", " ")
     tab.refresh()
+    assert tab.which.layout.display is tab.call.layout.display is None
     assert "v3" in tab.summary.value
