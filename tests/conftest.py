@@ -48,6 +48,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Ten thousand tests that are collected are no garbage; looking through them for it took a third of
 # the collection's time, and again much of that in every full collection later.
 gc.disable()
+# A job in the background ignores this signal, and so would each process that a test starts: a
+# signal that Python handles here is at its default there.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 CLEARED = (
     "PROMPTOPS_REGISTRY",
     "PROMPTOPS_ENV",

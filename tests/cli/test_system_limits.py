@@ -83,6 +83,7 @@ def test_ctrl_c_is_not_called_short() -> None:
 ENDED = """
 import os, resource, signal, sys, time
 resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, which may have started the tests, ignores it
 from promptops.cli import __main__ as cli
 def run(words):
     how, code = sys.argv[1:]
