@@ -9,6 +9,7 @@ import csv
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,7 +26,8 @@ __all__ = ["write"]
 def write(examples: Sequence[Example], columns: Sequence[str], path: Path) -> Path:
     """Write a .jsonl, .csv or .parquet file.
 
-    Raises DatasetError for another ending, or if CSV cannot hold a text.
+    Raises DatasetError for another ending, a file that cannot be made, or a text that CSV cannot
+    hold.
     """
     ending = path.suffix.lower()
     writers: dict[str, Callable[[IO[str]], None]] = {
@@ -50,8 +52,14 @@ def write(examples: Sequence[Example], columns: Sequence[str], path: Path) -> Pa
             with beside.open("w", encoding="utf-8", newline="") as file:
                 writers[ending](file)
         beside.replace(path)
+    except OSError as error:
+        raise DatasetError(
+            f"{path} cannot be written ({error.strerror or error}); name a file in a folder that"
+            " exists and that you may write to."
+        ) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
     return path
 
 

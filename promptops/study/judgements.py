@@ -223,7 +223,9 @@ def pooled(
     """Both arms with every answer that the pair ever gave to these examples, as repeats of the
     primary; examples of earlier studies that this one left out come back in, but for those on
     which a search chose the candidate. Answers of another endpoint count as judgements, and are
-    not pooled; nor are those to examples that may be others.
+    not pooled; nor are those to examples that may be others. An answer that counts for an example
+    at hand counts there alone: what an earlier study held it against, such as a golden answer that
+    was corrected since, is not a further example.
 
     Args:
         store: the store that holds the earlier answers.
@@ -253,9 +255,10 @@ def pooled(
     found: dict[str, dict[str, list[float | None]]] = {version: {} for version in versions}
     texts: dict[str, list[tuple[str, str | None]]] = {version: [] for version in versions}
     left = {fingerprint for _, fingerprint, _, _ in rows} - ids.keys()
-    left &= searched_prints(store, versions) if left else set()
+    searched = searched_prints(store, versions) if left else set()
+    counted = {run for _, fingerprint, run, _ in rows if fingerprint in ids}
     for version, fingerprint, run, outcome in rows:
-        if fingerprint in left:
+        if fingerprint in left and (fingerprint in searched or run in counted):
             continue
         name = ids.get(fingerprint, earlier_name(fingerprint))
         found[version].setdefault(name, []).append(outcome)

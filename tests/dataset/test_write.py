@@ -159,3 +159,13 @@ def test_jsonl_is_one_readable_line_a_row(tmp_path):
     assert path.read_text(encoding="utf-8").count("\n") == 1
     assert "Größe" in path.read_text(encoding="utf-8")
     assert json.loads(path.read_text(encoding="utf-8"))["split"] in ("train", "val", "test")
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    data = Dataset.read([{"ticket": "a", "expected": "b"}])
+    for folder in ("none", "file"):
+        for name in ("out.csv", "out.jsonl", "out.parquet"):
+            with pytest.raises(DatasetError, match="cannot be written .* a folder that exists"):
+                data.write(tmp_path / folder / name)
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]

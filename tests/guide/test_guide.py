@@ -79,7 +79,9 @@ def test_the_quickstart_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             if "triage.save" in block or "v1.but" in block or "lab.evaluate" in block:
                 exec(block.replace('"gpt-4o-mini"', '"embedded"'), names)
     assert len(names["study"].record.arms) == 2
-    assert "v2" in str(names["study"].compare(candidate=names["v2"], baseline=names["v1"]))
+    comparison = names["study"].compare(candidate=names["v2"], baseline=names["v1"])
+    assert "v2" in str(comparison)
+    assert comparison.primary.candidate > comparison.primary.baseline  # the scorer and the golden column fit
 
 
 def test_derived_pages_are_current() -> None:

@@ -90,3 +90,20 @@ def test_one_corrected_answer_is_counted_for_each_arm(lab: Lab) -> None:
     assert "1 up and 0 down for v2 and 0 up and 1 down for v1." in notes(again)
     _, back = compared(lab, rows(lambda word: word[-1]))  # what was first is what is in force
     assert SAID not in notes(back)
+
+
+def test_a_corrected_example_of_a_file_that_grew_counts_once(lab: Lab) -> None:
+    """What the answers were held against before is no further example."""
+    wrong = [{**row, "expected": "?"} for row in rows(lambda word: word[0], 20)]
+    compared(lab, [*wrong, *rows(lambda word: word[0], 30)[20:]])
+    _, again = compared(lab, rows(lambda word: word[0]))
+    assert (again.primary.n, again.primary.candidate, again.primary.baseline) == (40, 1.0, 0.0)
+    assert "Judged twice on these 40 examples" in notes(again)
+
+
+def test_another_golden_column_is_another_measure(lab: Lab) -> None:
+    """Studies of one question by two columns, on sets that overlap: neither counts for the other."""
+    compared(lab, rows(lambda word: word[0], 20))
+    compared(lab, rows(lambda word: word[1], 20))
+    _, other = compared(lab, rows(lambda word: word[1], 30))
+    assert (other.primary.n, other.primary.candidate) == (30, 0.0)
