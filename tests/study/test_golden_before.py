@@ -102,7 +102,7 @@ def test_a_corrected_example_of_a_file_that_grew_counts_once(lab: Lab) -> None:
 
 
 def test_another_golden_column_is_another_measure(lab: Lab) -> None:
-    """Studies of one question by two columns, on sets that overlap: neither counts for the other."""
+    """Studies of one question by two columns, on rows that overlap, are not pooled."""
     compared(lab, rows(lambda word: word[0], 20))
     compared(lab, rows(lambda word: word[1], 20))
     _, other = compared(lab, rows(lambda word: word[1], 30))
