@@ -18,6 +18,7 @@ PromptOpsError
 │   └── CallError                        one call failed; carries its failure class
 ├── ScorerError (ValueError)             a scorer that was built wrongly
 ├── StudyError (ValueError)              a study that cannot be run or found
+│   └── NothingToCompare                 a study of one version
 ├── StoreError (OSError)                 a store that cannot be read, or is newer than this release
 ├── StatisticsError (ValueError)         numbers that no test can take: NaN, unequal lengths
 └── MissingExtra (ImportError)           a door that needs the [lab] extra
@@ -41,6 +42,7 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "NotDeployed",
+    "NothingToCompare",
     "PromptOpsError",
     "Refused",
     "RegistryCorrupt",
@@ -165,6 +167,10 @@ class ScorerError(PromptOpsError, ValueError):
 
 class StudyError(PromptOpsError, ValueError):
     """A study cannot be planned, run, found or compared."""
+
+
+class NothingToCompare(StudyError):
+    """A study has one version, which is compared with no other."""
 
 
 class StoreError(PromptOpsError, OSError):

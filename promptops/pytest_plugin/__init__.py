@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..errors import NothingToCompare
 from .cases import TestedExample, keep_cases
 from .example_tests import by_example
 from .recorded_answers import RecordedAnswers, values_of
@@ -42,6 +43,7 @@ _BEGAN = time.time()  # of this process: what a budget counts from
 _REASON = 500  # characters of an assert that are kept with the score
 _CASES = pytest.StashKey[dict[str, TestedExample]]()  # by the id of their test
 _ANSWERS = pytest.StashKey[RecordedAnswers]()
+_ALONE = pytest.StashKey[tuple[bool, str]]()  # of a test's candidate: `PromptUnderTest.alone`
 _PROMPT = (
     "prompt(name, data=None, split=None, scorers=None, candidate=None, baseline=None, env='prod'): "
     "which prompt `study` evaluates and `ask` asks; the newest saved version against what env "
@@ -113,6 +115,7 @@ def study(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Study]:
     from .under_test import PromptUnderTest
 
     declared = PromptUnderTest.of(request.node, lab)
+    request.node.stash[_ALONE] = declared.alone()
     done = declared.evaluate(request.config)
     yield done
     if len(done.record.arms) > 1:
@@ -167,6 +170,22 @@ def ask(request: pytest.FixtureRequest, lab: Lab, _kept_cases: None) -> Callable
         return text
 
     return answer
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """A test that compares is skipped, with the reason, while the environment serves the newest
+    version.
+    """
+    try:
+        return (yield)
+    except NothingToCompare:
+        in_order, why = pyfuncitem.stash.get(_ALONE, (False, ""))
+        if in_order:
+            pytest.skip(why)
+        if why:
+            raise pytest.UsageError(why) from None
+        raise
 
 
 @pytest.hookimpl(wrapper=True)

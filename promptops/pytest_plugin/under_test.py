@@ -79,6 +79,25 @@ class PromptUnderTest:
             return None
         return prompt[serving.number]
 
+    def alone(self) -> tuple[bool, str]:
+        """(whether that is in order, why the candidate has nothing to be compared with): the
+        environment serves the newest version, as after each promotion, or nothing yet; "" if there
+        is another version.
+        """
+        candidate, baseline = self.candidate(), self.baseline()
+        env = self.options.get("env", "prod")
+        if baseline is None:
+            return False, (
+                f"{self.name} serves nothing in {env}, so that {candidate.label} is compared with"
+                " nothing; promote a first version, or name baseline= in the mark."
+            )
+        if candidate.id != baseline.id or {"candidate", "baseline"} & self.options.keys():
+            return False, ""
+        return True, (
+            f"{env} serves {candidate.label} of {self.name}, the newest version: there is no other"
+            " to compare"
+        )
+
     def evaluate(self, config: pytest.Config) -> Study:
         """The study of both versions on the declared examples; skips offline where a call would be
         needed.

@@ -22,6 +22,7 @@ from .design import as_version
 from .early_stopping import early, looked_at
 from .golden_labels import labelled_arms
 from .grounds import (
+    arm_beside,
     baseline_of,
     copies_in,
     frozen_plan,
@@ -106,13 +107,12 @@ def _pair(study: RecordedStudy, candidate: object, baseline: object) -> tuple[Ar
     b = record.arm(candidate) if candidate is not None else record.arms[-1]
     a = record.arm(baseline) if baseline is not None else baseline_of(study)
     if (a.version, a.endpoint) == (b.version, b.endpoint):
-        others = [arm for arm in record.arms if arm.version != b.version]
-        if baseline is not None or not others:
+        if baseline is not None:
             raise StudyError(
                 f"{b.label} cannot be compared with itself; name another arm of {study.name}: "
                 f"{', '.join(record.labels)}."
             )
-        a = others[0]
+        a = arm_beside(study, b)
     return b, a
 
 

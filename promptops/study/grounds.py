@@ -13,7 +13,7 @@ from ..analysis.arms import Arm
 from ..analysis.classes import GoldenLabels
 from ..analysis.compare import ComparisonContext
 from ..dataset import Dataset, Example
-from ..errors import StudyError
+from ..errors import NothingToCompare, StudyError
 from ..policy import Policy
 from .clusters_before import clusters_before
 from .copies import Copies, copies_of, golden_reads, reads_of
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .study_record import ArmRecord
 
 __all__ = [
+    "arm_beside",
     "baseline_of",
     "copies_in",
     "frozen_plan",
@@ -68,6 +69,17 @@ def baseline_of(study: RecordedStudy) -> ArmRecord:
     serving = registry.serving(study.prompt, "prod") if known else None
     found = study.record.find(serving.id) if serving is not None else None
     return found or study.record.arms[0]
+
+
+def arm_beside(study: RecordedStudy, arm: ArmRecord) -> ArmRecord:
+    """The first arm of another version. Raises NothingToCompare if the study has none."""
+    found = next((each for each in study.record.arms if each.version != arm.version), None)
+    if found is None:
+        raise NothingToCompare(
+            f"the study {study.name} has one version, {arm.label}, so that nothing is compared;"
+            " evaluate two versions together."
+        )
+    return found
 
 
 def grounds_of(

@@ -409,3 +409,23 @@ def test_an_endpoint_that_is_not_there_is_tried_by_one_test(project: Path, run: 
     assert f"{ROWS - 1} failed, 1 passed" in shown
     assert calls(project) == 2
     assert "could not be reached by an earlier test" in shown
+
+
+def test_after_a_promotion_there_is_nothing_to_compare(project: Path, run: Run) -> None:
+    """The newest version serves: no test fails for that. An environment that serves nothing, whose
+    name may be misspelt, fails with what to do.
+    """
+    registry = Lab(project).project.registry
+    registry.promote("triage", 2, "prod", author="ann", force=True, reason="better")
+    out = run("-rs", "-k", "test_better")
+    assert "1 skipped" in out
+    assert "prod serves v2 of triage, the newest version: there is no other to compare" in out
+    tests = project / "test_prompts.py"
+    tests.write_text(TESTS.replace("scorers=", 'env="prd", scorers='))
+    out = run("-k", "test_better")
+    assert "1 failed" in out
+    assert "triage serves nothing in prd, so that v2 is compared with nothing; promote" in out
+    tests.write_text(TESTS.replace("scorers=", 'candidate="v2", scorers='))
+    out = run("-k", "test_better")
+    assert "1 failed" in out
+    assert "has one version, v2, so that nothing is compared; evaluate two versions" in out
