@@ -78,12 +78,16 @@ class SavedVersion:
 
         Args:
             note: the reason for the change.
-            changes: messages, model, variables, tools, response_format or api; any other name is a
-                setting, and None removes it.
+            changes: messages, model, variables, tools, response_format or api, as in `save`; any
+                other name is a setting, and None removes it.
 
         Raises:
             VersionError, TemplateError: if the changed version is invalid.
         """
+        if "tools" in changes:
+            changes["tools"] = tools_of(changes["tools"], changes.get("api", self.version.api))
+        if "response_format" in changes:
+            changes["response_format"] = response_format_of(changes["response_format"])
         version = self.version.but(**changes)
         number = _stored(self.project, self.prompt, version, note, [self.id])
         return Prompt(self.project, self.prompt)[number]
@@ -225,7 +229,7 @@ class Prompt:
                 model=model,
                 variables=variables,
                 settings=settings,
-                tools=tools_of(tools),
+                tools=tools_of(tools, api),
                 response_format=response_format_of(response_format),
                 api=api,
             )

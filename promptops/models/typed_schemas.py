@@ -8,7 +8,7 @@ the code sent before.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import VersionError
@@ -32,13 +32,14 @@ def response_format_of(value: object) -> Any:
     }
 
 
-def tools_of(value: object) -> Any:
+def tools_of(value: object, api: object = None) -> Any:
     """Tools as chat completions take them, each class or function described; anything else comes
-    back as it is.
+    back as it is. api: the request form; Gemini's has no strict tools.
     """
     if isinstance(value, str) or not isinstance(value, Sequence):
         return value
-    return [_tool(item) if is_typed(item) else item for item in value]
+    strict = {} if api == "gemini" else {"strict": True}
+    return [_tool(item, strict) if is_typed(item) else item for item in value]
 
 
 def schema_of(value: Any, *, strict: bool = False) -> dict[str, object]:
@@ -63,11 +64,11 @@ def schema_of(value: Any, *, strict: bool = False) -> dict[str, object]:
     return _strict(schema, schema) if strict else schema
 
 
-def _tool(value: Any) -> dict[str, object]:
+def _tool(value: Any, strict: Mapping[str, object]) -> dict[str, object]:
     described = inspect.getdoc(value) if not inspect.isclass(value) else value.__doc__
     function: dict[str, Any] = {
         "name": value.__name__,
-        "strict": True,
+        **strict,
         "parameters": schema_of(value, strict=True),
     }
     if described is not None:

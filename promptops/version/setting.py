@@ -102,12 +102,17 @@ def checked_map(value: Any, what: str) -> Mapping[str, object]:
 def checked_settings(settings: Mapping[str, object]) -> dict[str, object]:
     """The settings, copied.
 
-    Raises VersionError for what is an argument of its own, an endpoint or a secret.
+    Raises VersionError for what is an argument of its own, an endpoint, a class or a secret.
     """
-    for name in settings:
+    for name, value in settings.items():
         if name in _FORBIDDEN_SETTINGS:
             raise VersionError(
                 f"setting {name!r} {_FORBIDDEN_SETTINGS[name]}; leave it out of the settings."
+            )
+        if isinstance(value, type):
+            raise VersionError(
+                f"setting {name!r} is the class {value.__name__}; pass the class that"
+                " describes the answer as response_format=."
             )
     checked: dict[str, Any] = json_copy(settings, "settings")
     _refuse_secrets(checked, "setting")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
+from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
 
 import openai
@@ -13,6 +14,7 @@ import pytest
 from openai.lib._parsing._completions import type_to_response_format_param
 
 from promptops.errors import ScorerError, VersionError
+from promptops.lab import Lab
 from promptops.models.typed_schemas import response_format_of, schema_of, tools_of
 from promptops.scorers import json_schema, try_out
 from promptops.version import PromptVersion
@@ -185,3 +187,24 @@ def test_a_scorer_takes_a_class() -> None:
     """`json_schema(Inner)` accepts what the class does."""
     assert try_out(json_schema(Inner), '{"n": 1}').passed
     assert not try_out(json_schema(Inner), '{"said": "x"}').passed
+
+
+def test_a_changed_version_takes_classes_and_functions_as_a_saved_one_does(tmp_path: Path) -> None:
+    def refund(order: str) -> None:
+        """Refund an order."""
+
+    prompt = Lab(tmp_path).prompt("triage")
+    first = prompt.save("{{ticket}}", model="gpt-4o-mini")
+    saved = prompt.save("{{ticket}}", model="gpt-4o-mini", response_format=Plain, tools=[refund])
+    assert first.but(response_format=Plain, tools=[refund]).id == saved.id
+    other = first.but(api="gemini", tools=[refund])  # which has no strict tools
+    assert (
+        other.id == prompt.save("{{ticket}}", model="gpt-4o-mini", api="gemini", tools=[refund]).id
+    )
+    request = other.version.to_request(other.version.render({"ticket": "t"}))
+    assert '"name": "refund"' in json.dumps(request)
+
+
+def test_a_class_under_another_name_is_pointed_to_its_place() -> None:
+    with pytest.raises(VersionError, match="'schema' is the class Plain; .* as response_format="):
+        PromptVersion("{{ticket}}", settings={"schema": Plain})
