@@ -28,6 +28,7 @@ from .live_lines import LiveLines, first_line, line_files
 from .live_outcomes import recorded_rows
 from .log_file import DAMAGED, opened
 from .otlp_rows import ended_rows_of_file, rows_of_file
+from .purged_rows import PurgedRows
 from .queries.live_listing import LIVE_TABLES, rows_held, taken_of_each
 
 __all__ = [
@@ -52,13 +53,15 @@ Row = Mapping[str, Any]
 @dataclass(slots=True)
 class Ingested:
     """rows: that were read; refused: those among them that fit no table; new: those that the store
-    did not have, None if that was not counted; cut: lines of live rows that are not whole.
+    did not have, None if that was not counted; cut: lines of live rows that are not whole; purged:
+    those among the rows that a purge removed before.
     """
 
     rows: int = 0
     refused: int = 0
     new: int | None = None
     cut: int = 0
+    purged: int = 0
 
     def __str__(self) -> str:
         fit = f"; {self.refused:,} fit no table" if self.refused else ""
@@ -66,7 +69,8 @@ class Ingested:
         cut = (
             f"; {count(self.cut, 'line')} could not be read, cut off in the log" if self.cut else ""
         )
-        return f"{self.rows:,} live rows read{new}{fit}{cut}."
+        purged = f"; {self.purged:,} were purged before and stay away" if self.purged else ""
+        return f"{self.rows:,} live rows read{new}{fit}{purged}{cut}."
 
 
 def take_folder(store: Store, folder: Path) -> Ingested:
@@ -137,7 +141,8 @@ def take_files(store: Store, paths: Sequence[Path]) -> Ingested:
 
 def _together(parts: Sequence[Ingested], new: int | None = None) -> Ingested:
     rows, refused = sum(each.rows for each in parts), sum(each.refused for each in parts)
-    return Ingested(rows, refused, new, sum(each.cut for each in parts))
+    cut, purged = sum(each.cut for each in parts), sum(each.purged for each in parts)
+    return Ingested(rows, refused, new, cut, purged)
 
 
 def read_files(paths: Sequence[Path]) -> Ingested:
@@ -157,13 +162,14 @@ def take_file(store: Store, path: Path) -> Ingested:
     """Take a file of lines: our own of stdout, or OTLP/JSON from any tool; or a folder.
 
     What the same file had when it was taken before is counted as read, and not taken again: it may
-    have been purged since.
+    have been purged since. Of another file, what a purge removed is left out.
     """
     if path.is_dir():
         return take_folder(store, path)
     start, mark = _taken_before(store, path)
     secret = project_key(store.folder)
     lines, passed = LiveLines(path, LIVE_TABLES), Counter[bool]()
+    gone = PurgedRows(store)
 
     def is_new(end: int) -> bool:
         passed[end > start] += 1
@@ -173,8 +179,9 @@ def take_file(store: Store, path: Path) -> Ingested:
     spans = (
         _hashed(table, row, secret) for end, table, row in ended_rows_of_file(path) if is_new(end)
     )
-    taken = take_rows(store, chain(own, spans))
-    taken.rows, taken.cut = taken.rows + passed[False], lines.cut
+    taken = take_rows(store, (each for each in chain(own, spans) if not gone.hold(*each)))
+    taken.purged, taken.cut = gone.left_out, lines.cut
+    taken.rows += passed[False] + gone.left_out
     if mark["bytes"] != start:
         store.append("live_sources", [mark])
     return taken

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .columns import table_of
 
-__all__ = ["FEEDBACK", "LIVE", "LIVE_HOURS", "LIVE_LOSSES", "LIVE_SOURCES"]
+__all__ = ["FEEDBACK", "LIVE", "LIVE_HOURS", "LIVE_LOSSES", "LIVE_SOURCES", "PURGED_CALLS"]
 LIVE = table_of(
     "live",
     "id",
@@ -115,5 +115,14 @@ LIVE_HOURS = table_of(
     score_sum float sum of their mean scores
     score_squares float sum of the squares
     latency json {"n": calls of 1.04^n milliseconds}: p50 and p95 to 2 %
+    """,
+)
+PURGED_CALLS = table_of(
+    "purged_calls",
+    "id",
+    "What a purge removed of live rows, so that no other log brings it back.",
+    """
+    id text 32 hex digits made of a row's id; of a purge by age, `until-` and a time
+    until time when the newest call began that a purge by age removed; null for a single row
     """,
 )

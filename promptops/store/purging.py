@@ -11,6 +11,7 @@ from ..spool.segment import check_schema, make_folder
 from .access import Access
 from .connect import Busy
 from .patience import patiently
+from .purged_calls import remembered
 from .purged_hours import hours_of
 from .purges import Doomed, Named, Purged
 from .repair import mended_own, rescued
@@ -43,16 +44,18 @@ class Purging:
 
         Raises StoreError if another program holds the file, or the folder cannot be written.
         """
-        hours: list[dict[str, Any]] = []
+        kept: dict[str, list[dict[str, Any]]] = {}
 
         def found(con: Connection) -> Doomed:
             doomed = find(con)
-            hours[:] = hours_of(con, doomed, named)
+            kept["live_hours"] = hours_of(con, doomed, named)
+            kept["purged_calls"] = remembered(con, doomed, named)
             return doomed
 
         def beyond(doomed: Doomed) -> Purged:
-            if hours:
-                self.append("live_hours", hours)
+            for table, rows in kept.items():
+                if rows:
+                    self.append(table, rows)
             return self.copies(named, doomed)
 
         check_schema(self.access.folder)

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from ..spool.lines import SCHEMA
 from .columns import Table, table_of
-from .live_tables import FEEDBACK, LIVE, LIVE_HOURS, LIVE_LOSSES, LIVE_SOURCES
+from .live_tables import FEEDBACK, LIVE, LIVE_HOURS, LIVE_LOSSES, LIVE_SOURCES, PURGED_CALLS
 from .search_tables import CANDIDATE_EVENTS, CANDIDATES, OPTIMIZATIONS, PROPOSALS
 
 __all__ = ["DEPLOYMENTS", "FORMER", "SCHEMA", "TABLES", "Table", "renamed"]
@@ -287,6 +287,7 @@ TABLES: Mapping[str, Table] = {
         LIVE_LOSSES,
         LIVE_SOURCES,
         LIVE_HOURS,
+        PURGED_CALLS,
     )
 }
 

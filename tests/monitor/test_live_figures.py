@@ -232,6 +232,45 @@ def test_what_a_purge_removed_does_not_come_back_with_its_file(
     assert ingest.take_files(project.store, [path]).new == 1
 
 
+@pytest.mark.parametrize("form", ["log", "spans"])
+def test_what_a_purge_removed_does_not_come_back_with_a_log_that_overlaps(
+    project: Project, tmp_path: Path, form: str
+) -> None:
+    """A job that fetches the last day's log each hour, or a log that loses its head: rows that went
+    had come back with the next one, and an age's were counted twice.
+    """
+
+    def fetched(first: int, last: int) -> Path:
+        path = tmp_path / f"{first}.jsonl"
+        if form == "spans":
+            path.write_text("".join(map(_span, range(first, last))))
+            return path
+        rows = [("live", call(n)) for n in range(first, last)]
+        for n in range(first, last):
+            vote = {"id": f"f-{n:02}", "run": call(n)["id"], "kind": "good", "value": 1.0}
+            rows.append(("feedback", {**vote, "at": call(n)["started_at"]}))
+        return lines(path, rows)
+
+    store = project.store
+    ingest.take_files(store, [fetched(0, 10)])
+    store.purge(before="2026-07-01T00:05:30", table="live")
+    store.purge(live=[call(7)["id"]])
+    found = ingest.take_files(store, [fetched(1, 13)])
+    assert found.purged
+    assert "were purged before and stay away" in str(found)
+    ids = store.rows("select id from live order by id")
+    assert ids == [(call(n)["id"],) for n in (6, 8, 9, 10, 11, 12)]
+    assert sum(row["calls"] for row in by_version(project.store, ASKED)) == 12
+    if form == "log":
+        votes = store.rows("select id from feedback order by id")
+        assert votes == [(f"f-{n:02}",) for n in (6, 8, 9, 10, 11, 12)]
+    other = tmp_path / "other.jsonl"  # of another prompt, or late, it was never there
+    lines(other, [("live", {**call(2), "id": "l-2", "prompt": "reply"})])
+    assert ingest.take_files(store, [other]).new == 1
+    text = str(store.rows("select * from purged_calls"))
+    assert call(7)["id"] not in text
+
+
 def _span(n: int) -> str:
     texts = {"promptops.table": "live", "promptops.id": call(n)["id"], "promptops.values": "{}"}
     texts |= {"gen_ai.request.model": "m", "gen_ai.prompt.name": "triage"}

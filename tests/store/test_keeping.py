@@ -118,6 +118,7 @@ def fill(store: Store, study: str = "s1", examples: int = 6) -> None:
         "live_losses": [{"id": f"lost-{study}", "rows": 3}],
         "live_sources": [{"source": study, "bytes": 7}],
         "live_hours": [{"id": f"h-{study}", "hour": "2026-01-01", "prompt": "p", "calls": 2}],
+        "purged_calls": [{"id": f"until-{study}", "until": "2026-01-01"}],
     }
     assert set(rows) == set(TABLES)
     for table, listed in rows.items():

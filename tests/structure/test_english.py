@@ -36,7 +36,7 @@ SHARED = {
     "how": "candidates proposals",
     "id": (
         "runs studies batches versions labels plans verdicts optimizations live feedback"
-        " live_losses live_hours"
+        " live_losses live_hours purged_calls"
     ),
     "kind": "labels feedback",
     "label": "labels feedback",

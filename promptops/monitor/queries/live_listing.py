@@ -27,11 +27,13 @@ __all__ = [
     "losses",
     "newest_of_each",
     "prompts",
+    "purged_before",
     "rows_held",
     "sampled_calls",
     "taken_of_each",
 ]
 
+Hour = tuple[str | None, str | None, str]
 LIVE_TABLES = ("live", "feedback", "live_losses")
 # of one pass over the live rows; a whole day is not read into Python where its share will do
 IN_DAYS = "started_at >= $first::DATE AND started_at < $last::DATE + 1"
@@ -160,6 +162,18 @@ def folders_taken(store: Store) -> list[str]:
 def taken_of_each(store: Store) -> dict[str, int]:
     """segment -> how many of its bytes were taken."""
     return dict(store.rows("SELECT source, max(bytes) FROM live_sources GROUP BY source"))
+
+
+def purged_before(store: Store) -> tuple[frozenset[str], str, frozenset[Hour]]:
+    """What purges removed: the marks of single rows, until when they went by their age ("" for
+    never), and the (prompt, environment, hour) of those.
+    """
+    marks = store.rows("SELECT id FROM purged_calls WHERE until IS NULL")
+    sql = "SELECT coalesce(strftime(max(until), '%Y-%m-%dT%H:%M:%S.%f'), '') FROM purged_calls"
+    [(until,)] = store.rows(sql)
+    sql = "SELECT DISTINCT prompt, env, strftime(hour, '%Y-%m-%dT%H') FROM live_hours"
+    hours = store.rows(sql) if until else []
+    return frozenset(mark for (mark,) in marks), str(until), frozenset(hours)
 
 
 def rows_held(store: Store) -> int:
