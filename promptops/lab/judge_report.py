@@ -149,8 +149,18 @@ def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
         rater: the person who labelled them.
 
     Raises:
-        StudyError: if a run is not in the study, or a value is invalid; nothing is then stored.
+        StudyError: if a column or the rater's name is missing, a run is not in the study, or a
+            value is invalid; nothing is then stored.
     """
+    rater = rater.strip()
+    missing = [name for name in ("run_id", "value") if name not in labels.columns]
+    if missing or not rater:
+        raise StudyError(
+            f"the labels have no column {missing[0]!r}; expected run_id (the column id of"
+            " study.runs()) and value, from 0 to 1."
+            if missing
+            else "a label needs the name of who gave it; pass a rater."
+        )
     store = study.recorded.project.store
     known = examples_by_run(store, study.id)
     rows = []
@@ -158,8 +168,8 @@ def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
         run, value = str(given.get("run_id")), given.get("value")
         if run not in known or isinstance(value, str) or value is None or not 0 <= value <= 1:
             raise StudyError(
-                f"the label {value!r} of run {run!r} is not among {study.name}; expected run_id of"
-                " study.runs() and a value from 0 to 1."
+                f"the label {value!r} of run {run!r} is not among {study.name}; expected run_id, an"
+                " id of study.runs(), and a value from 0 to 1."
             )
         id_ = "l-" + tagged("l1", [study.id, run, rater, float(value)])[3:]
         rows.append(

@@ -361,6 +361,13 @@ def test_wrong_use_is_said(make_lab: MakeLab) -> None:
         measure_judge(study, scorer, pd.DataFrame({"a": [1]}))
     with pytest.raises(StudyError, match="is not among .*expected run_id"):
         keep_labels(study, pd.DataFrame({"run_id": ["r-nothing"], "value": [1.0]}), "ann")
+    with pytest.raises(StudyError, match=r"no column 'run_id'; .* \(the column id of study.runs"):
+        keep_labels(study, pd.DataFrame({"id": ["r-nothing"], "value": [1.0]}), "ann")
+    kept = people(study, wrong=0)
+    with pytest.raises(StudyError, match="needs the name of who gave it"):
+        keep_labels(study, kept, " ")
+    assert keep_labels(study, kept, "ann") == 80
+    assert keep_labels(study, kept, "ann ") == 0  # the same person
     with pytest.raises(StudyError, match="has no judge"):
         measure_judge(study.rescore([equals()]))
 
