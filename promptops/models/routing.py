@@ -20,6 +20,7 @@ _TOLD = re.compile(
     r"^anthropic-version$|^api-version$",
     re.IGNORECASE,
 )
+_ROUTE_KEY = re.compile(r"virtual-?key$")  # a gateway's name for a provider and its key
 _OF_ONE_PROCESS = re.compile(  # an id that is drawn, or a moment
     r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}|[0-9a-f]{16,}|\d{9,}(\.\d+)?|\d{4}-\d\d-\d\dT.*",
     re.IGNORECASE,
@@ -28,8 +29,8 @@ _OF_ONE_PROCESS = re.compile(  # an id that is drawn, or a moment
 
 def routing_of(client: object, custom: str = "") -> str:
     """`name digest` of each header and query parameter of the client that may choose what answers,
-    by name and with commas between; "" for none. Secrets, and what only says who asks or when, are
-    not part of it.
+    by name and with commas between; "" for none. Secrets, but for the keys of routes, and what only
+    says who asks or when, are not part of it.
 
     Args:
         client: an openai or anthropic client; None, or one without defaults, has no routing.
@@ -49,6 +50,8 @@ def routing_of(client: object, custom: str = "") -> str:
 
 
 def _chooses(name: str, value: str) -> bool:
+    if _ROUTE_KEY.search(name):
+        return True
     told = _TOLD.search(name) or named_like_a_secret(name)
     return not told and _OF_ONE_PROCESS.fullmatch(value) is None
 

@@ -231,12 +231,25 @@ def _unborne(
         return
     try:
         evidence = Evidence.read(registry, str(link.evidence))
-        yield from unmarked(new, link, evidence)
+        yield from () if _goes_on(new, link) else unmarked(new, link, evidence)
         yield from computed(evidence) if computed is not None else ()
     except RegistryCorrupt:
         return  # another line reports it: that of the evidence, or of the version
     except PromptOpsError as error:
         yield str(error)
+
+
+def _goes_on(new: Document, link: DeploymentEntry) -> bool:
+    """Whether it widens or finishes a canary on what that started with: the gate was asked then,
+    under the policy of that time.
+    """
+    prompt = new["prompts"][link.prompt]
+    chain = of_chain(link.prompt, link.env, prompt["environments"][link.env], numbers(prompt))
+    before = next((each for each in chain if each.position == link.position - 1), None)
+    brought = link.canary.id if link.canary is not None else link.id
+    if before is None or before.canary is None:
+        return False
+    return before.canary.id == brought and before.evidence == link.evidence
 
 
 def _pair(sides: Mapping[str, Sequence[float | None]], form: str, *, higher: bool = False) -> str:

@@ -192,6 +192,8 @@ def test_routes_of_a_gateway_are_places_of_their_own() -> None:
         label(default_headers={"x-portkey-config": "pc-cheap"}),
         label(default_headers={"x-portkey-config": "pc-good"}),
         label(default_headers={"x-portkey-config": '{"strategy": {"mode": "loadbalance"}}'}),
+        label(default_headers={"x-portkey-virtual-key": "openai-3f9a1c"}),
+        label(default_headers={"x-portkey-virtual-key": "azure-77b0de"}),
         label(default_query={"route": "eu"}),
         plain,
     ]

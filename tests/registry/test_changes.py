@@ -209,3 +209,20 @@ def test_a_deployment_that_never_asked_the_gate_is_told(editor: Editor) -> None:
     assert "not marked as forced" not in text
     text = markdown(before, read(editor), Path(editor.path), lambda evidence: ["p is not 0.1."])
     assert "⚠ not marked as forced: p is not 0.1." in text
+
+
+def test_a_canary_that_goes_on_rests_on_the_policy_that_it_started_under(editor: Editor) -> None:
+    """An edit of the policy while it ran had called each of its steps one that had not asked the
+    gate; a canary that somebody began by hand is still named.
+    """
+    editor.save(NAME, V2, author="bob")
+    began = read(editor)
+    editor.promote(NAME, 2, "prod", evidence=given(), percent=10, author="bob")
+    editor.set_policy(Policy(margin=0.01))
+    before = read(editor)
+    assert "under another policy" in markdown(began, before, Path(editor.path))
+    editor.widen(NAME, "prod", 50, author="bob")
+    assert "not marked as forced" not in markdown(before, read(editor), Path(editor.path))
+    before = read(editor)
+    editor.finish(NAME, "prod", author="bob")
+    assert "not marked as forced" not in markdown(before, read(editor), Path(editor.path))
