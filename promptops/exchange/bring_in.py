@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..dataset import Dataset
-from ..errors import PromptOpsError
+from ..errors import PromptOpsError, RegistryError
 from ..scorers import checks
 from ..scorers.case import Scorer
 from ..study.import_runs import import_runs
@@ -48,9 +48,15 @@ def bring_in(project: Project, found: Imported, prompt: str | None = None) -> Br
         What is there now.
 
     Raises:
-        RegistryError: a prompt's name is not allowed.
+        RegistryError: a prompt's name is not allowed, or one is given for several prompts.
         StudyError: two runs of one version, example and repeat.
     """
+    names = list(dict.fromkeys(entry.prompt for entry in found.versions))
+    if prompt is not None and len(names) > 1:
+        raise RegistryError(
+            f"{found.name} holds the prompts {', '.join(names[:5])}, and one name, {prompt!r}, is"
+            " given for them; import it without a name."
+        )
     saved, deployed = [], list[str]()
     for entry in found.versions:
         name = prompt or entry.prompt

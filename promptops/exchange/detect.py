@@ -56,6 +56,7 @@ _LINES: tuple[tuple[Callable[[_Row], bool], Callable[..., Imported]], ...] = (
 _PLAIN: tuple[tuple[Callable[[_Row], bool], Callable[..., Imported]], ...] = (
     (langfuse_export.is_items, langfuse_export.read_items),
     (langfuse_export.is_observation, langfuse_export.read_observations),
+    (langfuse_export.is_prompt, langfuse_export.read_prompts),
 )
 _DOCUMENTS: tuple[tuple[Callable[[object], bool], Callable[..., Imported]], ...] = (
     (promptfoo_results.is_results, promptfoo_results.read_results),

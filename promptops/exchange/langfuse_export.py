@@ -13,7 +13,8 @@ from typing import Any
 
 from ..canonical import canonical
 from ..dataset.example import Example
-from ..errors import DatasetError, TemplateError, VersionError
+from ..errors import DatasetError, RegistryError, TemplateError, VersionError
+from ..registry.document import checked_name
 from ..version import PromptVersion
 from .chat_text import settings_of
 from .foreign_numbers import number, utc_text, whole
@@ -28,6 +29,7 @@ __all__ = [
     "read_items",
     "read_observations",
     "read_prompt",
+    "read_prompts",
 ]
 
 
@@ -83,6 +85,32 @@ def read_prompt(value: Mapping[str, Any], path: Path) -> Imported:
         versions = (ImportedVersion(str(value["name"]), number_, version, labels, note),)
     name = str(value["name"])
     return Imported("Langfuse prompt", name, versions, (), (), tuple(gathered.left), tuple(notes))
+
+
+def read_prompts(rows: Sequence[Mapping[str, Any]], path: Path) -> Imported:
+    """A list of prompts, such as all of a project; the versions of one prompt in their order. One
+    whose name cannot be a prompt's here is not brought over.
+    """
+    gathered = FileImport(path.name)
+    found = []
+    for row in sorted(rows, key=lambda row: (str(row["name"]), int(row["version"]))):
+        try:
+            checked_name(row["name"])
+        except RegistryError as error:
+            what = f"version {row['version']} of {row['name']!r}"
+            gathered.leave(what, str(error).rstrip("."), "import it alone, with --prompt NAME")
+        else:
+            found.append(read_prompt(row, path))
+    names = {each.name for each in found}
+    return Imported(
+        "Langfuse prompts",
+        names.pop() if len(names) == 1 else path.stem,
+        tuple(version for each in found for version in each.versions),
+        (),
+        (),
+        (*gathered.left, *(left for each in found for left in each.left)),
+        tuple(dict.fromkeys(note for each in found for note in each.notes)),
+    )
 
 
 def _messages(prompt: Any, notes: list[str]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from promptops.dataset import Dataset
-from promptops.errors import StudyError
+from promptops.errors import RegistryError, StudyError
 from promptops.evidence import Evidence
 from promptops.exchange import read_export
 from promptops.models.scripted import ScriptedModel
@@ -152,6 +152,33 @@ def test_labels_of_langfuse_serve_as_imported(make_lab: Callable[..., Any], tmp_
     again = lab.import_from(path)
     assert any("serves v1 already" in note for note in again.notes)
     assert lab.project.registry.serving("triage", "production").number == 1
+
+
+def test_all_prompts_of_langfuse_come_over_at_once(
+    make_lab: Callable[..., Any], tmp_path: Path
+) -> None:
+    """As a list, as a page of its interface, or line by line; a name that cannot be one is left."""
+    facts = {"type": "text", "labels": []}
+    rows: list[dict[str, Any]] = [
+        {**facts, "name": "triage", "version": 10, "prompt": "Tenth {{ticket}}"},
+        {**facts, "name": "triage", "version": 9, "prompt": "Ninth {{ticket}}"},
+        {**facts, "name": "sum", "version": 1, "prompt": "Sum {{text}}", "labels": ["prod"]},
+        {**facts, "name": "My Prompt", "version": 1, "prompt": "Hello"},
+    ]
+    forms = [json.dumps(rows), json.dumps({"data": rows}), "\n".join(map(json.dumps, rows))]
+    lab = make_lab()
+    for place, text in enumerate(forms):
+        path = tmp_path / f"prompts{place}.json{'l' if place == 2 else ''}"
+        path.write_text(text)
+        found = lab.import_from(path)
+        assert [saved.label for saved in found.versions] == ["v1", "v1", "v2"]
+        assert any("My Prompt" in note and "with --prompt NAME" in note for note in found.notes)
+    registry = lab.project.registry
+    assert sorted(registry.names()) == ["sum", "triage"]
+    assert "Tenth" in str(lab.prompt("triage")[2].version.messages(ticket="x"))
+    assert registry.serving("sum", "prod").number == 1
+    with pytest.raises(RegistryError, match="holds the prompts sum, triage, and one name"):
+        lab.import_from(path, prompt="one")
 
 
 def test_a_comparison_writes_its_methods_and_table(studied: Any) -> None:
