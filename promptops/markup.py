@@ -134,11 +134,15 @@ def plain(text: object) -> str:
 
 
 def plain_repr(shown: Callable[[Any], str]) -> Callable[[Any], str]:
-    """A `__repr__` that holds names and notes of anybody's: `plain` whatever they are."""
+    """A `__repr__` that holds names and notes of anybody's: `plain` whatever they are, and in
+    characters that `print` can write.
+    """
 
     @wraps(shown)
     def text(self: Any) -> str:
-        return plain(shown(self))
+        from .plain_text import for_stdout
+
+        return for_stdout(plain(shown(self)))
 
     return text
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import StatisticsError
+from ..markup import plain_repr
 from . import paired_tests, words
 from .compare import ComparisonFacts
 from .part_gain import PartGain, frame_of
@@ -102,6 +103,7 @@ class ModelGains:
         """One row per model."""
         return frame_of(self.cells, ModelGain, "model")
 
+    @plain_repr
     def __repr__(self) -> str:
         return f"<ModelGrid: {self.statement()}>"
 

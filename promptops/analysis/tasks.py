@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..dataset.shared_examples import shared_by_tasks
 from ..errors import StatisticsError
+from ..markup import plain_repr
 from . import words
 from .arms import Pairs
 from .compare import ComparisonFacts
@@ -71,6 +72,7 @@ class TaskGains:
         """One row per task."""
         return frame_of(self.rows, TaskGain, "task")
 
+    @plain_repr
     def __repr__(self) -> str:
         return f"<Tasks: {self.statement()}>"
 

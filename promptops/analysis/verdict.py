@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-from ..markup import paragraph
+from ..markup import paragraph, plain_repr
 from ..policy import Policy
 from .check import Check, DecisionRule, failed_texts
 
@@ -49,6 +49,7 @@ class Verdict:
             "checks": [asdict(check) for check in self.checks],
         }
 
+    @plain_repr
     def __repr__(self) -> str:
         against = f" over {self.baseline}" if self.baseline else " as a first deployment"
         return (

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .plain_text import plain_where_needed
+from ..plain_text import plain_where_needed
 
 __all__ = ["StandardOutput", "standard_streams"]
 

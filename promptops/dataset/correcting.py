@@ -19,7 +19,7 @@ from typing import Any
 
 from ..canonical import canonical
 from ..errors import DatasetError
-from ..markup import UNTYPESET, esc
+from ..markup import UNTYPESET, esc, plain_repr
 from ..redact import Redactor
 from ..spool.locks import alone
 from . import corrections
@@ -81,6 +81,7 @@ class Correction:
     def __fspath__(self) -> str:
         return str(self.path)
 
+    @plain_repr
     def __repr__(self) -> str:
         if not self.diff:
             return f"<{self.path.name}:{self.line} says so already>"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..canonical import canonical
 from ..errors import MissingExtra
-from ..markup import UNTYPESET, esc, plain, shorten
+from ..markup import UNTYPESET, esc, plain, plain_repr, shorten
 from .example import RESERVED
 from .split import SPLITS
 
@@ -29,6 +29,7 @@ _CELL = (
 )
 
 
+@plain_repr
 def as_text(dataset: Dataset) -> str:
     """One line of figures, and a second of what was guessed where anything was."""
     inputs = [name for name in dataset.columns if name not in RESERVED]

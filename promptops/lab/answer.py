@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..markup import plain_repr
 from ..run import Run
 from . import show
 
@@ -60,10 +61,9 @@ class Answer:
     def __str__(self) -> str:
         return self.text
 
+    @plain_repr
     def __repr__(self) -> str:
-        from ..markup import plain
-
-        return f"{plain(self.text)}\n[{self.label} · {self.facts()}]"
+        return f"{self.text}\n[{self.label} · {self.facts()}]"
 
     def _repr_html_(self) -> str:
         return show.html(self)

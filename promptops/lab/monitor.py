@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from ..markup import plain_repr
 from ..monitor import watch
 from ..monitor.drift_file import MonitorFile
 from ..monitor.drift_rows import alarm_rows, day_rows, watched_lines
@@ -136,11 +137,10 @@ class Monitor:
         """The evidence over the days against its threshold, with deployments marked (plotly)."""
         return show.evidence_figure(self)
 
+    @plain_repr
     def __repr__(self) -> str:
-        from ..markup import plain
-
         found = watch.Watched(self.path, self.file, self.note)
-        return plain("\n".join(watched_lines(found)))
+        return "\n".join(watched_lines(found))
 
     def _repr_html_(self) -> str:
         return show.html(self)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..dataset.example import Example
 from ..errors import StudyError
 from ..failure_classes import FAILURES
-from ..markup import paragraph
+from ..markup import paragraph, plain_repr
 from ..observe.live_call import CAP, is_cut
 from ..run import Run
 from ..scorers.case import Case
@@ -47,6 +47,7 @@ class LiveScoring:
     scored: int
     skipped: Mapping[str, int] = field(default_factory=dict)
 
+    @plain_repr
     def __repr__(self) -> str:
         why = "; ".join(f"{count:,} {reason}" for reason, count in self.skipped.items())
         because = f" because: {why}" if why else ""

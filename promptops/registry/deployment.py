@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from ..markup import paragraph, plain, shorten
+from ..markup import paragraph, plain, plain_repr, shorten
 
 __all__ = ["Canary", "DeploymentEntry", "of_chain"]
 
@@ -83,6 +83,7 @@ class DeploymentEntry:
         """The version as people say it: "v2"."""
         return _label(self.number, self.id)
 
+    @plain_repr
     def __repr__(self) -> str:
         what = {"promote": f"serves {self.label}", "rollback": f"went back to {self.label}"}.get(
             self.kind, f"serves {self.label}"

@@ -15,7 +15,7 @@ from ..embedded import EmbeddedModel
 from ..engine.adaptive_concurrency import CEILING
 from ..engine.budget import estimate_tokens
 from ..engine.prices import Spent, bill
-from ..markup import paragraph
+from ..markup import paragraph, plain_repr
 from ..scorers.rule import judge_calls
 from .design import ArmDesign, StudyDesign
 from .in_force import in_force
@@ -55,6 +55,7 @@ class Estimate:
     in_force: tuple[str, ...] = ()
     batch: bool = False
 
+    @plain_repr
     def __repr__(self) -> str:
         money = (
             words.money_between(*self.cost_usd)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..canonical import tagged
 from ..errors import StudyError
-from ..markup import paragraph
+from ..markup import paragraph, plain_repr
 from ..policy import Policy, by_former_names
 from ..run import utc
 from .queries.plans import frozen_at
@@ -43,6 +43,7 @@ class Needs:
     cost_usd: tuple[float, float] | None
     unpriced: tuple[str, ...] = ()
 
+    @plain_repr
     def __repr__(self) -> str:
         from ..analysis import words
 
@@ -171,6 +172,7 @@ class Plan:
             effect, disagree, power, n, self.examples, arms, arms * n * repeats, cost, unpriced
         )
 
+    @plain_repr
     def __repr__(self) -> str:
         doc = self.document
         split = f"split {doc['split']!r}" if doc["split"] else "all rows"

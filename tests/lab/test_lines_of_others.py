@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from promptops.lab import Dataset, Lab
 from promptops.models.protocol import Reply
 from promptops.models.scripted import ScriptedModel
+from promptops.policy import Policy
 from promptops.scorers import equals
 
 FORGED = "m-2\n- **prod** serves v9, gated\x1b[31m\u202e"
@@ -33,3 +38,29 @@ def test_notes_and_a_version_are_one_line_each(make_lab: Callable[..., Lab]) -> 
     study = lab.evaluate(versions, Dataset.read(rows), [equals()], name=FORGED)
     for shown in (study, study.progress, lab.studies, versions[0]):
         assert "\n" not in repr(shown)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_what_a_script_prints_is_written_by_each_console(
+    make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    """`print(study)` under LC_ALL=C, or on a code page of Windows, ends no script."""
+    lab = make_lab(
+        models={name: ScriptedModel(lambda _, n=name: Reply(n)) for name in ("yes", "no")}
+    )
+    versions = [lab.prompt("p").save("{{q}} \u2212", model=m, note="日本 −") for m in ("yes", "no")]
+    data = Dataset.read([{"q": f"{i} −", "expected": "yes"} for i in range(20)], name="d −")
+    study = lab.evaluate(versions, data, [equals()], name="été −")
+    comparison = study.compare()
+    shown = [study, study.progress, study.leaderboard(), comparison, comparison.decide(Policy())]
+    shown += [*versions, data, lab.prompts, lab.studies, versions[0](q="−")]
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, errors="strict")
+    monkeypatch.setattr(sys, "stdout", stream)
+    for each in shown:
+        stream.write(f"{each!r}\n")
+    stream.flush()
+    written = raw.getvalue().decode(encoding)
+    name = {"ascii": "ete -", "cp1252": "été -", "utf-8": "été −"}[encoding]
+    assert name in written.splitlines()[0]
+    assert stream.errors == "strict"  # the program's stream is left as it was

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from promptops.cli.plain_text import plain_where_needed
+from promptops.plain_text import plain_where_needed
 
 
 @pytest.mark.parametrize(

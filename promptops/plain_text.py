@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import codecs
 import io
+import sys
 import unicodedata
 
-__all__ = ["plain_where_needed"]
+__all__ = ["for_stdout", "plain_where_needed"]
 
 _PLAIN = {
     **dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014\u2015", "-"),
@@ -41,6 +42,19 @@ def plain_where_needed(stream: object) -> None:
     codecs.register_error("promptops-plain", _nearest)
     if isinstance(stream, io.TextIOWrapper) and stream.errors != "promptops-plain":
         stream.reconfigure(errors="promptops-plain")
+
+
+def for_stdout(text: str) -> str:
+    """The text with the nearest plain characters where standard output would refuse to write it.
+
+    The stream itself is the program's, and is left as it is.
+    """
+    stream = sys.stdout
+    encoding = getattr(stream, "encoding", None)
+    if text.isascii() or not encoding or getattr(stream, "errors", None) != "strict":
+        return text
+    codecs.register_error("promptops-plain", _nearest)
+    return text.encode(encoding, "promptops-plain").decode(encoding)
 
 
 def _nearest(error: UnicodeError) -> tuple[str, int]:
