@@ -54,7 +54,7 @@ def _losing(comparison: ComparisonFacts, policy: Policy, declared: set[str | Non
         if p > _LEVEL:
             continue
         won, lost = int((part.d > 1e-12).sum()), int((part.d < -1e-12).sum())
-        text = f"{label} loses {tag}: {won:,} won, {lost:,} lost"
+        text = f"{label} is worse on the tag {tag}: {won:,} won, {lost:,} lost"
         if tag in accepted:
             checks.append(Check("slice", "pass", f"{text}; accepted: {accepted[tag]}."))
             continue

@@ -21,7 +21,7 @@ from ..signatures import explained, explained_methods
 from ..study.calibration import ENOUGH, MODERATE, LabelledAnswers, is_calibrated
 from ..study.injections import Planted
 from ..study.judge_bias import Length, Position
-from ..study.queries.label_answers import examples_by_run, known_labels
+from ..study.queries.label_answers import examples_by_run, last_given
 from . import show
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .study import Study
 
 __all__ = ["JudgeReport", "SelfPreference", "Variance", "keep_labels"]
+
+_KIND = "score"  # of labels that come as a frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ class JudgeReport:
 def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
     """Store human labels of a study's answers; returns how many were new.
 
-    Storing the same frame again adds nothing.
+    Storing the same frame again adds nothing. A label that differs from what the rater's last frame
+    gave the answer takes its place.
 
     Args:
         study: the study whose answers were labelled.
@@ -163,7 +166,8 @@ def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
         )
     store = study.recorded.project.store
     known = examples_by_run(store, study.id)
-    rows = []
+    last = last_given(store, study.id, rater, _KIND)
+    fresh: dict[str, dict[str, object]] = {}  # by run: the frame's last label of an answer counts
     for given in labels.to_dict("records"):
         run, value = str(given.get("run_id")), given.get("value")
         if run not in known or isinstance(value, str) or value is None or not 0 <= value <= 1:
@@ -171,20 +175,19 @@ def keep_labels(study: Study, labels: DataFrame, rater: str) -> int:
                 f"the label {value!r} of run {run!r} is not among {study.name}; expected run_id, an"
                 " id of study.runs(), and a value from 0 to 1."
             )
-        id_ = "l-" + tagged("l1", [study.id, run, rater, float(value)])[3:]
-        rows.append(
-            {
-                "id": id_,
+        before, given_before = last.get(run, ("", None))
+        fresh.pop(run, None)
+        if value != given_before:
+            named = [study.id, run, rater, float(value), *([before] if before else [])]
+            fresh[run] = {
+                "id": "l-" + tagged("l1", named)[3:],
                 "run_id": run,
                 "example_id": known[run],
                 "rater": rater,
-                "kind": "score",
+                "kind": _KIND,
                 "value": float(value),
                 "note": str(given.get("note") or ""),
                 "labelled_at": utc(),
             }
-        )
-    there = known_labels(store, [str(row["id"]) for row in rows])
-    fresh = {row["id"]: row for row in rows if row["id"] not in there}
     store.append("labels", list(fresh.values()))
     return len(fresh)

@@ -15,6 +15,7 @@ from ..markup import code, count, shorten
 from ..markup import markdown as md
 from ..policy import Policy
 from ..version.diff import VersionDiff
+from .chain import cited
 from .deployment import DeploymentEntry, of_chain
 from .history import SavedEntry, numbers
 from .registry_record import policy_in
@@ -119,9 +120,18 @@ def _change(
                 entry.version  # noqa: B018 - reworded notes are fine, edited content is reported
         except RegistryCorrupt as error:
             faults.append(str(error))
-    lost = sorted(had.keys() - {entry.id for entry in entries})
+    served = {
+        id_
+        for found in old.get("environments", {}).values()
+        for link in found["deployments"]
+        for id_ in cited(link)
+    }
     faults += [
-        f"the version {version_id[:11]} is gone, which no change may do" for version_id in lost
+        f"the version {id_[:11]} is gone, which no change may do"
+        if id_ in served
+        else f"the version {id_[:11]} is no longer in the file; no deployment names it, and it may"
+        " have been discarded"
+        for id_ in sorted(had.keys() - {entry.id for entry in entries})
     ]
     deployments, back = _environments(name, old, new)
     return PromptChange(

@@ -40,7 +40,7 @@ def test_a_tag_that_loses_beyond_luck_holds_a_promotion_back() -> None:
     verdict = decide(tagged(billing=(40, 2, 40), warranty=(0, 13, 20)))
     assert verdict.decision == "inconclusive"
     said = " ".join(verdict.reasons)
-    assert said.startswith("But v2 loses warranty: 0 won, 13 lost (p = ")
+    assert said.startswith("But v2 is worse on the tag warranty: 0 won, 13 lost (p = ")
     assert "accept_slices={'warranty': ...}" in verdict.next[0]
 
 

@@ -159,6 +159,22 @@ def test_agreement_and_calibration(make_lab: MakeLab) -> None:
     assert "uncalibrated" not in study.compare()._repr_html_().lower()
 
 
+def test_labels_that_were_wrong_for_a_while_are_right_again(make_lab: MakeLab) -> None:
+    """The frame that a rater stored last counts, also where it is the first one again."""
+    _lab, study, scorer, _ = judged(make_lab, a_rubric)
+    right, wrong = people(study, wrong=4), people(study, wrong=60)
+    given = [keep_labels(study, frame, "ann") for frame in (right, wrong, right, right)]
+    assert given == [80, 56, 56, 0]
+    report = measure_judge(study, scorer)
+    assert report.calibrated
+    assert report.kappa is not None
+    assert report.kappa.observed == pytest.approx(76 / 80)
+    both = pd.concat([wrong, right, wrong, right])
+    assert keep_labels(study, both, "ann") == 0
+    assert keep_labels(study, pd.concat([right, wrong]), "ann") == 56
+    assert not measure_judge(study, scorer).calibrated
+
+
 def test_a_judge_that_disagrees_is_not_calibrated(make_lab: MakeLab) -> None:
     """Labels alone do not calibrate: half of them turned round leaves no agreement beyond
     chance.

@@ -153,7 +153,13 @@ def test_a_cut_history_and_lost_versions_are_told(editor: Editor) -> None:
     assert "**dev** goes back from v2 to nothing" in back
     lost = json.loads(json.dumps(before))
     lost["prompts"][NAME]["versions"].pop()
-    assert "is gone, which no change may do" in markdown(before, lost)
+    assert "is gone, which no change may do" in markdown(after, lost)
+    editor.save(NAME, V2.but(temperature=0.5))
+    unserved = read(editor)
+    editor.discard(NAME, 3)
+    said = markdown(unserved, read(editor))
+    assert "is no longer in the file; no deployment names it" in said
+    assert "may do" not in said
     edited = json.loads(json.dumps(before))
     edited["prompts"]["new"] = {
         "versions": [{**before["prompts"][NAME]["versions"][0], "model": "other"}]

@@ -16,6 +16,7 @@ __all__ = [
     "known_labels",
     "labelled_places",
     "labels_frame",
+    "last_given",
     "people_means",
     "values_given",
 ]
@@ -73,6 +74,17 @@ def labelled_places(
             [study, rater, kind],
         )
     )
+
+
+def last_given(store: Store, study: str, rater: str, kind: str) -> dict[str, tuple[str, float]]:
+    """run -> (id, value) of the last label of a kind that a rater gave it, of a study's runs."""
+    rows = store.rows(
+        "select run_id, arg_max({id: id, value: value}, (labelled_at, id)) from labels where"
+        " run_id in (select run_id from study_runs where study_id = ?) and rater = ? and kind = ?"
+        " group by 1",
+        [study, rater, kind],
+    )
+    return {run: (found["id"], found["value"]) for run, found in rows}
 
 
 def values_given(store: Store, study: str, kind: str) -> list[tuple[str, str, str, float]]:
