@@ -20,7 +20,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -173,14 +173,27 @@ def ask(request: pytest.FixtureRequest, lab: Lab, _kept_cases: None) -> Callable
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """As `pytest_runtest_call`, for a fixture that compares."""
+    with _comparing(item):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """A test that compares is skipped, with the reason, while the environment serves the newest
     version.
     """
+    with _comparing(item):
+        yield
+
+
+@contextmanager
+def _comparing(item: pytest.Item) -> Iterator[None]:
     try:
-        return (yield)
+        yield
     except NothingToCompare:
-        in_order, why = pyfuncitem.stash.get(_ALONE, (False, ""))
+        in_order, why = item.stash.get(_ALONE, (False, ""))
         if in_order:
             pytest.skip(why)
         if why:

@@ -421,6 +421,13 @@ def test_after_a_promotion_there_is_nothing_to_compare(project: Path, run: Run) 
     assert "1 skipped" in out
     assert "prod serves v2 of triage, the newest version: there is no other to compare" in out
     tests = project / "test_prompts.py"
+    fixture = "@pytest.fixture\ndef better(study):\n    return study.compare()\n\n@pytest.mark"
+    tests.write_text(
+        TESTS.replace("@pytest.mark", fixture)
+        .replace("test_better(study)", "test_better(better)")
+        .replace("study.compare().require", "better.require")
+    )
+    assert "1 skipped" in run("-rs", "-k", "test_better")
     tests.write_text(TESTS.replace("scorers=", 'env="prd", scorers='))
     out = run("-k", "test_better")
     assert "1 failed" in out
