@@ -46,6 +46,7 @@ class CodeVersion:
         self._edits = frozenset[tuple[int, str]]()  # what somebody else has changed
         self._calls, self._took, self._call_took = [0, 0], 0.0, 0.0
         self._watching, self._called, self._asking = 0.0, False, 0  # seconds; calls in flight
+        self._next_reading = 0.0  # while it is asked, of the clock `perf_counter`
         with _KEEPING:
             _ALIVE.add(self)
         self._version, self.opaque = "", tuple[str, ...]()
@@ -55,6 +56,7 @@ class CodeVersion:
     def __getstate__(self) -> dict[str, object]:
         """Without what it holds of this process (a lock, a client), which no other process has."""
         calls = {"_calls": [0, 0], "_took": 0.0, "_call_took": 0.0, "_watching": 0.0, "_asking": 0}
+        calls["_next_reading"] = 0.0
         none = frozenset[object]()
         known: dict[str, object] = {"_defined": None, "_first": {}, "first_values": {}}
         return {**vars(self), **calls, **known, "_kept": none, "_edits": none}
@@ -101,6 +103,32 @@ class CodeVersion:
             if self.while_still(definition(function, large)) is None:
                 self._read_again(function)
         return self._version
+
+    def after_call(self, function: Callable[..., object]) -> str:
+        """The version after a call of a run: read again as often as it costs little, since an edit
+        of the code or of a setting meanwhile makes the next answers another function's.
+        """
+        from .function_definition import definition
+
+        began = perf_counter()
+        if self._defined is None or began < self._next_reading:
+            return self._version
+        self._next_reading = float("inf")  # for the other calls meanwhile
+        with suppress(RuntimeError):
+            if self._is_edited_meanwhile(definition(function, self._defined.states.large)):
+                self._read_again(function)
+        ended = perf_counter()
+        if ended - began < _LONGEST:
+            self._next_reading = ended + _BETWEEN * (ended - began)
+        return self._version
+
+    def _is_edited_meanwhile(self, now: Definition) -> bool:
+        """Whether something differs that no call changes, also none that has not ended."""
+        if self._defined is None or now != self._defined:
+            return True
+        changed = self._defined.states.changed(now.states) & now.states.own.keys()
+        changed -= _kept_by(_alive())
+        return bool(changed - _set_by_code(changed))
 
     def calling(self, call: Callable[[], _T]) -> _T:
         """What a call of the function gives, awaitable where that is. What changes meanwhile in a
@@ -239,6 +267,7 @@ def _changed(before: _Held, now: _Held) -> set[tuple[int, str]]:
 
 
 _LONGEST = 0.5  # seconds of looking at what all calls of a quick function change
+_BETWEEN = 50  # times what a reading took, until the next one while the function is asked
 _KEEPING = Lock()
 _ALIVE: WeakSet[CodeVersion] = WeakSet()
 _LIVE: WeakValueDictionary[tuple[str, ...], CodeVersion] = WeakValueDictionary()

@@ -161,7 +161,7 @@ class TargetModel:
             answer = Raised(error)
         if isinstance(answer, Raised):
             raise self._failed(answer.error, call, limit.expired()) from answer.error
-        if self._code is not None and self._code.version != self._version:
+        if self._code is not None and self._code.after_call(self._fn) != self._version:
             raise CallError(  # of the class that stops a study at once
                 f"the target {_name(self._fn)} was edited while it answered, so that this answer"
                 " may be of either function; wait for a study (study.wait()) before you edit what"

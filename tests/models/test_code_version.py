@@ -248,17 +248,42 @@ def test_a_tally_that_another_function_raises_asks_nothing_again() -> None:
 
 
 COUNTED = "held = {'tone': 'kind', 'calls': 0, 'used': {'in': 0}}"
+MEANWHILE = [
+    ("tone = 'kind'", "return tone", "tone = 'rude'"),
+    (COUNTED, "held['calls'] += 1\n    return held['tone']", "held['tone'] = 'rude'"),
+    (COUNTED, "held['used']['in'] += 1\n    return held['tone']", "held['tone'] = 'rude'"),
+    (COUNTED, "held['last'] = q\n    return held['tone']", "held.update(tone='rude')"),
+]
 
 
-@pytest.mark.parametrize(
-    ("around", "code", "edit"),
-    [
-        ("tone = 'kind'", "return tone", "tone = 'rude'"),
-        (COUNTED, "held['calls'] += 1\n    return held['tone']", "held['tone'] = 'rude'"),
-        (COUNTED, "held['used']['in'] += 1\n    return held['tone']", "held['tone'] = 'rude'"),
-        (COUNTED, "held['last'] = q\n    return held['tone']", "held.update(tone='rude')"),
-    ],
-)
+@pytest.mark.parametrize(("around", "code", "edit"), MEANWHILE)
+def test_an_edit_meanwhile_is_noticed_without_another_study(
+    around: str, code: str, edit: str
+) -> None:
+    """All calls begin before the edit or after it, and none had been recorded for the other."""
+    answer = code.replace("return", "await asyncio.sleep(0.05)\n    return")
+    space = kernel(f"import asyncio\n{around}", f"async def answer(q):\n    {answer}")
+
+    async def study() -> None:
+        one = as_target(space["answer"])
+        call = Call(request={}, values={"q": "q"}, timeout_s=9.0)
+        assert {(await one.complete(call)).text for _ in range(3)} == {"kind"}
+        asked = asyncio.ensure_future(one.complete(call))
+        await asyncio.sleep(0.01)
+        assert (await one.complete(call)).text == "kind"
+        assert (await asked).text == "kind"
+        exec(edit, space)
+        await asyncio.sleep(0.5)
+        with pytest.raises(CallError, match="was edited while it answered"):
+            await one.complete(call)
+        two = as_target(space["answer"])
+        assert two.label != one.label
+        assert (await two.complete(call)).text == "rude"
+
+    asyncio.run(study())
+
+
+@pytest.mark.parametrize(("around", "code", "edit"), MEANWHILE)
 def test_an_answer_is_not_recorded_for_the_function_before_an_edit(
     around: str, code: str, edit: str
 ) -> None:
