@@ -16,7 +16,7 @@ from .function_definition import holder_of
 from .function_identity import FunctionWalk
 from .object_state import edited_in, state_of
 from .surroundings import Found
-from .written_state import MOST, WrittenPlace
+from .written_state import ANY, LARGEST, WIDE, WrittenPlace
 
 __all__ = ["FirstValues", "FirstWalk", "first_values"]
 
@@ -38,7 +38,7 @@ def first_values(places: Iterable[WrittenPlace], known: Iterable[FirstValues]) -
                 break
         else:
             try:
-                found[key] = place, _copy(place.now(), 0)
+                found[key] = place, _copy(place.now(), 0, [LARGEST])
             except Exception:  # another thread fills it, or what an object of theirs raises
                 continue
     return found
@@ -99,19 +99,26 @@ class FirstWalk(FunctionWalk):
             then = value if first is MISSING else self._then(at, path, value, first)
             yield text, then
 
-    def _then(self, at: int, path: str, now: Any, first: Any) -> Any:
-        """A value, with the parts that change by themselves as they were at first."""
+    def _then(self, at: int, path: str, now: Any, first: Any, among: str = "") -> Any:
+        """A value, with the parts that change by themselves as they were at first. among: its path
+        where the items of a wide container are one part.
+        """
+        among = among or path
+        kept = (at, path) in self._kept or (at, among) in self._kept
         if type(now) is not type(first) or type(now) not in (*_MAPS, *_LISTS):
-            kept = (at, path) in self._kept and not self._is_edited(at, path)
-            return first if kept else now
-        is_map, grown = type(now) in _MAPS, (at, path) in self._kept
-        held, before = _items(now), _items(first)
-        items = {
-            key: self._then(at, f"{path}[{repr(key)[:200]}]", held[key], before[key])
-            if key in held and key in before
-            else (held[key] if key in held else before[key])
-            for key in (before if grown else held)
-        }
+            edited = self._is_edited(at, path) or self._is_edited(at, among)
+            return first if kept and not edited else now
+        is_map, held, before = type(now) in _MAPS, _items(now), _items(first)
+        wide = max(len(held), len(before)) > WIDE
+
+        def then(key: object) -> object:
+            if key not in held or key not in before:
+                return held[key] if key in held else before[key]
+            item = f"[{repr(key)[:200]}]"
+            below = f"{among}{ANY if wide else item}"
+            return self._then(at, f"{path}{item}", held[key], before[key], below)
+
+        items = {key: then(key) for key in (before if kept else held)}
         made = copy.copy(now)
         made.clear()
         (made.update if is_map else made.extend)(items if is_map else items.values())
@@ -125,16 +132,18 @@ def _items(value: Any) -> Mapping[Any, Any]:
     return dict(value.items() if type(value) in _MAPS else enumerate(value))
 
 
-def _copy(value: Any, depth: int) -> Any:
-    """A copy of a value's containers, with the same objects in them."""
-    if depth > _DEEPEST or (isinstance(value, (*_MAPS, *_LISTS, set)) and len(value) > MOST):
+def _copy(value: Any, depth: int, left: list[int]) -> Any:
+    """A copy of a value's containers, with the same objects in them. left: how many more items."""
+    if isinstance(value, (*_MAPS, *_LISTS, set)):
+        left[0] -= len(value)
+    if depth > _DEEPEST or left[0] < 0:
         return value
     if isinstance(value, types.SimpleNamespace) and not depth:
-        return types.SimpleNamespace(**{n: _copy(each, 1) for n, each in vars(value).items()})
+        return types.SimpleNamespace(**{n: _copy(each, 1, left) for n, each in vars(value).items()})
     if type(value) in _MAPS or type(value) in _LISTS:
         made = copy.copy(value)
         for key, item in _items(value).items():
-            made[key] = _copy(item, depth + 1)
+            made[key] = _copy(item, depth + 1, left)
         return made
     table = type(value) is set or (edited_in(value) is not None and hasattr(value, "copy"))
     return value.copy() if table else value

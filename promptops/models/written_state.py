@@ -18,11 +18,14 @@ from .library_state import LargeError, digest_of, keeps_settings
 from .object_state import PLAIN, state_of
 from .surroundings import installed
 
-__all__ = ["MOST", "Parts", "WrittenPlace", "set_by_code"]
+__all__ = ["ANY", "LARGEST", "WIDE", "Parts", "WrittenPlace", "set_by_code"]
 
 _Part = tuple[int, str]
 Parts = dict[_Part, str]  # by the id of what holds a place, and the path to the part
-MOST = 400  # parts of one place: a memo of more has no settings beside it
+ANY = "[*]"  # any item of a container with many
+WIDE = 20  # items that are parts of their own also in a large place
+LARGEST = 20_000  # values of one place: a memo of more has no settings beside it
+_MOST = 400  # parts of one place; where it has more, the items of wide containers are one
 _DEEPEST = 6
 _LISTS = (list, tuple, collections.deque)
 _MAPS = (dict, collections.OrderedDict, collections.Counter, collections.defaultdict)
@@ -41,15 +44,19 @@ class WrittenPlace:
     keys: frozenset[str] | None = None
 
     def parts(self) -> Parts:
-        """The digest of each part of the value, of what can be compared; none if they are many."""
-        reading = _Reading()
-        try:
-            reading.read(self.now(), self.name, 0)
-        except (
-            Exception
-        ):  # too many; or another thread fills it; or what an object of theirs raises
-            return {}
-        return {(id(self.holder), path): text for path, text in reading.found.items()}
+        """The digest of each part of the value, of what can be compared; of a large value, the
+        parts of one name in a table's rows are one; none if it is larger than that.
+        """
+        for together in (False, True):
+            reading = _Reading(self.keys or frozenset(), together)
+            try:
+                reading.read(self.now(), self.name, 0)
+            except _ManyError:
+                continue
+            except Exception:  # another thread fills it; or what an object of theirs raises
+                break
+            return {(id(self.holder), path): text for path, text in reading.found.items()}
+        return {}
 
 
 def set_by_code(parts: Set[_Part], places: Iterable[WrittenPlace]) -> set[_Part]:
@@ -83,34 +90,47 @@ class _ManyError(Exception):
 
 
 class _Reading:
-    def __init__(self) -> None:
+    """together: whether the items of a wide container are one part, but for those of these keys
+    in the outermost one, which code sets by name.
+    """
+
+    def __init__(self, keys: Set[str], together: bool) -> None:
         self.found: dict[str, str] = {}
-        self._above: list[int] = []
+        self._named, self._together, self._most = {*map(_item, keys)}, together, _MOST
+        if together:
+            self._most = LARGEST
+        self._above, self._seen = list[int](), 0
 
     def read(self, value: object, path: str, depth: int) -> None:
         """Note what a value is, and what is below it."""
-        if len(self.found) > MOST:
+        self._seen += 1
+        if self._seen > self._most:
             raise _ManyError
         if id(value) in self._above or depth > _DEEPEST or value is MISSING:
             return
         if type(value) in PLAIN:
-            self.found[path] = _digest(repr(value))
+            self._note(path, repr(value))
             return
-        below = _below(value)
+        below = _below(value, self._most)
         if below is None:
             if not isinstance(value, _CODE) and not keeps_settings(value):
                 return  # what moves with each use, such as an iterator
             with suppress(LargeError):
-                self.found[path] = digest_of(value, _by_place)
+                self._note(path, digest_of(value, _by_place))
             return
-        self.found[path] = _digest(f"{type(value).__qualname__}:{sorted(below)}")
+        self._note(path, f"{type(value).__qualname__}:{sorted(below)}")
         self._above.append(id(value))
+        wide = self._together and len(below) > WIDE
         for name, item in below.items():
-            self.read(item, f"{path}{name}", depth + 1)
+            alone = not wide or name[0] == "." or (depth == 0 and name in self._named)
+            self.read(item, f"{path}{name if alone else ANY}", depth + 1)
         self._above.pop()
 
+    def _note(self, path: str, text: str) -> None:
+        self.found[path] = _digest(f"{self.found.get(path, '')}{text}")
 
-def _below(value: Any) -> Mapping[str, object] | None:
+
+def _below(value: Any, most: int) -> Mapping[str, object] | None:
     """The parts of an object by name; None if it counts as a whole."""
     if isinstance(value, _CODE) or type(value) in (set, frozenset):
         return None
@@ -125,7 +145,7 @@ def _below(value: Any) -> Mapping[str, object] | None:
         return None
     found: dict[str, object] = {}
     for name, item in held:
-        if len(found) > MOST:
+        if len(found) > most:
             raise _ManyError
         found[f".{name}" if attributes else _item(name)] = item
     return found
