@@ -10,13 +10,16 @@ tolerance of three points. So it finds large drops and those that only real inpu
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import StatisticsError
 from .drift import CAP, LUCK_Z, STAKES
 
-__all__ = ["REFERENCE_DAYS", "TOLERANCE", "Grown", "LiveDetector", "Mix", "Reference", "mix_shift"]
+__all__ = [
+    *("REFERENCE_DAYS", "TOLERANCE"),
+    *("Grown", "LiveDetector", "Mix", "Reference", "by_conversation", "mix_shift"),
+]
 
 REFERENCE_DAYS = 28  # whole weeks
 TOLERANCE = 0.03
@@ -49,6 +52,16 @@ class Reference:
         rest = sum((x - weekday[at % 7]) ** 2 for at, x in enumerate(means))
         error = math.sqrt(rest / (len(means) - 7) / len(means))
         return cls(mean, LUCK_Z * error)
+
+
+def by_conversation(scores: Iterable[tuple[str, float]]) -> list[float]:
+    """The mean score of each conversation, of (conversation, score) per call: its calls are alike,
+    and each bet is on something that the others do not tell.
+    """
+    found: dict[str, list[float]] = {}
+    for name, score in scores:
+        found.setdefault(name, []).append(score)
+    return [sum(sorted(each)) / len(each) for each in found.values()]
 
 
 @dataclass(frozen=True, slots=True)

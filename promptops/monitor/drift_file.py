@@ -61,7 +61,7 @@ class Day:
     total: of the scores; evidence: E with this day; step: log of the day's own factor;
     answered_by: place in the monitor's list of who answered; judge_change, judge_e: how the mean of
     the anchor's answers moved when a judge scored them again, and the evidence that it fell; None
-    if no judge scores; scored: of live quality, how many calls the mean is of.
+    if no judge scores; scored: of live quality, how many conversations the mean is of.
     """
 
     day: str

@@ -14,7 +14,14 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.drift import STAKES
-from ..analysis.live_quality import REFERENCE_DAYS, TOLERANCE, LiveDetector, Mix, Reference
+from ..analysis.live_quality import (
+    REFERENCE_DAYS,
+    TOLERANCE,
+    LiveDetector,
+    Mix,
+    Reference,
+    by_conversation,
+)
 from ..analysis.live_quality import mix_shift as shifted
 from ..errors import PromptOpsError, StudyError
 from ..run import utc
@@ -61,8 +68,8 @@ EXAMPLE = "live calls"
 
 @dataclass(frozen=True, slots=True)
 class _DayOfCalls:
-    """scores: by scorer; lengths: characters of the inputs, beside the first scorer's scores;
-    answered_by: the model and fingerprint that most calls name.
+    """scores: by scorer, of each conversation; lengths: characters of the inputs that the first
+    scorer judged; answered_by: the model and fingerprint that most calls name.
     """
 
     day: str
@@ -200,15 +207,16 @@ def _calls_of(
         who.setdefault(day, (model, mark))
     found = {day: _DayOfCalls(day, {}, [], who.get(day, ("", ""))) for day in days}
     for place, judge in enumerate(judges):
-        for of_day in found.values():
-            of_day.scores[judge.name] = []
+        scored: dict[str, list[tuple[str, float]]] = {day: [] for day in days}
         scorer = judge.name, judge.version
         judged = judged_calls(project.store, (prompt, env), period, scorer, share)
         for day, length, score, call in judged:
             if day in found and not is_beyond(call, kept[day]):
-                found[day].scores[judge.name].append(score)
+                scored[day].append((call["session"] or call["id"], score))
                 if place == 0:
                     found[day].lengths.append(length)
+        for day, listed in scored.items():
+            found[day].scores[judge.name] = by_conversation(listed)
     return list(found.values())
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from promptops.analysis.drift import threshold
-from promptops.analysis.live_quality import LiveDetector, Reference, mix_shift
+from promptops.analysis.live_quality import LiveDetector, Reference, by_conversation, mix_shift
 from promptops.errors import StatisticsError
 
 
@@ -45,6 +45,29 @@ def test_a_z_test_each_day_alarms_on_the_rhythm_alone() -> None:
         z = (0.85 - rng.binomial(1000, level) / 1000) / math.sqrt(0.85 * 0.15 / 1000)
         alarmed += bool((z > 1.645).any())
     assert alarmed >= 38
+
+
+def test_conversations_whose_calls_are_alike_are_no_drift() -> None:
+    """Ten conversations of ten calls a day, each mostly right or mostly wrong: bets on each call
+    had alarmed in seven of ten monitors.
+    """
+    rng = np.random.default_rng(11)
+
+    def day() -> list[tuple[str, float]]:
+        right = rng.beta(0.85 * 0.4 / 0.6, 0.15 * 0.4 / 0.6, 10)
+        return [(str(n), float(x)) for n, p in enumerate(right) for x in rng.random(10) < p]
+
+    alarmed = 0
+    for _ in range(30):
+        past = [by_conversation(day()) for _ in range(28)]
+        reference, detector = Reference.of([(sum(x), len(x)) for x in past]), LiveDetector()
+        highest = 0.0
+        for _ in range(120):
+            detector = detector.after(reference, by_conversation(day()))
+            highest = max(highest, detector.e)
+        alarmed += highest >= threshold(1)
+    assert alarmed <= 2
+    assert by_conversation([("a", 1.0), ("b", 0.0), ("a", 0.5)]) == [0.75, 0.0]
 
 
 def test_what_lies_within_the_tolerance_never_adds_up() -> None:

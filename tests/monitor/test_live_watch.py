@@ -91,6 +91,21 @@ def test_quiet_days_count_once(project: Project, path: str) -> None:
     assert monitor_rows(project)[0]["version"] == "live"
 
 
+def test_a_conversation_counts_once(project: Project, path: str) -> None:
+    """One that went wrong for many calls had been as many faults, and an alarm."""
+    called(project, 0, 0, 0.9)
+    rows = project.store.rows("select * from live where id like 'l-100-%' order by id")
+    names = project.store.frame("select * from live limit 0").columns
+    worse = [dict(zip(names, row, strict=True)) for row in rows[-2:]]
+    calls = [{**worse[0], "id": f"l-100-{n:03}", "session": "u-1"} for n in range(20, 80)]
+    project.store.append("live", calls)
+    file = run_any_day(project, path, day(1)).file
+    assert file is not None
+    assert file.series[0].days[0].scored == CALLS + 1
+    assert file.series[0].days[0].total == pytest.approx(18 / 21)
+    assert file.alarms == ()
+
+
 def test_what_somebody_scored_beside_the_share_is_in_no_day(project: Project) -> None:
     """A person who looked into the failures of a day had made it one that fell."""
     called(project, -28, 0, 0.9)

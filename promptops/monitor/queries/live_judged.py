@@ -55,8 +55,8 @@ def judged_calls(
     scorer: tuple[str, str],
     share: float,
 ) -> list[tuple[str, int, float, dict[str, Any]]]:
-    """(day, characters of the inputs, latest score from 0 to 1, the row's id, service and kept) of
-    the live rows of the share that a scorer has judged, oldest first. What somebody scored beside
+    """(day, characters of the inputs, latest score from 0 to 1, the row's id, session, service and
+    kept) of the live rows of the share that a scorer has judged, oldest first. What somebody scored beside
     the share was chosen by other reasons, such as its failure.
 
     whose: prompt and environment; days: the first and the last (UTC); scorer: name and version.
@@ -64,7 +64,8 @@ def judged_calls(
     sql = (
         "SELECT strftime(started_at, '%Y-%m-%d'), coalesce(chars_in, 0),"
         " arg_max(coalesce(passed::DOUBLE, value), scored_at),"
-        " {'id': live.id, 'service': any_value(service), 'kept': any_value(kept)}"
+        " {'id': live.id, 'session': any_value(session), 'service': any_value(service),"
+        " 'kept': any_value(kept)}"
         " FROM live JOIN scores ON run_id = live.id"
         f" WHERE live.prompt = $prompt AND env = $env AND {IN_DAYS}"
         " AND scorer = $name AND scorer_version = $version"
