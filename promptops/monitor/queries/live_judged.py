@@ -56,8 +56,8 @@ def judged_calls(
     share: float,
 ) -> list[tuple[str, int, float, dict[str, Any]]]:
     """(day, characters of the inputs, latest score from 0 to 1, the row's id, session, service and
-    kept) of the live rows of the share that a scorer has judged, oldest first. What somebody scored beside
-    the share was chosen by other reasons, such as its failure.
+    kept) of the live rows of the share that a scorer has judged, oldest first. What somebody scored
+    beside the share was chosen by other reasons, such as its failure.
 
     whose: prompt and environment; days: the first and the last (UTC); scorer: name and version.
     """
