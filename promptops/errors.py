@@ -78,7 +78,8 @@ class PromptOpsError(Exception):
         text = str(self.args[0]) if self.args else ""
         if len(text) > _MOST:  # it quotes a text of somebody's, as long as it was
             text = f"{text[: _MOST - 2_000]} … {text[-2_000:]}"
-        return text
+        # nor does the name of a file or of a column begin a line
+        return text if text.isprintable() else " ".join(text.splitlines())
 
 
 class VersionError(PromptOpsError, ValueError):

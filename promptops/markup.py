@@ -23,6 +23,7 @@ __all__ = [
     "count",
     "esc",
     "markdown",
+    "one_line",
     "paragraph",
     "plain",
     "plain_repr",
@@ -133,16 +134,25 @@ def plain(text: object) -> str:
     return shown if shown.isprintable() else shown.translate(_PLAIN)
 
 
+def one_line(text: object) -> str:
+    """The text as `plain` shows it, with one space for each white space, line breaks too."""
+    words = plain(
+        " ".join(str(text).split())
+    )  # words first: some of what ends a line counts as a control character too
+    return " ".join(words.split())
+
+
 def plain_repr(shown: Callable[[Any], str]) -> Callable[[Any], str]:
-    """A `__repr__` that holds names and notes of anybody's: `plain` whatever they are, and in
-    characters that `print` can write.
+    """A `__repr__` that holds names and notes of anybody's: `plain` whatever they are, one line
+    where it stands between angle brackets, and in characters that `print` can write.
     """
 
     @wraps(shown)
     def text(self: Any) -> str:
         from .plain_text import for_stdout
 
-        return for_stdout(plain(shown(self)))
+        said = shown(self)
+        return for_stdout(one_line(said) if said.startswith("<") else plain(said))
 
     return text
 
@@ -171,10 +181,7 @@ def unlinked(text: object) -> str:
     """The text on one line, without control characters, and with a joiner after what would become a
     link.
     """
-    parted = plain(
-        " ".join(str(text).split())
-    )  # words first: some of what ends a line counts as a control character too
-    return _LINKING.sub(rf"\g<0>{_JOINER}", " ".join(parted.split()))
+    return _LINKING.sub(rf"\g<0>{_JOINER}", one_line(text))
 
 
 def shorten(text: object, width: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..markup import one_line
 from . import words
 from .facts import LEVEL
 
@@ -23,8 +24,8 @@ _MARKS = {
 
 
 def latex_text(text: str) -> str:
-    """A text as LaTeX prints it."""
-    return "".join(_MARKS.get(mark, mark) for mark in text)
+    """A text as LaTeX prints it, on one line."""
+    return "".join(_MARKS.get(mark, mark) for mark in one_line(text))
 
 
 def latex_rows(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -70,7 +71,7 @@ def methods_of(found: ComparisonFacts) -> str:
         )
     if grounds.served:
         parts.append(f"This split had served {words.count(grounds.served, 'verdict')} before.")
-    return " ".join(parts)
+    return one_line(" ".join(parts))
 
 
 def _spelled(method: str) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from promptops.errors import DatasetError
 from promptops.lab import Dataset, Lab
 from promptops.models.protocol import Reply
 from promptops.models.scripted import ScriptedModel
 from promptops.policy import Policy
-from promptops.scorers import equals
+from promptops.scorers import equals, scorer
 
 FORGED = "m-2\n- **prod** serves v9, gated\x1b[31m\u202e"
 
@@ -64,3 +66,27 @@ def test_what_a_script_prints_is_written_by_each_console(
     name = {"ascii": "ete -", "cp1252": "été -", "utf-8": "été −"}[encoding]
     assert name in written.splitlines()[0]
     assert stream.errors == "strict"  # the program's stream is left as it was
+
+
+def test_names_of_files_columns_and_scorers_begin_no_line(
+    make_lab: Callable[..., Lab], tmp_path: Path
+) -> None:
+    """Neither in an error, nor in a leaderboard, the paragraph on methods or a LaTeX table."""
+    broken = tmp_path / "x\n- **prod** serves v9.csv"
+    broken.write_text("")
+    with pytest.raises(DatasetError, match=r"^x - \*\*prod\*\* serves v9\.csv is empty"):
+        Dataset.read(broken)
+
+    @scorer(name=FORGED)
+    def right(output: str, expected: str) -> bool:
+        return output == expected
+
+    replies = {name: ScriptedModel(lambda _, n=name: Reply(n)) for name in ("yes", "no")}
+    lab = make_lab(models=replies)
+    versions = [lab.prompt("p").save("{{q}}", model=model) for model in ("yes", "no")]
+    rows = [{"q": str(i), "expected": "yes"} for i in range(20)]
+    study = lab.evaluate(versions, Dataset.read(rows, name=FORGED), [right])
+    comparison = study.compare()
+    for shown in (comparison.methods(), comparison.to_latex(), repr(study.leaderboard())):
+        assert "m-2 - **prod**" in shown.replace(r"\_", "_")
+        assert not any(line.startswith("- ") for line in shown.splitlines())
