@@ -16,7 +16,7 @@ from .function_definition import holder_of
 from .function_identity import FunctionWalk
 from .object_state import edited_in, state_of
 from .surroundings import Found
-from .written_state import ANY, LARGEST, WIDE, WrittenPlace
+from .written_state import ANY, LARGEST, WIDE, WrittenPlace, is_frame
 
 __all__ = ["FirstValues", "FirstWalk", "first_values"]
 
@@ -105,6 +105,11 @@ class FirstWalk(FunctionWalk):
         """
         among = among or path
         kept = (at, path) in self._kept or (at, among) in self._kept
+        if is_frame(now) and is_frame(first) and len(now) == len(first):
+            made = now.copy()
+            for name in now.columns.intersection(first.columns):
+                made[name] = self._then(at, f"{path}[{name!r}]", now[name], first[name])
+            return made
         if type(now) is not type(first) or type(now) not in (*_MAPS, *_LISTS):
             edited = self._is_edited(at, path) or self._is_edited(at, among)
             return first if kept and not edited else now

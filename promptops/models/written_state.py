@@ -18,7 +18,7 @@ from .library_state import LargeError, digest_of, keeps_settings
 from .object_state import PLAIN, state_of
 from .surroundings import installed
 
-__all__ = ["ANY", "LARGEST", "WIDE", "Parts", "WrittenPlace", "set_by_code"]
+__all__ = ["ANY", "LARGEST", "WIDE", "Parts", "WrittenPlace", "is_frame", "set_by_code"]
 
 _Part = tuple[int, str]
 Parts = dict[_Part, str]  # by the id of what holds a place, and the path to the part
@@ -26,6 +26,7 @@ ANY = "[*]"  # any item of a container with many
 WIDE = 20  # items that are parts of their own also in a large place
 LARGEST = 20_000  # values of one place: a memo of more has no settings beside it
 _MOST = 400  # parts of one place; where it has more, the items of wide containers are one
+_LARGEST_FRAME = 4_000_000  # bytes
 _DEEPEST = 6
 _LISTS = (list, tuple, collections.deque)
 _MAPS = (dict, collections.OrderedDict, collections.Counter, collections.defaultdict)
@@ -101,7 +102,7 @@ class _Reading:
             self._most = LARGEST
         self._above, self._seen = list[int](), 0
 
-    def read(self, value: object, path: str, depth: int) -> None:
+    def read(self, value: Any, path: str, depth: int) -> None:
         """Note what a value is, and what is below it."""
         self._seen += 1
         if self._seen > self._most:
@@ -118,7 +119,8 @@ class _Reading:
             with suppress(LargeError):
                 self._note(path, digest_of(value, _by_place))
             return
-        self._note(path, f"{type(value).__qualname__}:{sorted(below)}")
+        rows = digest_of(value.index, _by_place) if is_frame(value) else ""
+        self._note(path, f"{type(value).__qualname__}:{sorted(below)}{rows}")
         self._above.append(id(value))
         wide = self._together and len(below) > WIDE
         for name, item in below.items():
@@ -135,8 +137,10 @@ def _below(value: Any, most: int) -> Mapping[str, object] | None:
     if isinstance(value, _CODE) or type(value) in (set, frozenset):
         return None
     attributes = False
-    if type(value) in _MAPS:
+    if is_frame(value):
         held: Iterator[tuple[object, object]] = iter(list(value.items()))
+    elif type(value) in _MAPS:
+        held = iter(list(value.items()))
     elif type(value) in _LISTS:
         held = enumerate(list(value))
     elif not installed(type(value)) or isinstance(value, types.SimpleNamespace):
@@ -149,6 +153,16 @@ def _below(value: Any, most: int) -> Mapping[str, object] | None:
             raise _ManyError
         found[f".{name}" if attributes else _item(name)] = item
     return found
+
+
+def is_frame(value: Any) -> bool:
+    """Whether a value is a table of pandas with a name of its own for each column, whose columns
+    are parts of it.
+    """
+    kind = type(value)
+    if (kind.__module__.partition(".")[0], kind.__name__) != ("pandas", "DataFrame"):
+        return False
+    return bool(value.columns.is_unique and value.memory_usage().sum() < _LARGEST_FRAME)
 
 
 def _digest(text: str) -> str:

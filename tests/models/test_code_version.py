@@ -58,6 +58,11 @@ CELLS = {
         "def answer(q):\n    found = held['d1']\n    found['hits'] += 1\n    return found['text']",
         ["held['d1']['text'] = 'rude'", "held['d7']['text'] = 'rude'", "held['more'] = {}"],
     ),
+    "a table of pandas with a column that counts": (
+        "import pandas\nheld = pandas.DataFrame({'text': ['kind'], 'hits': [0]})",
+        "def answer(q):\n    held.loc[0, 'hits'] += 1\n    return held['text'].iloc[0]",
+        ["held.loc[0, 'text'] = 'rude'", "held['text'] = 'rude'"],
+    ),
     "a map with many settings and a counter": (
         "held = {f's{i}': 'kind' for i in range(500)} | {'calls': 0}",
         "def answer(q):\n    held['calls'] += 1\n    return held['s1']",
