@@ -85,7 +85,8 @@ class Surroundings:
                 continue
             for use in each.uses or [Use(each.name or each.module, ())]:
                 for text, found in self._taken(value, use):
-                    yield use.name, text, found
+                    if found is MISSING or not installed(module):  # may not be loaded yet
+                        yield use.name, text, found
 
     def loose(self, reads: CodeReads) -> Iterator[str]:
         """The files that it reads by `Path(...).read_text()` and the like."""

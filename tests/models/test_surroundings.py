@@ -21,6 +21,7 @@ import pytest
 from promptops.lab import Lab
 from promptops.models.function_identity import identify
 from promptops.scorers import equals
+from promptops.study.resolve_model import as_target
 
 Case = tuple[Callable[..., Any], Callable[[], object]]
 GLOBAL = {"model": "a"}
@@ -317,3 +318,17 @@ def test_a_metaclass_and_a_view_of_bytes_are_part_of_a_function() -> None:
     for made in (by_metaclass, by_memory):
         assert identify(made("a")).digest == identify(made("a")).digest
         assert identify(made("a")).digest != identify(made("b")).digest
+
+
+@pytest.mark.parametrize("code", ["from colorsys import hls_to_rgb as found", "import colorsys"])
+def test_a_library_that_a_call_imports_first_makes_no_other_version(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A study had been paid for again, as its first call had loaded the library."""
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    space: dict[str, Any] = {"__name__": "a_notebook"}
+    exec(f"def answer(q):\n    {code}\n    return q", space)
+    before = as_target(space["answer"]).label
+    space["answer"]("q")
+    assert "colorsys" in sys.modules
+    assert as_target(space["answer"]).label == before
