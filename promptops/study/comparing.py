@@ -18,7 +18,7 @@ from ..markup import count
 from ..store.sitting import sitting
 from .asking_order import order
 from .compared import Compared
-from .design import as_version
+from .design import as_version, serving_version
 from .early_stopping import early, looked_at
 from .golden_labels import labelled_arms
 from .grounds import (
@@ -129,7 +129,7 @@ def compare_across(
     """
     content, prompt, _, label = as_version(candidate)
     if baseline is None:
-        baseline = project.registry.serving(prompt, "prod") if prompt else None
+        baseline = serving_version(project, prompt)
         if baseline is None:
             raise StudyError(
                 f"{prompt or label} serves nothing in prod yet, so there is no incumbent to compare"

@@ -23,7 +23,9 @@ from .told_apart import told_apart
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..registry.history import SavedEntry
     from ..store import Store
+    from .project import Project
 
 __all__ = [
     "ArmDesign",
@@ -33,6 +35,7 @@ __all__ = [
     "as_version",
     "check_repeats",
     "design",
+    "serving_version",
     "split_of",
 ]
 
@@ -188,6 +191,15 @@ def as_version(value: object) -> tuple[PromptVersion, str, int | None, str]:
     raise StudyError(
         f"{value!r} is not a version; pass what prompt.save(...) returned, or a PromptVersion."
     )
+
+
+def serving_version(project: Project, prompt: str) -> SavedEntry | None:
+    """The saved version that prod serves, or None."""
+    registry = project.registry
+    serving = registry.serving(prompt, "prod") if prompt in registry.names() else None
+    if serving is None:
+        return None
+    return next((saved for saved in registry.versions(prompt) if saved.id == serving.id), None)
 
 
 def as_dataset(value: object, store: Store, root: Path) -> Dataset:

@@ -10,7 +10,7 @@ import pytest
 
 from promptops.analysis.recompute import recompute
 from promptops.analysis.tried import Tried, TriedCandidate
-from promptops.errors import Refused
+from promptops.errors import Refused, StudyError
 from promptops.evidence import Evidence
 from promptops.lab import Lab
 from promptops.models.scripted import ScriptedModel
@@ -355,6 +355,18 @@ def test_another_order_of_the_same_rows_is_no_further_evidence(make_lab: MakeLab
         study = lab.evaluate([v1, v2], data, [equals()], stop_when="settled")
         assert judged(study, v2, v1)[0] == "inconclusive"
         assert study.compare(candidate=v2, baseline=v1).primary.n == 200
+
+
+def test_a_version_is_compared_with_what_serves(make_lab: MakeLab) -> None:
+    """Where no baseline is named; until something serves, one sentence says so."""
+    lab, (v1, v2) = lab_of(make_lab, "A", "B")
+    study = lab.evaluate([v1, v2], rows(), [equals()])
+    with pytest.raises(StudyError, match="serves nothing in prod yet.*name the baseline"):
+        lab.compare(candidate=v2)
+    lab.promote(v1, env="prod", study=study)
+    found = lab.compare(candidate=v2)
+    assert (found.baseline.version, found.baseline.label) == (v1.id, "v1")
+    assert found.statement() == study.compare(candidate=v2, baseline=v1).statement()
 
 
 def test_looks_at_the_candidate_alone_count(make_lab: MakeLab) -> None:
