@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..errors import StoreError
 from ..markup import count
@@ -122,7 +122,7 @@ def is_live_file(path: Path) -> bool:
         return bool(segments(path)) or any(map(is_live_file, line_files(path)))
     try:
         with opened(path) as file:
-            head = file.read(_HEAD)
+            head = _head(file)
     except DAMAGED:
         return False
     if _OURS.search(head) or b'"resourceSpans"' in head:
@@ -130,6 +130,16 @@ def is_live_file(path: Path) -> bool:
     # a log of texts, in which a quiet night may come before the first call
     texts = len(head) == _HEAD and not head.lstrip().startswith((b"{", b"["))
     return texts and next(iter(LiveLines(path, LIVE_TABLES)), None) is not None
+
+
+def _head(file: IO[bytes]) -> bytes:
+    """The first bytes, or those before the place where it is damaged."""
+    parts, size = [], 0
+    with suppress(*DAMAGED):
+        while size < _HEAD and (part := file.readline(_HEAD - size)):
+            parts.append(part)
+            size += len(part)
+    return b"".join(parts)
 
 
 def take_files(store: Store, paths: Sequence[Path]) -> Ingested:

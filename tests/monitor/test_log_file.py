@@ -135,6 +135,19 @@ def test_a_compressed_log_is_known_again(tmp_path: Path, ending: str) -> None:
     store.close()
 
 
+def test_a_short_log_that_was_cut_off_is_known_by_what_is_before(tmp_path: Path) -> None:
+    """It had been "not UTF-8", where a longer one was read up to the place."""
+    packed = tmp_path / "app.log.gz"
+    packed.write_bytes(gzip.compress(lines(0, 9))[:-9])
+    assert is_live_file(packed)
+    packed.write_bytes(gzip.compress(lines(0, 9)) + b"and what is no log")
+    assert is_live_file(packed)
+    store = Store(tmp_path / "store")
+    found = take_file(store, packed)
+    assert (found.rows, found.cut) == (9, 1)
+    store.close()
+
+
 def test_a_line_that_unpacks_without_an_end_comes_in_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
