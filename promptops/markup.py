@@ -144,7 +144,7 @@ def one_line(text: object) -> str:
 
 def plain_repr(shown: Callable[[Any], str]) -> Callable[[Any], str]:
     """A `__repr__` that holds names and notes of anybody's: `plain` whatever they are, one line
-    where it stands between angle brackets, and in characters that `print` can write.
+    if the whole is in angle brackets, and in characters that `print` can write.
     """
 
     @wraps(shown)
