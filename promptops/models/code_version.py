@@ -47,6 +47,8 @@ class CodeVersion:
         self._calls, self._took, self._call_took = [0, 0], 0.0, 0.0
         self._watching, self._called, self._asking = 0.0, False, 0  # seconds; calls in flight
         self._next_reading = 0.0  # while it is asked, of the clock `perf_counter`
+        self._asked: Definition | None = None  # how it was defined after its first call
+        self._seen: Definition | None = None  # and after the latest that was looked at
         with _KEEPING:
             _ALIVE.add(self)
         self._version, self.opaque = "", tuple[str, ...]()
@@ -58,7 +60,13 @@ class CodeVersion:
         calls = {"_calls": [0, 0], "_took": 0.0, "_call_took": 0.0, "_watching": 0.0, "_asking": 0}
         calls["_next_reading"] = 0.0
         none = frozenset[object]()
-        known: dict[str, object] = {"_defined": None, "_first": {}, "first_values": {}}
+        known: dict[str, object] = {
+            "_defined": None,
+            "_asked": None,
+            "_seen": None,
+            "_first": {},
+            "first_values": {},
+        }
         return {**vars(self), **calls, **known, "_kept": none, "_edits": none}
 
     @classmethod
@@ -123,8 +131,12 @@ class CodeVersion:
         return self._version
 
     def _is_edited_meanwhile(self, now: Definition) -> bool:
-        """Whether something differs that no call changes, also none that has not ended."""
-        if self._defined is None or now != self._defined:
+        """Whether something differs that no call changes, also none that has not ended; what the
+        first one changes, such as a module that it imports, is its own, and so is what differs
+        each time, such as a registry of the classes that were met.
+        """
+        self._asked, before, self._seen = self._asked or now, self._seen, now
+        if self._defined is None or (now != self._asked and now == before):
             return True
         changed = self._defined.states.changed(now.states) & now.states.own.keys()
         changed -= _kept_by(_alive())
@@ -219,7 +231,7 @@ class CodeVersion:
         defined = definition(function)
         alive = [self, *(each for each in _alive() if each is not self)]
         edited_parts = [each.edits(defined) for each in alive]
-        self._defined = defined
+        self._defined, self._asked, self._seen = defined, None, None
         self._calls, states = [0, 0], self._defined.states
         key = self._defined.digest, *self._read
         known, _LIVE[key] = _LIVE.get(key), self

@@ -100,3 +100,16 @@ def test_a_second_study_meanwhile_asks_the_same_function() -> None:
         assert as_target(space["answer"]).label == one.label
 
     asyncio.run(studies())
+
+
+def test_a_registry_that_calls_fill_stops_no_study(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("promptops.models.code_version._BETWEEN", 0)
+    space = kernel(
+        "import functools\n@functools.singledispatch\ndef found(q):\n    return 'other'\n"
+        "@found.register\ndef _(q: str):\n    return 'kind'",
+        "def answer(q):\n    return found(q)",
+    )
+    call = Call(request={}, values={"q": "q"}, timeout_s=9.0)
+    asyncio.run(ask_on(as_target(space["answer"]), call))
