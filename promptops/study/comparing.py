@@ -129,7 +129,7 @@ def compare_across(
     """
     content, prompt, _, label = as_version(candidate)
     if baseline is None:
-        baseline = serving_version(project, prompt)
+        baseline = serving_version(project.registry, prompt)
         if baseline is None:
             raise StudyError(
                 f"{prompt or label} serves nothing in prod yet, so there is no incumbent to compare"

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..registry.history import SavedEntry
+    from ..registry.registry_record import RegistryRecord
     from ..store import Store
-    from .project import Project
 
 __all__ = [
     "ArmDesign",
@@ -193,9 +193,8 @@ def as_version(value: object) -> tuple[PromptVersion, str, int | None, str]:
     )
 
 
-def serving_version(project: Project, prompt: str) -> SavedEntry | None:
+def serving_version(registry: RegistryRecord, prompt: str) -> SavedEntry | None:
     """The saved version that prod serves, or None."""
-    registry = project.registry
     serving = registry.serving(prompt, "prod") if prompt in registry.names() else None
     if serving is None:
         return None
