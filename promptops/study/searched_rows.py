@@ -13,6 +13,7 @@ from ..analysis.words import count
 from ..dataset import Dataset, Example
 from .copies import asked_alike, reads_of
 from .descent import Descent
+from .like_data import ExampleContents
 from .queries.kept_content import example_documents
 from .queries.plans import asked_by, searches
 from .records import keep_examples, load_version
@@ -29,8 +30,8 @@ __all__ = [
     "searched_statement",
 ]
 
-# what a version reads -> dataset -> what it is asked there -> fingerprints of the examples
-Asked = dict[object, dict[str, dict[object, list[str]]]]
+# what a version reads -> dataset -> what it is asked there -> fingerprints of the examples; columns
+Asked = dict[object, dict[str, tuple[dict[object, list[str]], set[str]]]]
 
 
 def keep_searched(store: Store, splits: Iterable[Dataset]) -> None:
@@ -59,7 +60,7 @@ def searched_statement(
 ) -> str:
     """One sentence on the examples of a dataset that a search saw which made or chose a version, or
     the one that it comes from; "" if there are none. An example is the same if the version is asked
-    the same.
+    the same, or where the search had not all columns that it reads, by what both hold.
 
     pair: ids of the version and of the one that it is compared with, if there is one; seen: what
     was read for other versions on these examples.
@@ -67,17 +68,17 @@ def searched_statement(
     found = searches(store)
     if not found:
         return ""
-    known, asks = Descent(store, *pair[:2]), _Asks(store, pair[0], seen)
-    asked = [asked_alike(example, asks.reads) for example in dataset]
+    examples = list(dataset)
+    known, asks = Descent(store, *pair[:2]), _Asks(store, pair[0], examples, seen)
     for id_, seed, splits in found:
-        parts = [asks.of(part) for part in splits]
-        met = sum(any(each in part for part in parts) for each in asked)
+        parts = [asks.met(part) for part in splits]
+        met = sum(any(each.fingerprint in part for part in parts) for each in examples)
         relation = known.relation(id_, seed) if met else ""
         if relation:
             whom = label if relation == "itself" else f"what {label} is an edit of"
             return (
                 f"The search {id_[:9]} made or chose {whom} on {met:,} of these"
-                f" {count(len(asked), 'example')}, so its lead on them is not evidence."
+                f" {count(len(examples), 'example')}, so its lead on them is not evidence."
             )
     return ""
 
@@ -101,40 +102,60 @@ def searched_beside(store: Store, study: str) -> Mapping[str, set[str]]:
 
     found = searches(store)
     versions, dataset = asked_by(store, study) if found else ([], "")
+    examples = list(_examples(store, dataset)) if versions else []
     for version in versions:
-        known, asks = Descent(store, version), _Asks(store, version)
-        asked = {asked_alike(example, asks.reads) for example in _examples(store, dataset)}
+        known, asks = Descent(store, version), _Asks(store, version, examples)
         for id_, seed, splits in found:
-            met = [part for part in splits if not asked.isdisjoint(asks.of(part))]
+            met = {part: rows for part in splits if (rows := asks.met(part))}
             kin = known.kin(id_) if met else []
             if not kin:
                 continue
             keep("optimizations", id_)
             keep("candidates", *(f"{id_} {each}" for each in kin))
             keep("versions", seed, *kin, *known.ancestors)
-            for part in met:
-                rows = asks.of(part)
-                prints = chain.from_iterable(rows[each] for each in asked.intersection(rows))
+            for part, rows in met.items():
+                prints = chain.from_iterable(rows.values())
                 keep("examples", *(f"{part} {each}" for each in prints))
     return beside
 
 
 class _Asks:
-    """What a version is asked in the datasets of a store, typed as it may be."""
+    """Which of some examples a version was asked in the datasets of a store, typed as it may be."""
 
-    def __init__(self, store: Store, version: str, seen: Asked | None = None) -> None:
+    def __init__(
+        self, store: Store, version: str, examples: Sequence[Example], seen: Asked | None = None
+    ) -> None:
         found = load_version(store, version)
-        self.reads, self._store = reads_of(found), store
+        self._reads, self._store, self._examples = reads_of(found), store, examples
+        self._asked = [asked_alike(example, self._reads) for example in examples]
         names = found and (found.takes_history, *(each.name for each in found.variables))
         self._seen = {} if seen is None else seen.setdefault(names, {})
+        own = {name for example in examples for name in example.inputs}
+        self._columns = own.intersection(each.name for each in found.variables) if found else set()
 
-    def of(self, dataset: str) -> Mapping[object, list[str]]:
-        """What is asked -> the fingerprints of the examples by which it is."""
+    def met(self, dataset: str) -> Mapping[str, list[str]]:
+        """Fingerprint of an example -> those of the same ones in the dataset."""
+        rows, columns = self._of(dataset)
+        found = {
+            example.fingerprint: list(rows[asked])
+            for example, asked in zip(self._examples, self._asked, strict=True)
+            if asked in rows
+        }
+        if rows and not self._columns <= columns:  # renamed or new: it was not asked like this
+            own = ExampleContents.of(self._examples)
+            for one, other in own.matches(ExampleContents.kept(self._store, dataset)):
+                found.setdefault(one, []).append(other)
+        return found
+
+    def _of(self, dataset: str) -> tuple[dict[object, list[str]], set[str]]:
+        """What is asked -> the fingerprints of the examples by which it is; the columns."""
         if dataset not in self._seen:
             found: dict[object, list[str]] = {}
+            columns: set[str] = set()
             for example in _examples(self._store, dataset):
-                found.setdefault(asked_alike(example, self.reads), []).append(example.fingerprint)
-            self._seen[dataset] = found
+                found.setdefault(asked_alike(example, self._reads), []).append(example.fingerprint)
+                columns.update(example.inputs)
+            self._seen[dataset] = found, columns
         return self._seen[dataset]
 
 

@@ -136,6 +136,37 @@ def test_nor_does_an_edit_of_the_winner(searched: tuple[Lab, Any, Any, Any], edi
     assert (comparison.primary.n, comparison.primary.gain) == (N, 0)
 
 
+@pytest.mark.parametrize("columns", ["text", "q, lang"])
+def test_nor_does_one_that_reads_another_column(
+    searched: tuple[Lab, Any, Any, Any], columns: str
+) -> None:
+    """The search was never asked like this: its rows are known by what they hold."""
+    lab, search, _, winner = searched
+    read = " ".join(f"{{{{{name}}}}}" for name in columns.split(", "))
+    seed = lab.prompt("w").save(f"Classify {read}", model="m")
+    lab.promote(seed, env="prod", force=True, reason="the column has another name")
+    edited = winner.but(messages=f"The lucky one: {read}")
+
+    def of(split: str) -> Dataset:
+        first, *more = columns.split(", ")
+        return Dataset.of(
+            Example(
+                inputs={first: one.inputs["q"], **dict.fromkeys(more, "en")},
+                expected=one.expected,
+                id=one.id,
+                split=split,
+            )
+            for one in DATA.split(split)
+        )
+
+    study = lab.evaluate([seed, edited], of("test"), [equals()])
+    assert "made or chose" not in str(study.compare().verdict.reasons)
+    told = f"The search {search.id[:9]} made or chose what {edited.label} is an edit of on 24"
+    study = lab.evaluate([seed, edited], of("val"), [equals()])
+    with pytest.raises(Refused, match=told):
+        lab.promote(edited, env="prod", study=study)
+
+
 @pytest.mark.parametrize("edit", [other_model, "The lucky one, then: {{q}}"])
 def test_an_edit_of_what_serves_may_be_judged_there(
     searched: tuple[Lab, Any, Any, Any], edit: Any
