@@ -35,8 +35,9 @@ _RESET = re.compile(
 @dataclass(frozen=True, slots=True)
 class LimitChange:
     """One change of the limit. at_s: seconds since the start; reason: fixed, start, slow_start,
-    saturated, rate_limit, clean_second, server_error (growth paused), retry_after (most were
-    refused, everything waits) or headers (everything waits for the quota's reset)."""
+    saturated, rate_limit, clean_second, server_error (growth paused, or
+    everything waits because nothing else comes), retry_after (most were refused, everything waits)
+    or headers (everything waits for the quota's reset)."""
 
     at_s: float
     limit: int
@@ -137,15 +138,20 @@ class Pace:
         self._resting.append(now + min(width.latency_s, most))
         if retry_after_s and changed and width.shut:
             until = now + min(retry_after_s, _LONGEST_WAIT_S)
-            if self._hold_back(until, "retry_after"):
-                width.held_back(until)
-                step = width.latency_s / self.limit  # then one after the other, over a round trip
-                self._resting = deque(until + step * number for number in range(1, self.limit))
+            self._ask_again_at(until, "retry_after")
 
-    def server_failed(self) -> None:
-        """A 5xx came back: no growth for a while."""
-        if not self.fixed:
-            self._note(self._width.failed(self._clock.now()))
+    def server_failed(self, sent_at: float = math.inf) -> None:
+        """An attempt that was sent at `sent_at` came back with 5xx: no growth for a while, and
+        everything waits where nothing else comes back.
+        """
+        if self.fixed:
+            return
+        now = self._clock.now()
+        self._note(self._width.failed(now, sent_at))
+        self._resting.append(now + min(self._width.latency_s, _REST_S))
+        wait = self._width.down(now, sent_at)
+        if wait:
+            self._ask_again_at(now + wait, "server_error")
 
     def read(self, headers: Mapping[str, str]) -> None:
         """Hold everything back while the provider's headers say that nothing is left until a
@@ -189,6 +195,13 @@ class Pace:
         await self._clock.sleep(max(0.0, at - self._clock.now()))
         self._wake = None
         self._admit()
+
+    def _ask_again_at(self, until: float, reason: str) -> None:
+        """Everything waits until then, and is sent one after the other over a round trip."""
+        if self._hold_back(until, reason):
+            self._width.held_back(until)
+            step = self._width.latency_s / self.limit
+            self._resting = deque(until + step * number for number in range(1, self.limit))
 
     def _hold_back(self, until: float, reason: str) -> bool:
         longer = until > self._held_until

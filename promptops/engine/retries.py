@@ -210,7 +210,7 @@ class Caller:
                 sent_at, outcome.retry_after_s if isinstance(outcome, CallError) else None
             )
         elif failure in ("server_error", "overloaded", "timeout_read"):
-            self.pace.server_failed()
+            self.pace.server_failed(sent_at)
         if isinstance(outcome, Reply) and outcome.headers:
             self.pace.read(outcome.headers)
 

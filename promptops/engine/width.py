@@ -6,7 +6,8 @@ of an answer. A tenth of one and two calls more may be refused without consequen
 endpoint refuses that many at random; a larger share cuts the width in proportion, once in a round
 trip, and never below two. The width grows by time: by a sixteenth for each second without a cut
 in which it was used. Below its goal, which is the ceiling until the first cut, it doubles each
-round trip instead. A 5xx pauses growth.
+round trip instead. A 5xx pauses growth: for a second in six where they come by chance. Where
+nothing but 5xx comes, the endpoint is down, and is asked again after waits that double to 2 s.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ FLOOR = 2.0
 TOLERATED, SPARE = 0.1, 2  # a share of a round trip, and calls beside it, that chance may refuse
 GROWTH, LEAST_GROWTH, CLEAN_S = 1 / 16, 0.35, 1.0
 PAUSE_S = 5.0  # without growth where more 5xx came than by chance
+_DOWN = 8  # 5xx in a row, and half the width, after which an endpoint is down
+# 5xx in a row after a wait that show that it still is: twice as many after each of the longest
+# waits, so that every question is given up in the end where it stays down
+_STILL_DOWN, _MOST_STILL_DOWN = 2, 256
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 2.0
 _CLOSED = 0.9  # refused to this share, it is shut for a while, and the width is not a cause
 _FEW = 4  # refusals that make most of a small round trip
 _SAMPLE = 20  # outcomes that show a share of a tenth from chance
@@ -54,7 +60,10 @@ class Width:
         self.shut = False  # most of the newest round trip was refused
         self._ceiling = self._goal = ceiling
         self._round = _Round(now, int(self.value), False)
-        self._cut_at = self._paused_until = float("-inf")
+        self._cut_at = self._paused_until = self._asked_again_at = float("-inf")
+        self._failed_in_a_row = 0
+        self._still_down = _STILL_DOWN
+        self._wait_s = 0.0  # the newest wait of an endpoint that is down, 0 where it is not
         self._grown_at = now
         self._used = False  # all places were taken since it last grew
         self._best_rate, self._idle_rounds = 0.0, 0
@@ -66,6 +75,7 @@ class Width:
     def answered(self, now: float, sent_at: float, full: bool) -> str | None:
         """An answer came to a call that was sent at `sent_at`."""
         took, round_ = max(0.0, now - sent_at), self._round
+        self._failed_in_a_row, self._wait_s, self._still_down = 0, 0.0, _STILL_DOWN
         usual = self.latency_s or took
         self.latency_s = usual + _LATEST * (took - usual)
         round_.answered += 1
@@ -86,15 +96,41 @@ class Width:
 
     def held_back(self, until: float) -> None:
         """Nothing is sent until then: that time says nothing."""
-        self._grown_at, self._round = until, _Round(until, int(self.value), False)
+        self._asked_again_at = self._grown_at = until
+        self._round = _Round(until, int(self.value), False)
 
-    def failed(self, now: float) -> str | None:
-        """A 5xx came: no growth for a second, or for five where more came than by chance."""
+    def failed(self, now: float, sent_at: float) -> str | None:
+        """A 5xx came: no growth for five seconds where more came than by chance, else for one
+        second in six. Those sent before the newest wait of an endpoint that is down belong to it.
+        """
+        if sent_at < self._asked_again_at:
+            return None
         reason = "server_error" if now >= self._paused_until else None
         self._round.failed += 1
-        often = self._round.failed > self._allowed(self._round)
-        self._paused_until = max(self._paused_until, now + (PAUSE_S if often else CLEAN_S))
+        if self._round.failed > self._allowed(self._round):
+            self._paused_until = max(self._paused_until, now + PAUSE_S)
+        elif now >= self._paused_until + PAUSE_S:
+            self._paused_until = now + CLEAN_S
+        else:
+            return None
         return reason
+
+    def down(self, now: float, sent_at: float) -> float:
+        """Seconds that everything waits because nothing but 5xx comes; 0 where it does not.
+
+        sent_at: when the call was sent that failed.
+        """
+        if sent_at < self._asked_again_at:
+            return 0.0
+        self._failed_in_a_row += 1
+        shown_by = self._still_down if self._wait_s else max(_DOWN, self.value / 2)
+        if self._failed_in_a_row < shown_by:
+            return 0.0
+        self._failed_in_a_row, self._paused_until = 0, now  # the width is not a cause
+        if self._wait_s == _LONGEST_WAIT_S:
+            self._still_down = min(2 * self._still_down, _MOST_STILL_DOWN)
+        self._wait_s = min(max(_FIRST_WAIT_S, 2 * self._wait_s), _LONGEST_WAIT_S)
+        return self._wait_s
 
     @property
     def crowded(self) -> bool:

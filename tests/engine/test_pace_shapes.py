@@ -15,7 +15,16 @@ import pytest
 from promptops.engine.adaptive_concurrency import Pace
 from promptops.engine.clock import Clock
 from promptops.models.protocol import Call, Reply
-from tests.faults.virtual import Server, bucket, bursts, openai_like, paced, scattered, virtually
+from tests.faults.virtual import (
+    Rule,
+    Server,
+    bucket,
+    bursts,
+    openai_like,
+    paced,
+    scattered,
+    virtually,
+)
 
 LIMITED = {
     "80 a second, few at once": (lambda: Server(bucket(80, 10)), 1600),
@@ -26,6 +35,14 @@ LIMITED = {
     "10 a second": (lambda: Server(bucket(10, 5)), 300),
     "8 a second, answers take 2 s": (lambda: Server(bucket(8, 5), latency_s=2.0), 600),
 }
+
+
+def failing(
+    rule: Rule, failure: str = "server_error", retry_after_s: float | None = None
+) -> Server:
+    return Server(rule, retry_after_s=retry_after_s, failure=failure)
+
+
 SHAPES = {
     "none refused": (lambda: Server(scattered(0.0)), 1200),
     "0.5 % scattered": (lambda: Server(scattered(0.005)), 1500),
@@ -41,6 +58,15 @@ SHAPES = {
         lambda: Server(bursts(2.0, 0.3, first=1.0), latency_s=2.0),
         600,
     ),
+    "529 on 3.4 % scattered": (lambda: failing(scattered(0.034), "overloaded"), 1200),
+    "529 on 10 % scattered": (lambda: failing(scattered(0.1), "overloaded"), 1200),
+    "503 on 2 % scattered, Retry-After 10": (
+        lambda: failing(scattered(0.02), retry_after_s=10.0),
+        1200,
+    ),
+    "503 on everything for 1 s in 5": (lambda: failing(bursts(5.0, 1.0, first=0.0)), 1600),
+    "503 on everything for 8 s": (lambda: failing(bursts(1e9, 8.0, first=1.0)), 1500),
+    "503 on everything for 20 s": (lambda: failing(bursts(1e9, 20.0, first=1.0)), 1500),
     **LIMITED,
 }
 
@@ -85,6 +111,26 @@ def test_at_most_a_tenth_slower_than_openais_client(shape: str) -> None:
     assert took <= 1.1 * beside
     if shape in LIMITED:
         assert mine.requests <= 1.3 * count
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(8.0, 400), (20.0, 900)])
+def test_an_outage_is_asked_seldom_and_its_end_is_noticed_soon(seconds: float, most: int) -> None:
+    """Grown to a hundred calls at once, then 503 on everything: few requests, and work goes on
+    within three seconds of its end.
+    """
+    server = failing(bursts(1e9, seconds, first=1.0))
+    took, _, failed = virtually(paced(server, 1500))
+    assert failed == 0
+    assert server.refusals <= most
+    undisturbed, _, _ = virtually(paced(Server(scattered(0.0)), 1500))
+    assert took <= undisturbed + seconds + 3
+
+
+def test_an_endpoint_that_stays_down_is_given_up() -> None:
+    """503 on everything for ever: 1,500 questions with eight attempts each end in minutes."""
+    took, _, failed = virtually(paced(failing(lambda at, rng: True), 1500))
+    assert failed == 1500
+    assert took < 300
 
 
 def test_the_rule_of_01_fails_it() -> None:

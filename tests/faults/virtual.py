@@ -97,7 +97,9 @@ class Server:
         latency_s: float = 0.2,
         refusal_s: float = 0.002,
         retry_after_s: float | None = 1.0,
+        failure: str = "rate_limit",
     ) -> None:
+        self._failure = failure
         self._rule, self._latency_s = rule, latency_s
         self._refusal_s, self._retry_after_s = refusal_s, retry_after_s
         self._chance = random.Random(7)
@@ -108,8 +110,9 @@ class Server:
         if self._rule(asyncio.get_running_loop().time(), self._chance):
             self.refusals += 1
             await asyncio.sleep(self._refusal_s)
-            wait = self._retry_after_s
-            raise CallError("slow down", failure="rate_limit", code="429", retry_after_s=wait)
+            wait, failure = self._retry_after_s, self._failure
+            code = {"rate_limit": "429", "server_error": "503", "overloaded": "529"}[failure]
+            raise CallError("slow down", failure=failure, code=code, retry_after_s=wait)
         await asyncio.sleep(self._latency_s * self._chance.uniform(0.8, 1.2))
         return Reply("yes")
 
