@@ -152,7 +152,8 @@ def plain_repr(shown: Callable[[Any], str]) -> Callable[[Any], str]:
         from .plain_text import for_stdout
 
         said = shown(self)
-        return for_stdout(one_line(said) if said.startswith("<") else plain(said))
+        bracketed = said.startswith("<") and said.endswith(">")
+        return for_stdout(one_line(said) if bracketed else plain(said))
 
     return text
 
