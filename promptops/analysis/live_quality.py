@@ -3,7 +3,8 @@ tolerance.
 
 Live calls have no pairs: other users ask other things each day. The reference is whole weeks, so
 that a rhythm of the week is within it; what one day may fall short by is the reference's luck and a
-tolerance of three points. So it finds large drops and those that only real inputs show, and a probe
+tolerance of three points. Where days differed by more than chance within the reference, a day's
+scores count as fewer. So it finds large drops and those that only real inputs show, and a probe
 (`drift`) finds small ones. Inputs never alarm: `effect_sizes` says what grew, for an alarm's cause.
 """
 
@@ -27,10 +28,15 @@ TOLERANCE = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What live quality was: the mean over whole weeks, and how far it may be luck."""
+    """What live quality was: the mean over whole weeks, and how far it may be luck.
+
+    spread: the variance of the days' own levels, beyond chance and weekday, by the largest that a
+    single score of this mean can have.
+    """
 
     mean: float
     luck: float
+    spread: float = 0.0
 
     @classmethod
     def of(cls, days: Sequence[tuple[float, int]]) -> Reference:
@@ -50,8 +56,19 @@ class Reference:
         mean = sum(total for total, _ in days) / sum(n for _, n in days)
         weekday = [sum(means[at::7]) / len(means[at::7]) for at in range(7)]
         rest = sum((x - weekday[at % 7]) ** 2 for at, x in enumerate(means))
-        error = math.sqrt(rest / (len(means) - 7) / len(means))
-        return cls(mean, LUCK_Z * error)
+        variance = rest / (len(means) - 7)
+        luck = LUCK_Z * math.sqrt(variance / len(means))
+        single = mean * (1 - mean)
+        # the variance by chance, and the standard error of its estimate from so many days
+        chance = single * sum(1 / n for _, n in days) / len(days)
+        chance *= 1 + math.sqrt(2 / (len(means) - 7))
+        return cls(mean, luck, max(0.0, variance - chance) / single if single > 0 else 0.0)
+
+    def weight(self, n: int) -> float:
+        """What n scores of one day count, each: less than 1 where days differ by more than chance,
+        by the design effect of a cluster whose scores share the day's level.
+        """
+        return 1 / (1 + n * self.spread)
 
 
 def by_conversation(scores: Iterable[tuple[str, float]]) -> list[float]:
@@ -88,9 +105,10 @@ class LiveDetector:
             return self
         slack = reference.luck + tolerance
         short = [(reference.mean - score - slack) / (1 + slack) for score in sorted(scores)]
+        weight = reference.weight(len(short))
         states, factors = [], []
         for stake, state in zip(STAKES, self.states, strict=True):
-            log = math.fsum(math.log1p(stake * x) for x in short)
+            log = weight * math.fsum(math.log1p(stake * x) for x in short)
             factors.append(math.exp(min(log, 690.0)))
             states.append(min((state + 1) * factors[-1], CAP))
         step = math.log(sum(factors) / len(factors) + 1e-300)

@@ -81,7 +81,8 @@ class Series:
 
     text: the scorer as the command line may build it, None for one that only Python has; means:
     of each example in the anchor; totals: of the anchor's repeats; states: the evidence of each
-    single bet, for a fall and, of a two-sided monitor, for a rise.
+    single bet, for a fall and, of a two-sided monitor, for a rise; spread: of live quality, how far
+    the reference's days differed beyond chance.
     """
 
     scorer: str
@@ -93,6 +94,7 @@ class Series:
     luck: float
     states: tuple[Mapping[str, Sequence[float]], ...]
     days: tuple[Day, ...] = ()
+    spread: float = 0.0
 
     def document(self) -> dict[str, Any]:
         """JSON-ready; `of` reads it."""
@@ -107,6 +109,7 @@ class Series:
                 "means": list(self.means),
                 "totals": list(self.totals),
                 "luck": self.luck,
+                **({"spread": self.spread} if self.spread else {}),
             },
             "states": [dict(state) for state in self.states],
             "columns": list(_COLUMNS),
@@ -128,6 +131,7 @@ class Series:
             float(anchor["luck"]),
             tuple(document["states"]),
             tuple(Day(**dict(zip(columns, row, strict=False))) for row in document["days"]),
+            float(anchor.get("spread", 0.0)),
         )
 
 

@@ -273,10 +273,8 @@ def _series(judge: Scorer, days: Sequence[Sequence[float]]) -> Series:
     reference = Reference.of([(sum(scores), len(scores)) for scores in days])
     nothing = {"by_live": [0.0] * len(STAKES)}
     mean = (reference.mean,)
-    text = text_of(judge)
-    return Series(
-        judge.name, judge.version, judge.kind, text, mean, mean, reference.luck, (nothing,)
-    )
+    of = judge.name, judge.version, judge.kind, text_of(judge)
+    return Series(*of, mean, mean, reference.luck, (nothing,), spread=reference.spread)
 
 
 def _with_day(project: Project, file: MonitorFile, found: _DayOfCalls) -> MonitorFile:
@@ -288,7 +286,8 @@ def _with_day(project: Project, file: MonitorFile, found: _DayOfCalls) -> Monito
     for series in file.series:
         scores = found.scores[series.scorer]
         detector = LiveDetector(tuple(series.states[0]["by_live"]))
-        detector = detector.after(Reference(series.means[0], series.luck), scores)
+        reference = Reference(series.means[0], series.luck, series.spread)
+        detector = detector.after(reference, scores)
         mean = sum(sorted(scores)) / len(scores)
         place = names.index(found.answered_by)
         day = Day(found.day, mean, 0, detector.e, detector.step, place, scored=len(scores))

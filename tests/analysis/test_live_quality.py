@@ -70,6 +70,43 @@ def test_conversations_whose_calls_are_alike_are_no_drift() -> None:
     assert by_conversation([("a", 1.0), ("b", 0.0), ("a", 0.5)]) == [0.75, 0.0]
 
 
+def other_days(rng: np.random.Generator, drop: float, days: int, spread: bool = True) -> float:
+    """As `alarm_day`, with 1,000 scored a day and a level of each day's own, four points around."""
+    level = np.clip(rng.normal(0.85, 0.04, 28 + days), 0, 1)
+    past = [(float(rng.binomial(1000, each)), 1000) for each in level[:28]]
+    reference, detector = Reference.of(past), LiveDetector()
+    if not spread:
+        reference = Reference(reference.mean, reference.luck)
+    for day in range(days):
+        right = rng.binomial(1000, max(level[28 + day] - (drop if day >= 14 else 0), 0))
+        detector = detector.after(reference, [1.0] * right + [0.0] * (1000 - right))
+        if detector.e >= threshold(1):
+            return day - 13
+    return math.inf
+
+
+def test_days_that_differ_beyond_chance_are_no_drift() -> None:
+    """Bets that take each score of a day for a fact of its own alarm in nearly half of all monitors."""
+    rng = np.random.default_rng(12)
+    plain = [math.isfinite(other_days(rng, 0.0, 90, spread=False)) for _ in range(20)]
+    assert sum(plain) >= 6
+    alarmed = [math.isfinite(other_days(rng, 0.0, 90)) for _ in range(40)]
+    assert sum(alarmed) <= 2
+    found = [other_days(rng, 0.10, 60) for _ in range(40)]
+    assert 1 <= float(np.median(found)) <= 14
+
+
+def test_where_days_differ_by_chance_alone_nearly_every_score_counts() -> None:
+    rng = np.random.default_rng(13)
+    weights = [
+        Reference.of([(float(rng.binomial(1000, 0.85)), 1000) for _ in range(28)]).weight(1000)
+        for _ in range(40)
+    ]
+    assert float(np.median(weights)) > 0.9
+    perfect = Reference.of([(100.0, 100)] * 28)
+    assert (perfect.spread, perfect.weight(100)) == (0.0, 1.0)
+
+
 def test_what_lies_within_the_tolerance_never_adds_up() -> None:
     reference = Reference(0.9, 0.01)
     detector = LiveDetector()
