@@ -86,7 +86,7 @@ def other_days(rng: np.random.Generator, drop: float, days: int, spread: bool = 
 
 
 def test_days_that_differ_beyond_chance_are_no_drift() -> None:
-    """Bets that take each score of a day for a fact of its own alarm in nearly half of all monitors."""
+    """Bets that take each score of a day for a fact of its own alarm in nearly half of them."""
     rng = np.random.default_rng(12)
     plain = [math.isfinite(other_days(rng, 0.0, 90, spread=False)) for _ in range(20)]
     assert sum(plain) >= 6
