@@ -9,14 +9,16 @@ import collections
 import copy
 import types
 from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from typing import Any
 
 from .code_reads import MISSING
 from .function_definition import holder_of
 from .function_identity import FunctionWalk
 from .object_state import edited_in, state_of
+from .still_table import is_frame, still_frame
 from .surroundings import Found
-from .written_state import ANY, LARGEST, WIDE, WrittenPlace, is_frame
+from .written_state import ANY, LARGEST, WIDE, WrittenPlace, frame_of
 
 __all__ = ["FirstValues", "FirstWalk", "first_values"]
 
@@ -105,10 +107,13 @@ class FirstWalk(FunctionWalk):
         """
         among = among or path
         kept = (at, path) in self._kept or (at, among) in self._kept
-        if is_frame(now) and is_frame(first) and len(now) == len(first):
-            made = now.copy()
-            for name in now.columns.intersection(first.columns):
-                made[name] = self._then(at, f"{path}[{name!r}]", now[name], first[name])
+        frame, first_frame = _frame(now), _frame(first)
+        if frame is not None and first_frame is not None and len(frame) == len(first_frame):
+            made, before = frame.copy(), dict(first_frame.items())
+            for number, (name, column) in enumerate(frame.items()):
+                if name in before:
+                    then = self._then(at, f"{path}[{name!r}]", column, before[name])
+                    made.isetitem(number, then)
             return made
         if type(now) is not type(first) or type(now) not in (*_MAPS, *_LISTS):
             edited = self._is_edited(at, path) or self._is_edited(at, among)
@@ -133,6 +138,12 @@ class FirstWalk(FunctionWalk):
         return any(one == at and part.startswith(path) for one, part in self._edited)
 
 
+def _frame(value: Any) -> Any:
+    with suppress(RuntimeError):  # threads have broken it
+        return frame_of(value)
+    return None
+
+
 def _items(value: Any) -> Mapping[Any, Any]:
     return dict(value.items() if type(value) in _MAPS else enumerate(value))
 
@@ -150,5 +161,7 @@ def _copy(value: Any, depth: int, left: list[int]) -> Any:
         for key, item in _items(value).items():
             made[key] = _copy(item, depth + 1, left)
         return made
+    if is_frame(value):
+        return still_frame(value).copy()
     table = type(value) is set or (edited_in(value) is not None and hasattr(value, "copy"))
     return value.copy() if table else value

@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ..redact import named_like_a_secret
+from .still_table import is_frame, still_frame
 
 __all__ = [
     *("PLAIN", "attribute", "client_of", "edited_in", "settings_in", "settings_of", "state_of"),
@@ -98,8 +99,9 @@ def edited_in(value: object) -> list[object] | None:
     if (kind.__module__.partition(".")[0], kind.__name__) not in _TABLES:
         return None
     try:  # a copy of a table has one block for each type
-        held = pickle.dumps(value.copy(), protocol=4)  # type: ignore[attr-defined]
-    except Exception:  # whatever a cell of it raises
+        table: Any = still_frame(value) if is_frame(value) else value
+        held = pickle.dumps(table.copy(), protocol=4)
+    except Exception:  # whatever a cell of it raises, or a table that threads have broken
         return []
     return [hashlib.sha256(held).hexdigest()]
 

@@ -16,9 +16,10 @@ from typing import Any
 from .code_reads import MISSING
 from .library_state import LargeError, digest_of, keeps_settings
 from .object_state import PLAIN, state_of
+from .still_table import is_frame, still_frame
 from .surroundings import installed
 
-__all__ = ["ANY", "LARGEST", "WIDE", "Parts", "WrittenPlace", "is_frame", "set_by_code"]
+__all__ = ["ANY", "LARGEST", "WIDE", "Parts", "WrittenPlace", "frame_of", "set_by_code"]
 
 _Part = tuple[int, str]
 Parts = dict[_Part, str]  # by the id of what holds a place, and the path to the part
@@ -112,14 +113,15 @@ class _Reading:
         if type(value) in PLAIN:
             self._note(path, repr(value))
             return
-        below = _below(value, self._most)
+        frame = frame_of(value)
+        below = _below(value, frame, self._most)
         if below is None:
             if not isinstance(value, _CODE) and not keeps_settings(value):
                 return  # what moves with each use, such as an iterator
             with suppress(LargeError):
                 self._note(path, digest_of(value, _by_place))
             return
-        rows = digest_of(value.index, _by_place) if is_frame(value) else ""
+        rows = "" if frame is None else digest_of(frame.index, _by_place)
         self._note(path, f"{type(value).__qualname__}:{sorted(below)}{rows}")
         self._above.append(id(value))
         wide = self._together and len(below) > WIDE
@@ -132,13 +134,13 @@ class _Reading:
         self.found[path] = _digest(f"{self.found.get(path, '')}{text}")
 
 
-def _below(value: Any, most: int) -> Mapping[str, object] | None:
+def _below(value: Any, frame: Any, most: int) -> Mapping[str, object] | None:
     """The parts of an object by name; None if it counts as a whole."""
     if isinstance(value, _CODE) or type(value) in (set, frozenset):
         return None
     attributes = False
-    if is_frame(value):
-        held: Iterator[tuple[object, object]] = iter(list(value.items()))
+    if frame is not None:
+        held: Iterator[tuple[object, object]] = iter(list(frame.items()))
     elif type(value) in _MAPS:
         held = iter(list(value.items()))
     elif type(value) in _LISTS:
@@ -155,14 +157,16 @@ def _below(value: Any, most: int) -> Mapping[str, object] | None:
     return found
 
 
-def is_frame(value: Any) -> bool:
-    """Whether a value is a table of pandas with a name of its own for each column, whose columns
-    are parts of it.
+def frame_of(value: Any) -> Any:
+    """A table of pandas as it is now, if each of its columns has a name of its own and is a part of
+    it; None for others.
     """
-    kind = type(value)
-    if (kind.__module__.partition(".")[0], kind.__name__) != ("pandas", "DataFrame"):
-        return False
-    return bool(value.columns.is_unique and value.memory_usage().sum() < _LARGEST_FRAME)
+    if not is_frame(value):
+        return None
+    frame = still_frame(value)
+    names = frame.columns.tolist()
+    is_small = frame.memory_usage().sum() < _LARGEST_FRAME
+    return frame if is_small and len(set(names)) == len(names) else None
 
 
 def _digest(text: str) -> str:
