@@ -109,11 +109,11 @@ class FirstWalk(FunctionWalk):
         kept = (at, path) in self._kept or (at, among) in self._kept
         frame, first_frame = _frame(now), _frame(first)
         if frame is not None and first_frame is not None and len(frame) == len(first_frame):
-            made, before = frame.copy(), dict(first_frame.items())
+            made, columns = frame.copy(), dict(first_frame.items())
             for number, (name, column) in enumerate(frame.items()):
-                if name in before:
-                    then = self._then(at, f"{path}[{name!r}]", column, before[name])
-                    made.isetitem(number, then)
+                if name in columns:
+                    at_first = self._then(at, f"{path}[{name!r}]", column, columns[name])
+                    made.isetitem(number, at_first)
             return made
         if type(now) is not type(first) or type(now) not in (*_MAPS, *_LISTS):
             edited = self._is_edited(at, path) or self._is_edited(at, among)
