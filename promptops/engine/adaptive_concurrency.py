@@ -35,9 +35,9 @@ _RESET = re.compile(
 @dataclass(frozen=True, slots=True)
 class LimitChange:
     """One change of the limit. at_s: seconds since the start; reason: fixed, start, slow_start,
-    saturated, rate_limit, clean_second, server_error (growth paused, or everything waits because
-    nothing else comes), retry_after (most were refused, everything waits) or headers (everything
-    waits for the quota's reset).
+    saturated, rate_limit, scattered (the limit is not why calls are refused), clean_second,
+    server_error (growth paused, or everything waits because nothing else comes), retry_after (most
+    were refused, everything waits) or headers (everything waits for the quota's reset).
     """
 
     at_s: float

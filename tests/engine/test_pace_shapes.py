@@ -50,6 +50,13 @@ SHAPES = {
     "3.4 % scattered, slow refusals": (lambda: Server(scattered(0.034), refusal_s=0.2), 1200),
     "3.4 % scattered, Retry-After 60": (lambda: Server(scattered(0.034), retry_after_s=60.0), 1200),
     "10 % scattered": (lambda: Server(scattered(0.1)), 1200),
+    "15 % scattered": (lambda: Server(scattered(0.15)), 1200),
+    "20 % scattered, no Retry-After": (
+        lambda: Server(scattered(0.2), retry_after_s=None),
+        1200,
+    ),
+    "30 % scattered": (lambda: Server(scattered(0.3)), 1200),
+    "40 % scattered, slow refusals": (lambda: Server(scattered(0.4), refusal_s=0.2), 1200),
     "shut for 1 s in 5, from the start": (lambda: Server(bursts(5.0, 1.0, first=0.0)), 1600),
     "shut for 0.3 s in 3": (lambda: Server(bursts(3.0, 0.3)), 1600),
     "shut for 2 s in 6": (lambda: Server(bursts(6.0, 2.0, first=1.0)), 2400),
