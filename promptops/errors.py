@@ -171,7 +171,7 @@ class StudyError(PromptOpsError, ValueError):
 
 
 class NothingToCompare(StudyError):
-    """A study has one version, which is compared with no other."""
+    """There is one version, which is compared with no other."""
 
 
 class StoreError(PromptOpsError, OSError):

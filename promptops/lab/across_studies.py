@@ -30,7 +30,7 @@ def compare(
         primary: the scorer that decides; None: the policy's, else the first.
 
     Raises:
-        StudyError: if a version was never evaluated, or nothing serves in prod.
+        StudyError: if a version was never evaluated, nothing serves in prod, or both are the same.
     """
     from ..study.comparing import compare_across
     from .comparison import Comparison

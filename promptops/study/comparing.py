@@ -18,7 +18,7 @@ from ..markup import count
 from ..store.sitting import sitting
 from .asking_order import order
 from .compared import Compared
-from .design import as_version, serving_version
+from .design import as_version, versions_apart
 from .early_stopping import early, looked_at
 from .golden_labels import labelled_arms
 from .grounds import (
@@ -124,25 +124,17 @@ def compare_across(
     of the latest study of each.
 
     Raises:
-        StudyError: a version was never evaluated, or nothing serves in prod and no baseline is
-            named.
+        StudyError: a version was never evaluated, both are the same, or nothing serves in prod and
+            no baseline is named.
     """
-    content, prompt, _, label = as_version(candidate)
-    if baseline is None:
-        baseline = serving_version(project.registry, prompt)
-        if baseline is None:
-            raise StudyError(
-                f"{prompt or label} serves nothing in prod yet, so there is no incumbent to compare"
-                " with; name the baseline."
-            )
-    other, _, _, other_label = as_version(baseline)
-    shared = newest_holding(project.store, [content.id, other.id])
-    labels = {content.id: label, other.id: other_label}
+    labels = versions_apart(project.registry, candidate, baseline)
+    one, other = labels
+    shared = newest_holding(project.store, [one, other])
     sources = latest_sources(project.store, labels, shared)
     where = {version: study for study, version, _ in sources}
-    scorers = _scorers_of(project, [where[content.id], where[other.id]])
-    chosen = [(where[v], v, labels[v]) for v in (content.id, other.id)]
-    study = find_study(project, where[content.id])
+    scorers = _scorers_of(project, [where[one], where[other]])
+    chosen = [(where[v], v, labels[v]) for v in (one, other)]
+    study = find_study(project, where[one])
     found = _read(study, chosen, scorers)
     return _compared(found, chosen, study, primary)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..dataset import Dataset
-from ..errors import StudyError
+from ..errors import NothingToCompare, StudyError
 from ..models.protocol import Model
 from ..scorers.case import Scorer
 from ..version import PromptVersion
@@ -35,8 +35,8 @@ __all__ = [
     "as_version",
     "check_repeats",
     "design",
-    "serving_version",
     "split_of",
+    "versions_apart",
 ]
 
 
@@ -193,7 +193,32 @@ def as_version(value: object) -> tuple[PromptVersion, str, int | None, str]:
     )
 
 
-def serving_version(registry: RegistryRecord, prompt: str) -> SavedEntry | None:
+def versions_apart(registry: RegistryRecord, candidate: object, baseline: object) -> dict[str, str]:
+    """id -> label of a candidate and of its baseline, in this order. baseline: None for what prod
+    serves.
+
+    Raises:
+        StudyError: both are the same, or nothing serves in prod and no baseline is named.
+    """
+    content, prompt, _, label = as_version(candidate)
+    named = baseline is not None
+    if not named:
+        baseline = _serving_version(registry, prompt)
+        if baseline is None:
+            raise StudyError(
+                f"{prompt or label} serves nothing in prod yet, so there is no incumbent to compare"
+                " with; name the baseline."
+            )
+    other, _, _, other_label = as_version(baseline)
+    if other.id == content.id:
+        raise NothingToCompare(
+            f"{label} cannot be compared with itself{'' if named else ', and prod serves it'}; name"
+            " another version as the baseline."
+        )
+    return {content.id: label, other.id: other_label}
+
+
+def _serving_version(registry: RegistryRecord, prompt: str) -> SavedEntry | None:
     """The saved version that prod serves, or None."""
     serving = registry.serving(prompt, "prod") if prompt in registry.names() else None
     if serving is None:

@@ -10,7 +10,7 @@ import pytest
 
 from promptops.analysis.recompute import recompute
 from promptops.analysis.tried import Tried, TriedCandidate
-from promptops.errors import Refused, StudyError
+from promptops.errors import NothingToCompare, Refused, StudyError
 from promptops.evidence import Evidence
 from promptops.lab import Lab
 from promptops.models.scripted import ScriptedModel
@@ -367,6 +367,9 @@ def test_a_version_is_compared_with_what_serves(make_lab: MakeLab) -> None:
     found = lab.compare(candidate=v2)
     assert (found.baseline.version, found.baseline.label) == (v1.id, "v1")
     assert found.statement() == study.compare(candidate=v2, baseline=v1).statement()
+    for baseline in (None, v1):  # a policy that asks for "not worse" had promoted v1 over v1
+        with pytest.raises(NothingToCompare, match="v1 cannot be compared with itself"):
+            lab.compare(candidate=v1, baseline=baseline)
 
 
 def test_looks_at_the_candidate_alone_count(make_lab: MakeLab) -> None:
