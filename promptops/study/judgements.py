@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis.arms import Arm, Outcomes
 from ..analysis.compare import ComparisonContext
 from ..analysis.tried import Tried, TriedCandidate
+from .example_forms import judged_on_less, superseded
 from .golden_labels import labelled
 from .like_data import perhaps_like_data, studies_of_like_data
 from .queries.answer_texts import outputs_of
@@ -109,7 +110,7 @@ def tried_before(
             TriedCandidate(record.id, order, candidate, record.dataset.n, "at hand", named)
         )
     apart = perhaps_like_data(store, record.dataset.fingerprint, pair)
-    return _tried((*alone, *found), candidate, apart)
+    return _tried((*alone, *judged_on_less(store, found)), candidate, apart)
 
 
 def _tried(judged: Sequence[TriedCandidate], candidate: str, apart: Sequence[str]) -> Tried:
@@ -190,7 +191,9 @@ def tried_ahead(
             store, (one, other), asks, prints, runs, family, after=after
         )
     apart = perhaps_like_data(store, record.dataset.fingerprint, pair, asked.examples)
-    return _tried((*_looks_alone(candidate, looks, rows, found), *found), candidate, apart)
+    more = len(set(prints)) - len(set(asked.runs.get(candidate, ())))
+    known = judged_on_less(store, found, (len(prints), more))
+    return _tried((*_looks_alone(candidate, looks, rows, found), *known), candidate, apart)
 
 
 def _judged(rows: Sequence[Row], baseline: str) -> list[TriedCandidate]:
@@ -223,9 +226,9 @@ def pooled(
     """Both arms with every answer that the pair ever gave to these examples, as repeats of the
     primary; examples of earlier studies that this one left out come back in, but for those on
     which a search chose the candidate. Answers of another endpoint count as judgements, and are
-    not pooled; nor are those to examples that may be others. An answer that counts for an example
-    at hand counts there alone: what an earlier study held it against, such as a golden answer that
-    was corrected since, is not a further example.
+    not pooled; nor are those to examples that may be others. An answer counts for the newest form
+    of its example alone: what an earlier study held it against, such as a golden answer that was
+    corrected since, is not a further example.
 
     Args:
         store: the store that holds the earlier answers.
@@ -255,10 +258,10 @@ def pooled(
     found: dict[str, dict[str, list[float | None]]] = {version: {} for version in versions}
     texts: dict[str, list[tuple[str, str | None]]] = {version: [] for version in versions}
     left = {fingerprint for _, fingerprint, _, _ in rows} - ids.keys()
-    searched = searched_prints(store, versions) if left else set()
-    counted = {run for _, fingerprint, run, _ in rows if fingerprint in ids}
+    searched = left & searched_prints(store, versions) if left else set()
+    newer = superseded(store, studies, versions, {(row[1], row[2]) for row in rows}, left)
     for version, fingerprint, run, outcome in rows:
-        if fingerprint in left and (fingerprint in searched or run in counted):
+        if fingerprint in searched or (fingerprint, run) in newer:
             continue
         name = ids.get(fingerprint, earlier_name(fingerprint))
         found[version].setdefault(name, []).append(outcome)

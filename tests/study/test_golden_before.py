@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from promptops.errors import Refused
 from promptops.lab import Dataset, Lab
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals
@@ -107,3 +108,43 @@ def test_another_golden_column_is_another_measure(lab: Lab) -> None:
     compared(lab, rows(lambda word: word[1], 20))
     _, other = compared(lab, rows(lambda word: word[1], 30))
     assert (other.primary.n, other.primary.candidate) == (30, 0.0)
+
+
+def test_a_corrected_example_that_is_left_out_afterwards_counts_once(lab: Lab) -> None:
+    """It comes back in as it was held last, and not as it was held first too."""
+    right = rows(lambda word: word[0], 60)
+    compared(lab, [*({**row, "expected": "?"} for row in right[:20]), *right[20:25]])
+    compared(lab, right[:30])
+    _, again = compared(lab, right[20:])
+    assert (again.primary.n, again.primary.candidate, again.primary.baseline) == (60, 1.0, 0.0)
+
+
+def twice(n: int = 20) -> list[dict[str, str]]:
+    """The rows of two raters: the first says what v2 says, the second mostly what v1 does."""
+    other = [{**row, "expected": row["word"][-1]} for row in rows(lambda word: word[0], n)]
+    return [*rows(lambda word: word[0], n), *other[: n - 2]]
+
+
+def test_golden_answers_of_another_rater_are_no_earlier_form(lab: Lab) -> None:
+    """The rows of one rater had been promoted after those of both had been refused, on the same
+    answers and without a word.
+    """
+    v1, v2 = versions(lab)
+    lab.promote(v1, env="prod", force=True, reason="first")
+    for data in (twice(), rows(lambda word: word[0], 20)):
+        study, again = compared(lab, data)
+        assert (again.primary.n, again.primary.wins, again.primary.losses) == (38, 20, 18)
+        with pytest.raises(Refused):
+            lab.promote(v2, env="prod", study=study)
+    assert "Judged twice on these 38 examples" in notes(again)
+
+
+def test_a_contradiction_that_was_corrected_is_an_earlier_form(lab: Lab) -> None:
+    """Both rows are there as before, so that none of them was left out."""
+    compared(lab, twice())
+    right = rows(lambda word: word[0], 40)
+    _, again = compared(lab, [*right[:20], *right[:18]])
+    assert (again.primary.n, again.grounds.tried.times) == (20, 1)
+    for data in ([*right, *right[:18]], right[10:]):
+        _, again = compared(lab, data)
+        assert (again.primary.n, again.primary.candidate) == (40, 1.0)
