@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .queries.example_rows import outcomes_in_study, rows_in_studies
+from .queries.rows_of_studies import outcomes_in_study, rows_in_studies
 
 if TYPE_CHECKING:
     from ..analysis.tried import TriedCandidate
