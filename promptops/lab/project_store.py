@@ -64,8 +64,8 @@ class ProjectStore(Store):
         if named is None or target.suffix == ".parquet":
             return super().export(target, named)
         beside = searched_beside(self, named)
-        with self.access.reading("") as con:
-            return export_rows(con, target, named, self._redactor.clean, beside)
+        clean = self._redactor.clean
+        return self.access.answer("", lambda con: export_rows(con, target, named, clean, beside))
 
     def write_study(
         self,

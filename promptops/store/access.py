@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from ..errors import StoreError
 from ..garbage import collecting_rarely
 from ..spool.segment import raise_schema, schema_of
-from .connect import MEMORY, WRITERS, Busy, Damaged, attach
+from .connect import MEMORY, WRITERS, Busy, Damaged, attach, still_damaged
 from .database import Database, Outdated, one_at_a_time
 from .key_hashes import KeyHashes
 from .merge_segments import Sources, merge, sources_of
@@ -97,10 +97,7 @@ class Access:
             with self.reading(query, private=private) as con:
                 return ask(con)
         except Damaged as damage:
-            raise StoreError(
-                f"{self.main.path} cannot be read, and neither can what was rebuilt of it"
-                f" ({damage}); `promptops doctor` says which files are damaged."
-            ) from None
+            raise still_damaged(self.main.path, damage) from None
 
     @contextmanager
     def reading(
@@ -194,21 +191,16 @@ class Access:
 
     def stats(self) -> dict[str, object]:
         """As `Store.stats`."""
-        with self.reading("") as con:
-            rows = {
-                table: int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
-                for table in TABLES
-            }
-            dropped = int(
-                con.execute("SELECT coalesce(sum(dropped), 0) FROM internal.ledger").fetchall()[0][
-                    0
-                ]
-            )
-        return {
-            "rows": rows,
-            "damaged_records": dropped,
-            **statistics(self.main.path, self.sources()),
-        }
+
+        def counted(con: Connection) -> dict[str, object]:
+            def number(sql: str) -> int:
+                return int(con.execute(sql).fetchall()[0][0])
+
+            rows = {table: number(f"SELECT count(*) FROM {table}") for table in TABLES}
+            dropped = number("SELECT coalesce(sum(dropped), 0) FROM internal.ledger")
+            return {"rows": rows, "damaged_records": dropped}
+
+        return {**self.answer("", counted), **statistics(self.main.path, self.sources())}
 
     def say_busy(self, busy: Busy) -> None:
         """Warn that another program uses the file; once."""

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import StoreError
 from .shortage import Shortage, is_shortage
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "attach",
     "fault_of",
     "is_damage",
+    "still_damaged",
 ]
 
 # No replacement scans: a name in a query is a table, never a Python variable of our own.
@@ -275,3 +277,11 @@ def is_damage(error: Exception) -> bool:
         return False
     # a failed checksum has no class of its own
     return isinstance(error, of_the_file) or type(error) is duckdb.Error
+
+
+def still_damaged(path: Path, damage: Damaged) -> StoreError:
+    """The one sentence for a file that was set aside, rebuilt and damaged again."""
+    return StoreError(
+        f"{path} cannot be read, and neither can what was rebuilt of it ({damage}); `promptops"
+        " doctor` says which files are damaged."
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StoreError
 from ..spool.segment import check_schema, make_folder
 from .access import Access
-from .connect import Busy
+from .connect import Busy, Damaged, still_damaged
 from .patience import patiently
 from .purged_calls import remembered
 from .purged_hours import hours_of
@@ -62,12 +62,13 @@ class Purging:
         self.access.drop_scratch()
         try:
             make_folder(self.access.folder)  # a purge may be the first that is asked of a store
-            mended_own(self.access.folder, self.access.sources)
-            self._merged()
-            rescued(self.access.folder, self.access.main, self.access.sources, self.append)
-            self.seal()
-            self._merged()
-            return purge_rows(self.access.folder, self.access.main, found, announce, beyond)
+            try:
+                return self._removed(found, announce, beyond)
+            except Damaged as damage:  # only found while it is read: rebuilt, as by any read
+                self.access.main.set_aside(str(damage))
+                return self._removed(found, announce, beyond)
+        except Damaged as damage:
+            raise still_damaged(self.access.main.path, damage) from None
         except Busy as busy:
             raise StoreError(
                 f"{self.access.main.path} is in use by {busy}; close it there, then purge again."
@@ -79,6 +80,19 @@ class Purging:
                 f"{self.access.folder} cannot be purged ({error.strerror or error}), and holds what"
                 " it held, or less; make it writable and make room, then purge again."
             ) from error
+
+    def _removed(
+        self,
+        found: Callable[[Connection], Doomed],
+        announce: Callable[[Doomed], object] | None,
+        beyond: Callable[[Doomed], Purged],
+    ) -> Purged:
+        mended_own(self.access.folder, self.access.sources)
+        self._merged()
+        rescued(self.access.folder, self.access.main, self.access.sources, self.append)
+        self.seal()
+        self._merged()
+        return purge_rows(self.access.folder, self.access.main, found, announce, beyond)
 
     def _merged(self) -> None:
         patiently(lambda: self.access.merged(self.access.sources()))

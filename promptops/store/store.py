@@ -313,10 +313,10 @@ class Store:
         `.parquet` file contains one flat table of runs with their studies and scores, for other
         tools; a file with any other name can be read by `import_`.
         """
-        with self.access.reading("") as con:
-            if Path(path).suffix == ".parquet":
-                return {"runs": export_parquet(con, Path(path), study)}
-            return export_rows(con, Path(path), study, self._redactor.clean)
+        target, clean = Path(path), self._redactor.clean
+        if target.suffix == ".parquet":
+            return {"runs": self.access.answer("", lambda con: export_parquet(con, target, study))}
+        return self.access.answer("", lambda con: export_rows(con, target, study, clean))
 
     def import_(self, path: str | os.PathLike[str]) -> dict[str, int]:
         """Import a file that `export` wrote; returns table -> number of new rows. Its runs are
@@ -325,8 +325,9 @@ class Store:
         StoreError, and imports nothing, if the file is damaged, newer, not an export, or has a row
         that no store writes.
         """
-        with self.access.reading("") as con:
-            return take_in(con, Path(path), self.oddity, self.append)
+        return self.access.answer(
+            "", lambda con: take_in(con, Path(path), self.oddity, self.append)
+        )
 
     def oddity(self, table: str, row: Mapping[str, object]) -> str | None:
         """The reason why a row of a file is not imported; None if it fits its table."""
