@@ -21,6 +21,7 @@ __all__ = [
     "is_odd",
     "open_plain",
     "open_target",
+    "put_in_place",
     "read_plain",
     "write_target",
 ]
@@ -102,10 +103,25 @@ def _put(path: Path, data: bytes) -> None:
     try:
         with open(beside, "xb") as file:
             file.write(data)
-        os.replace(beside, place)
+        put_in_place(beside, place)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(beside)
+
+
+def put_in_place(beside: str | Path, path: str | Path) -> None:
+    """Move a file that is written to its place. It keeps the permissions, and as far as the system
+    lets us the owner, of the file that was there: others may not read more than before, and their
+    owner not less. Raises OSError.
+    """
+    with suppress(FileNotFoundError):
+        was = os.stat(path)
+        for owner in (was.st_uid, -1):
+            with suppress(OSError, AttributeError):  # of another's file, or on Windows
+                os.chown(beside, owner, was.st_gid)
+                break
+        os.chmod(beside, stat.S_IMODE(was.st_mode))
+    os.replace(beside, path)
 
 
 def copy_plain(source: str, target: str) -> str:

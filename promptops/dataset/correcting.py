@@ -9,7 +9,6 @@ other rows read as before. What cannot be changed this way goes into the file's 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from typing import Any
 from ..canonical import canonical
 from ..errors import DatasetError
 from ..markup import UNTYPESET, esc, plain_repr
+from ..plain_file import put_in_place
 from ..redact import Redactor
 from ..spool.locks import alone
 from . import corrections
@@ -292,9 +292,7 @@ def _replace(path: Path, old: bytes | None, new: bytes) -> None:
             file.write(new)
             file.flush()
             os.fsync(file.fileno())
-        if old is not None:
-            shutil.copymode(path, beside)
-        beside.replace(path)
+        put_in_place(beside, path)
     except OSError as error:
         raise DatasetError(
             f"{path.name} cannot be written ({error.strerror}), and is as it was; make room or give"

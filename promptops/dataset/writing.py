@@ -16,7 +16,7 @@ from typing import IO, Any
 from ..canonical import canonical
 from ..errors import DatasetError
 from ..markup import cell
-from ..plain_file import NOT_A_FILE, is_odd
+from ..plain_file import NOT_A_FILE, is_odd, put_in_place
 from .example import RESERVED, Example
 from .parquet_file import write_parquet
 
@@ -51,7 +51,7 @@ def write(examples: Sequence[Example], columns: Sequence[str], path: Path) -> Pa
         else:
             with beside.open("w", encoding="utf-8", newline="") as file:
                 writers[ending](file)
-        beside.replace(path)
+        put_in_place(beside, path)
     except OSError as error:
         raise DatasetError(
             f"{path} cannot be written ({error.strerror or error}); name a file in a folder that"

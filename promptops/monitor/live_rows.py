@@ -17,7 +17,7 @@ from ..dataset import Dataset
 from ..dataset.example import RESERVED, Example
 from ..errors import DatasetError, PromptOpsError
 from ..observe.live_call import CAP, is_cut
-from ..plain_file import NOT_A_FILE, is_odd
+from ..plain_file import NOT_A_FILE, is_odd, put_in_place
 from ..spool.locks import alone
 from ..store import Store
 from .queries.live_judged import examples_among, feedback_not_labelled, values_kept
@@ -136,6 +136,11 @@ def to_dataset(
         raise DatasetError(
             f"{path.name} cannot be added to ({NOT_A_FILE}); give the path of a file."
         )
+    if path.is_symlink():
+        raise DatasetError(
+            f"{path.name} is a link, and is not written through; give the path of the file that it"
+            " leads to."
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.open("a").close()
@@ -177,7 +182,7 @@ def _added(path: Path, found: Sequence[Example]) -> int:
     beside = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.writing")
     try:
         beside.write_bytes(text)
-        beside.replace(path)
+        put_in_place(beside, path)
     finally:
         beside.unlink(missing_ok=True)
     return len(new)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import StoreError
-from ..plain_file import NOT_A_FILE, is_odd
+from ..plain_file import NOT_A_FILE, is_odd, put_in_place
 from ..spool.lines import meta_line
 from ..spool.segment import Piece, Segment, read_pieces, segment_name
 from .arrow_rows import ArrowRows
@@ -98,7 +98,7 @@ def new_file(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{segment_name()}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        put_in_place(temporary, path)
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
