@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import StatisticsError
 from .drift import CAP, LUCK_Z, STAKES
@@ -31,12 +31,14 @@ class Reference:
     """What live quality was: the mean over whole weeks, and how far it may be luck.
 
     spread: the variance of the days' own levels, beyond chance and weekday, by the largest that a
-    single score of this mean can have.
+    single score of this mean can have; weekdays: how far each day of the week is below the mean, by
+    more than one standard error, as 0 or less; the first is that of the reference's first day.
     """
 
     mean: float
     luck: float
     spread: float = 0.0
+    weekdays: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, days: Sequence[tuple[float, int]]) -> Reference:
@@ -62,7 +64,18 @@ class Reference:
         # the variance by chance, and the standard error of its estimate from so many days
         chance = single * sum(1 / n for _, n in days) / len(days)
         chance *= 1 + math.sqrt(2 / (len(means) - 7))
-        return cls(mean, luck, max(0.0, variance - chance) / single if single > 0 else 0.0)
+        error = math.sqrt(variance / (len(means) // 7))
+        below = tuple(min(0.0, level - mean + error) for level in weekday)
+        spread = max(0.0, variance - chance) / single if single > 0 else 0.0
+        return cls(mean, luck, spread, below)
+
+    def on(self, place: int) -> Reference:
+        """The reference of one day of the week: of a Sunday on which other users ask, what Sundays
+        were. place: how many days after the reference's first day.
+        """
+        if not self.weekdays:
+            return self
+        return replace(self, mean=self.mean + self.weekdays[place % 7])
 
     def weight(self, n: int) -> float:
         """What n scores of one day count, each: less than 1 where days differ by more than chance,

@@ -81,8 +81,8 @@ class Series:
 
     text: the scorer as the command line may build it, None for one that only Python has; means:
     of each example in the anchor; totals: of the anchor's repeats; states: the evidence of each
-    single bet, for a fall and, of a two-sided monitor, for a rise; spread: of live quality, how far
-    the reference's days differed beyond chance.
+    single bet, for a fall and, of a two-sided monitor, for a rise; spread, weekdays: of live
+    quality, see `Reference`.
     """
 
     scorer: str
@@ -95,6 +95,7 @@ class Series:
     states: tuple[Mapping[str, Sequence[float]], ...]
     days: tuple[Day, ...] = ()
     spread: float = 0.0
+    weekdays: tuple[float, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """JSON-ready; `of` reads it."""
@@ -110,6 +111,7 @@ class Series:
                 "totals": list(self.totals),
                 "luck": self.luck,
                 **({"spread": self.spread} if self.spread else {}),
+                **({"weekdays": list(self.weekdays)} if any(self.weekdays) else {}),
             },
             "states": [dict(state) for state in self.states],
             "columns": list(_COLUMNS),
@@ -132,6 +134,7 @@ class Series:
             tuple(document["states"]),
             tuple(Day(**dict(zip(columns, row, strict=False))) for row in document["days"]),
             float(anchor.get("spread", 0.0)),
+            tuple(map(float, anchor.get("weekdays", ()))),
         )
 
 

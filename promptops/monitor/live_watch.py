@@ -274,7 +274,15 @@ def _series(judge: Scorer, days: Sequence[Sequence[float]]) -> Series:
     nothing = {"by_live": [0.0] * len(STAKES)}
     mean = (reference.mean,)
     of = judge.name, judge.version, judge.kind, text_of(judge)
-    return Series(*of, mean, mean, reference.luck, (nothing,), spread=reference.spread)
+    return Series(
+        *of,
+        mean,
+        mean,
+        reference.luck,
+        (nothing,),
+        spread=reference.spread,
+        weekdays=reference.weekdays,
+    )
 
 
 def _with_day(project: Project, file: MonitorFile, found: _DayOfCalls) -> MonitorFile:
@@ -282,12 +290,13 @@ def _with_day(project: Project, file: MonitorFile, found: _DayOfCalls) -> Monito
     names = list(file.answered_by)
     if found.answered_by not in names:
         names.append(found.answered_by)
+    after_first = date.fromisoformat(found.day) - date.fromisoformat(file.anchored["days"][0])
     out = []
     for series in file.series:
         scores = found.scores[series.scorer]
         detector = LiveDetector(tuple(series.states[0]["by_live"]))
-        reference = Reference(series.means[0], series.luck, series.spread)
-        detector = detector.after(reference, scores)
+        known = Reference(series.means[0], series.luck, series.spread, series.weekdays)
+        detector = detector.after(known.on(after_first.days), scores)
         mean = sum(sorted(scores)) / len(scores)
         place = names.index(found.answered_by)
         day = Day(found.day, mean, 0, detector.e, detector.step, place, scored=len(scores))

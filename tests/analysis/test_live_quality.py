@@ -96,6 +96,28 @@ def test_days_that_differ_beyond_chance_are_no_drift() -> None:
     assert 1 <= float(np.median(found)) <= 14
 
 
+@pytest.mark.parametrize(("weekday", "weekend"), [(300, 100), (1000, 300)])
+def test_a_weekend_of_other_users_is_no_drift(weekday: int, weekend: int) -> None:
+    """Ten points below the other days: each monitor had alarmed by its second weekend."""
+    rng = np.random.default_rng(14)
+
+    def first_alarm(drop: float) -> float:
+        days = [(0.8, weekend) if day % 7 >= 5 else (0.9, weekday) for day in range(28 + 42)]
+        past = [(float(rng.binomial(n, level)), n) for level, n in days[:28]]
+        reference, detector = Reference.of(past), LiveDetector()
+        for day, (level, n) in enumerate(days[28:], 28):
+            right = rng.binomial(n, level - (drop if day >= 42 else 0))
+            scores = [1.0] * right + [0.0] * (n - right)
+            detector = detector.after(reference.on(day), scores)
+            if detector.e >= threshold(1):
+                return day - 41
+        return math.inf
+
+    assert [first_alarm(0.0) for _ in range(12)] == [math.inf] * 12
+    found = [first_alarm(0.10) for _ in range(12)]
+    assert 1 <= float(np.median(found)) <= 6
+
+
 def test_where_days_differ_by_chance_alone_nearly_every_score_counts() -> None:
     rng = np.random.default_rng(13)
     weights = [

@@ -91,6 +91,20 @@ def test_quiet_days_count_once(project: Project, path: str) -> None:
     assert monitor_rows(project)[0]["version"] == "live"
 
 
+def test_a_day_of_the_week_that_is_always_worse_is_no_fall(project: Project) -> None:
+    """It had been an alarm each week; a fall of all days is still one."""
+    for offset in range(-28, 21):
+        usual = 0.1 if offset % 7 == 0 else 0.9
+        called(project, offset, offset, usual if offset < 14 else usual / 2)
+    path = watched(project)
+    file = run_any_day(project, path, day(14)).file
+    assert file is not None
+    assert (len(file.series[0].days), file.alarms) == (14, ())
+    file = run_any_day(project, path, day(21)).file
+    assert file is not None
+    assert [alarm["since"] >= day(14) for alarm in file.alarms] == [True]
+
+
 def test_a_conversation_counts_once(project: Project, path: str) -> None:
     """One that went wrong for many calls had been as many faults, and an alarm."""
     called(project, 0, 0, 0.9)
