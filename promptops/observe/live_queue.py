@@ -193,19 +193,19 @@ class LiveQueue:
                 made = row() if callable(row) else row
                 rows.append((table, self.writer.prepared(table, made, self.sink)))
             except Exception as error:  # a row that cannot be written is counted, not raised
-                self._lose(1, f"{type(error).__name__}: {error}")
+                self._lose(1, self._said(error))
         while rows:
             try:
                 stored, refused = self.sink.write(rows)
             except OSError as error:
-                self._fault = f"{type(error).__name__}: {error.strerror or error}"
+                self._fault = self._said(error, error.strerror)
                 why = type(error).__name__  # its words may name an address with a password
                 _LOG.debug("%s cannot be written (%s); tried again", self.sink, why)
                 if self._closing.wait(RETRY_S):
                     return self._lose(len(rows), self._fault)
                 continue
             except Exception as error:
-                return self._lose(len(rows), f"{type(error).__name__}: {error}")
+                return self._lose(len(rows), self._said(error))
             _LOG.debug("%s: %d rows stored, %d refused", self.sink, stored, refused)
             if refused:
                 self._lose(refused, "refused by the sink")
@@ -214,6 +214,12 @@ class LiveQueue:
             self._stored += stored
             rows = rows[stored + refused :]
         self._note_losses()
+
+    def _said(self, error: Exception, words: str | None = None) -> str:
+        """An error as the log, the record of losses and `health` have it: its words may name an
+        address with its password, or a header.
+        """
+        return self.writer.clean(f"{type(error).__name__}: {words or error}")
 
     def _lose(self, number: int, why: str) -> None:
         self._lost += number

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..redact import HoldsSecrets, address_secrets
 from .live_queue import LiveQueue, Sink
 from .row_writer import Redact, RowWriter
 from .sinks import FolderSink, NoSink, StdoutSink
@@ -40,10 +41,18 @@ def open_queue(named: str, redact: Redact | None = None) -> LiveQueue:
     """The queue of a sink; made at the first call, without a file or a thread yet. redact: for
     feedback from now on; however many there are, a sink has one thread and one file.
     """
-    queue = _OPEN.get(named) or _OPEN.setdefault(named, LiveQueue(sink_of(named), RowWriter()))
+    queue = _OPEN.get(named) or _OPEN.setdefault(named, _queue(named))
     if redact is not None:
         queue.writer.redact = redact
     return queue
+
+
+def _queue(named: str) -> LiveQueue:
+    sink, writer = sink_of(named), RowWriter()
+    writer.keep_secret(address_secrets(named))
+    if isinstance(sink, HoldsSecrets):
+        writer.keep_secret(sink.secrets)
+    return LiveQueue(sink, writer)
 
 
 def queue_for(sink: str | os.PathLike[str] | None) -> LiveQueue | None:
@@ -62,5 +71,8 @@ def all_queues() -> list[LiveQueue]:
 
 
 def healths() -> dict[str, dict[str, object]]:
-    """sink -> its health."""
-    return {named: queue.health() for named, queue in list(_OPEN.items())}
+    """sink -> its health; an address is named without its password."""
+    return {
+        queue.writer.clean(named) if "://" in named else named: queue.health()
+        for named, queue in list(_OPEN.items())
+    }

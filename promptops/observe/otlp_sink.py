@@ -39,6 +39,12 @@ class OtlpSink:
         self._traces = f"{named.rstrip('/').removesuffix('/v1/traces')}/v1/traces"
         self._headers = {"Content-Type": "application/json", **_headers()}
 
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The values of its headers, each with and without a scheme such as "Basic"."""
+        values = [value for name, value in self._headers.items() if name != "Content-Type"]
+        return frozenset([*values, *(value.rpartition(" ")[2].strip() for value in values)])
+
     def write(self, lines: list[tuple[str, dict[str, object]]]) -> tuple[int, int]:
         """All of them in one request."""
         body = json.dumps(document_of([span_of(table, row) for table, row in lines])).encode()

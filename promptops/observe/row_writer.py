@@ -57,6 +57,10 @@ class RowWriter:
         for value in values:
             self._clean.keep_secret(value)
 
+    def clean(self, text: str) -> str:
+        """The text without secrets."""
+        return self._clean(_well_formed(text))
+
     def forked(self) -> None:
         """Start the count at zero in a child process: the faults so far are the parent's."""
         self.faults = 0
@@ -104,9 +108,7 @@ class RowWriter:
         row.update({name: value for name, value in changed.items() if name in row})
 
     def _cleaned(self, value: object) -> object:
-        if isinstance(value, str):
-            return self._clean(_well_formed(value))
-        return value
+        return self.clean(value) if isinstance(value, str) else value
 
     def _plain(self, value: object, depth: int = 0) -> object:
         """JSON of whatever the application gave, cleaned text by text: a secret with a quote in it

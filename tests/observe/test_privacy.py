@@ -16,6 +16,7 @@ import pytest
 import promptops
 from promptops import PromptVersion
 from promptops.errors import RenderError
+from promptops.observe import open_queues
 from promptops.observe.open_queues import open_queue
 from promptops.observe.row_writer import keyed_hash
 from promptops.registry.served_version import Served
@@ -295,3 +296,45 @@ def test_feedback_says_whether_it_was_taken(folder: Path, monkeypatch: pytest.Mo
     rows = rows_of(folder, "feedback")
     assert [row["kind"] for row in rows] == ["good", "score", "label"]
     assert [row.get("correction") for row in rows] == ["billing", None, None]
+
+
+PASSWORD, HEADER = "Wint3r-Pass-77", "dGVuYW50LTc3OmxldC1tZS1pbg"
+
+
+@pytest.mark.parametrize("by", ["address", "variable", "header"])
+def test_a_collector_that_cannot_be_asked_shows_no_password(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, by: str
+) -> None:
+    """Neither in the application's log nor by `health`, which a page for operators may show."""
+    address = f"http://ingest:{PASSWORD}@127.0.0.1"
+    named = f"otlp+{address}" if by == "address" else "otlp"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+    if by == "header":
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"authorization=Basic%20{HEADER}%0A")
+    monkeypatch.setattr(open_queues, "_OPEN", {})
+    queue = open_queue(named)
+    queue.put("live", {"id": "l-1", "started_at": 1.0})
+    assert queue.flush(10)
+    shown = f"{promptops.observe.health()} {caplog.text}"
+    queue.close()
+    assert "'dropped': 1" in shown
+    assert "live rows are being dropped" in shown
+    assert PASSWORD not in shown
+    assert HEADER not in shown
+
+
+def test_the_reason_of_a_loss_holds_no_secret(folder: Path) -> None:
+    """It is written beside the rows, with or without their content."""
+
+    class Odd:
+        def model_dump(self) -> object:
+            raise ValueError(f"no JSON of {CANARIES[0]} with {NAMED}")
+
+    queue = open_queue(str(folder))
+    queue.put("live", {"id": "l-1", "values": {"ticket": Odd()}})
+    queue.put("live", {"id": "l-2"})
+    written = everything(folder)
+    assert [row["rows"] for row in rows_of(folder, "live_losses")] == [1]
+    assert "no JSON of [redacted] with [redacted]" in written
+    assert CANARIES[0] not in str(queue.health())
