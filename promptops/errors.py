@@ -75,11 +75,14 @@ class PromptOpsError(Exception):
         return made, (type(self), *self.args), self.__dict__
 
     def __str__(self) -> str:  # KeyError would print the repr of its argument
-        text = str(self.args[0]) if self.args else ""
-        if len(text) > _MOST:  # it quotes a text of somebody's, as long as it was
-            text = f"{text[: _MOST - 2_000]} … {text[-2_000:]}"
-        # nor does the name of a file or of a column begin a line
-        return text if text.isprintable() else " ".join(text.splitlines())
+        return _line(str(self.args[0]) if self.args else "")
+
+
+def _line(text: str) -> str:
+    if len(text) > _MOST:  # it quotes a text of somebody's, as long as it was
+        text = f"{text[: _MOST - 2_000]} … {text[-2_000:]}"
+    # nor does the name of a file or of a column begin a line
+    return text if text.isprintable() else " ".join(text.splitlines())
 
 
 class VersionError(PromptOpsError, ValueError):
@@ -124,6 +127,15 @@ class Refused(RegistryError):
     def __init__(self, message: str, reasons: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.reasons = tuple(reasons)
+
+    def __str__(self) -> str:
+        """The message; where it ends with the list of the reasons, each is a line."""
+        text = str(self.args[0]) if self.args else ""
+        listed = "".join(f"\n- {reason}" for reason in self.reasons)
+        if not listed or not text.endswith(listed):
+            return super().__str__()
+        lines = [text.removesuffix(listed), *(f"- {reason}" for reason in self.reasons)]
+        return "\n".join(map(_line, lines))
 
 
 class DatasetError(PromptOpsError, ValueError):

@@ -120,14 +120,14 @@ def _document(found: Imported, study: str | None) -> dict[str, object]:
 
 
 def _tell(parts: Sequence[Imported], found: Imported, study: str | None, dry_run: bool) -> None:
-    from ..markup import plain
+    from ..markup import one_line, plain
 
     for part in parts:
         click.echo(plain(part.summary()))
     for note in found.notes:
         click.echo(plain(f"note: {note}"))
     for left in found.left:
-        click.echo(plain(str(left)))
+        click.echo(one_line(left))
     if study is not None:
         click.echo(plain(f"recorded as the study {study}: promptops report {study}"))
     for name in dict.fromkeys(item.prompt for item in found.versions):

@@ -96,11 +96,11 @@ def _document(prompt: FoundPrompt) -> dict[str, object]:
 
 def _tell(found: Sequence[FoundPrompt], check: bool) -> None:
     from ..exchange.scan.found_prompt import plain_text
-    from ..markup import plain
+    from ..markup import one_line, plain
 
     clean = Redactor()
     for prompt in found:
-        facts = [f"{prompt.file}:{prompt.line}", prompt.name]
+        facts = [one_line(f"{prompt.file}:{prompt.line}"), prompt.name]
         facts += [prompt.model] if prompt.model else []
         facts += [f"{name}={value!r}" for name, value in prompt.settings.items()]
         facts += [f"{{{{{name}}}}}" for name in prompt.variables]
@@ -117,7 +117,7 @@ def _write(found: Sequence[FoundPrompt], env: str | None) -> bool:
     """Save each prompt, and tell its replacement; whether none was left out for a secret."""
     from ..errors import VersionError
     from ..exchange.scan import replacement
-    from ..markup import plain
+    from ..markup import one_line, plain
     from ..study.project import Project
 
     project, clean = Project.open(), Redactor()
@@ -125,7 +125,7 @@ def _write(found: Sequence[FoundPrompt], env: str | None) -> bool:
     try:
         for prompt in found:
             fault = prompt.fault()
-            place = f"{prompt.file}:{prompt.line}"
+            place = one_line(f"{prompt.file}:{prompt.line}")
             if fault:
                 click.echo(plain(clean(f"{place}  {prompt.name} was not saved: {fault}")))
                 continue

@@ -64,8 +64,12 @@ def body_of(file: MonitorFile, alarm: Mapping[str, Any]) -> dict[str, object]:
 
 def check_url(url: str) -> str:
     """The address itself. Raises SetupError if it is not one of http or https."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname
+    except ValueError:  # brackets that enclose no address
+        known = None
+    if not known:
         raise SetupError(
             "the webhook's address is not an http or https one; pass --webhook https://..."
         )

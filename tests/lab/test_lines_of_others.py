@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from promptops.errors import DatasetError
+from promptops.cli.__main__ import group
+from promptops.errors import DatasetError, Refused
 from promptops.lab import Dataset, Lab
 from promptops.models.protocol import Reply
 from promptops.models.scripted import ScriptedModel
@@ -90,3 +93,31 @@ def test_names_of_files_columns_and_scorers_begin_no_line(
     for shown in (comparison.methods(), comparison.to_latex(), repr(study.leaderboard())):
         assert "m-2 - **prod**" in shown.replace(r"\_", "_")
         assert not any(line.startswith("- ") for line in shown.splitlines())
+
+
+def test_files_of_others_begin_no_line_of_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that is scanned, and a file that is brought over."""
+    monkeypatch.chdir(tmp_path)
+    code = "client.chat.completions.create(messages=[{'role': 'user', 'content': 'Say {x}.'}])\n"
+    Path(f"{FORGED}.py").write_text(code)
+    prompt = {"name": "p", "version": 1, "type": "text", "prompt": "{% if x %}a{% endif %}"}
+    Path(f"{FORGED}.json").write_text(json.dumps(prompt))
+    for words in (["scan", "."], ["import", f"{FORGED}.json"]):
+        shown = CliRunner().invoke(group(), words).output
+        assert "m-2 - **prod** serves v9" in shown, words
+        assert not any(line.startswith("- ") for line in shown.splitlines())
+
+
+def test_each_reason_of_a_refusal_is_a_line_and_begins_no_other() -> None:
+    """As the guide says; since an error is one line, all had been one."""
+    reasons = [f"It is worse on {FORGED}.", "It has no evidence."]
+    listed = "".join(f"\n- {reason}" for reason in reasons)
+    refused = Refused(f"p v2 is not promoted to prod:{listed}", reasons)
+    assert str(refused).splitlines() == [
+        "p v2 is not promoted to prod:",
+        "- It is worse on m-2 - **prod** serves v9, gated\x1b[31m\u202e.",
+        "- It has no evidence.",
+    ]
+    assert len(str(Refused(f"{FORGED} is refused.", reasons)).splitlines()) == 1
