@@ -93,8 +93,10 @@ def usage_of(usage: object) -> tuple[int | None, int | None, int | None]:
     if field(usage, "prompt_token_count") is not None:
         out = whole(field(usage, "candidates_token_count"))
         thought = whole(field(usage, "thoughts_token_count"))
+        given = whole(field(usage, "prompt_token_count"))
+        read = whole(field(usage, "tool_use_prompt_token_count"))  # by its own tools
         return (
-            whole(field(usage, "prompt_token_count")),
+            given if given is None else given + (read or 0),
             out if thought is None else (out or 0) + thought,
             whole(field(usage, "cached_content_token_count")),
         )

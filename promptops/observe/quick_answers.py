@@ -161,7 +161,7 @@ def _gemini(own: Own) -> ReplyFields | None:
         own["model_version"],
         None,
         "stop",
-        usage["prompt_token_count"],
+        usage["prompt_token_count"] + (usage["tool_use_prompt_token_count"] or 0),
         out if thought is None else (out or 0) + thought,
         usage["cached_content_token_count"],
         said,

@@ -24,6 +24,7 @@ class StreamReading:
         self._parts: list[str] = []
         self._tools: dict[int, dict[str, Any]] = {}
         self._calls: list[dict[str, Any]] = []  # Gemini's, a call or a piece of one each
+        self._counted: dict[str, object] = {}  # Anthropic's counts, each as it was said last
         self._whole = False  # an event brought the whole answer
 
     def feed(self, chunk: object) -> None:
@@ -57,6 +58,12 @@ class StreamReading:
             seen.tokens_in = found[0] if found[0] is not None else seen.tokens_in
             seen.tokens_out = found[1] if found[1] is not None else seen.tokens_out
             seen.tokens_cached = found[2] if found[2] is not None else seen.tokens_cached
+
+    def _counts(self, usage: object) -> None:
+        """The counts of an event, which are cumulative: those that it lacks stay as they were."""
+        found = {name: field(usage, name) for name in _COUNTS}
+        self._counted |= {name: value for name, value in found.items() if value is not None}
+        self._usage(self._counted)
 
     def _named(self, response_id: object, model: object) -> None:
         seen = self.reading
@@ -136,7 +143,7 @@ class StreamReading:
         elif kind == "message_start":
             message = field(event, "message")
             self._named(field(message, "id"), field(message, "model"))
-            self._usage(field(message, "usage"))
+            self._counts(field(message, "usage"))
         elif kind == "content_block_start":
             block = field(event, "content_block")
             if field(block, "type") == "tool_use":
@@ -150,10 +157,13 @@ class StreamReading:
             seen = self.reading
             reason = word(field(event, "delta", "stop_reason"))
             seen.finish_reason = reason or seen.finish_reason
-            out = usage_of(field(event, "usage"))[1]
-            seen.tokens_out = out if out is not None else seen.tokens_out
+            self._counts(field(event, "usage"))
 
 
+_COUNTS = (
+    *("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"),
+    *("output_tokens", "output_tokens_details", "total_tokens"),
+)
 _PIECE = {
     "jsonPath": "json_path",
     "stringValue": "string_value",

@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 
 from promptops.lab import Lab
+from promptops.monitor.live_outcomes import recorded_outcomes
 from promptops.observe.answers import read_answer
 from promptops.observe.error_class import error_class, error_words
 from promptops.observe.live_call import LiveCall, Observer
 from promptops.observe.row_writer import keyed_hash
+from promptops.observe.sinks import project_key
 from promptops.observe.stream_proxies import StreamProxy
 from promptops.redact import Redactor
 from promptops.registry import typescript
@@ -168,3 +170,52 @@ def test_a_folder_of_typescript_comes_into_the_store_once(
         rows = lab.store.rows("select prompt, version, tokens_in, finish_reason from live")
         assert rows == [("p", 2, 3, "stop")] * 2
         assert lab.store.rows("select kind, value from feedback") == [("good", 0.0)]
+
+
+_KEYED = """
+const [reader, observer, registry, sink] = process.argv.slice(1);
+const { load } = await import(reader);
+const { observe, feedback } = await import(observer);
+const create = async () => ({ id: "c-1", model: "m", choices: [
+  { message: { content: "hi" }, finish_reason: "stop" }] });
+const client = observe({ chat: { completions: { create } } }, { sink });
+for (const key of ["user-1", 7, "", NaN, undefined])
+  await client.chat.completions.create(load("p", { env: "prod", key, registry }).request({ x: "x" }));
+await null;
+feedback("c-1", { good: true, score: 4.5, label: "kind", note: "once", by: "user-1" }, { sink });
+feedback("c-1", { score: NaN }, { sink });
+"""
+
+
+@pytest.mark.parametrize("by", ["variable", "folder"])
+def test_a_user_of_a_typescript_application_has_a_key(
+    tools: test_node.Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """Without it the guard of a canary decided nothing for such an application; and what a person
+    said in several ways is as many rows, as in Python.
+    """
+    monkeypatch.delenv("PROMPTOPS_HASH_KEY", raising=False)
+    if by == "variable":
+        monkeypatch.setenv("PROMPTOPS_HASH_KEY", "project")
+    lab = Lab(tmp_path)
+    lab.promote(lab.prompt("p").save("{{x}}", model="m"), env="prod", force=True, reason="first")
+    parts = [
+        test_node.runnable(typescript.reader(name), tmp_path / name, tools)
+        for name in (typescript.FILE, typescript.OBSERVE)
+    ]
+    rows, addresses = tmp_path / "rows", [part.as_uri() for part in parts]
+    command = [*tools.node, "--input-type=module", "-e", _KEYED, *addresses, "promptops.json"]
+    subprocess.run([*command, str(rows)], cwd=tmp_path, check=True, timeout=60)
+    secret = project_key(rows)
+    assert secret is not None
+    assert (rows / "hash.key").exists() == (by == "folder")
+    first, seventh, nobody = (keyed_hash(secret, text) for text in ("user-1", "7", ""))
+    found = recorded_outcomes(lab.project, rows, "p", "prod")
+    assert [each.key for each in found] == [first, seventh, nobody, None, None]
+    lab.import_from(rows)
+    said = 'select kind, value, label, note, "by" from feedback order by kind'
+    assert lab.store.rows(said) == [
+        ("good", 1.0, None, "once", first),
+        ("label", None, "kind", None, first),
+        ("score", 4.5, None, None, first),
+    ]

@@ -192,6 +192,7 @@ def _answers() -> dict[str, Any]:
                     "candidates_token_count": 4,
                     "thoughts_token_count": 2,
                     "cached_content_token_count": 1,
+                    "tool_use_prompt_token_count": 7,
                 },
                 **more,
             }

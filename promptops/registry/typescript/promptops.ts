@@ -425,10 +425,14 @@ function isCanary(value: unknown): boolean {
   return typeof percent === "number" && percent > 0 && percent < 100;
 }
 
+/** What of a key is hashed; null for a missing one, as NaN is. */
+const keyText = (key: Key): string | null => (absent(key) || (typeof key === "number" && !Number.isFinite(key)) ? null : `${key}`);
+
 /** Whether a key falls into the canary's share: the same key always does, in every language, and stays in as the share widens. */
 export function inCanary(prompt: string, version: string, percent: number, key: Key): boolean {
-  if (absent(key) || (typeof key === "number" && !Number.isFinite(key))) return false;
-  const bucket = Math.floor((sha256(`${prompt}\n${version}\n${key}`).readUInt32BE(0) * 10_000) / 2 ** 32);
+  const shown = keyText(key);
+  if (shown === null) return false;
+  const bucket = Math.floor((sha256(`${prompt}\n${version}\n${shown}`).readUInt32BE(0) * 10_000) / 2 ** 32);
   return bucket < roundedHalfEven(percent * 100);
 }
 
@@ -607,7 +611,7 @@ function serve(name: string, env: string, id: string, tail: Tail, known: Map<str
   const before = known.get(id);
   const version = before?.entry === raw ? before.version : toVersion(entry, `${name} v${number}`);
   known.set(id, { entry: raw, version });
-  return new Served({ name, env, number, version, source: "file", reason: "", arm: null, since: null });
+  return new Served({ name, env, number, version, source: "file", reason: "", arm: null, since: null, key: null });
 }
 
 // -- the request forms: pure functions of the arguments of a chat completion, the same as Python's
@@ -1006,6 +1010,7 @@ type ServedFields = {
   reason: string;
   arm: "stable" | "canary" | null;
   since: number | null;
+  key: string | null;
 };
 
 /** A version, and why it is this one. Immutable, and safe to keep. */
@@ -1063,7 +1068,7 @@ export class Served<V = Values> {
 
   /** The messages, carrying whose they are for `observe`; unseen by JSON. */
   #carried<T>(messages: T): T {
-    const identity = { prompt: this.name, version_id: this.id, version: this.number, env: this.env, arm: this.arm, served_from: this.source };
+    const identity = { prompt: this.name, version_id: this.id, version: this.number, env: this.env, arm: this.arm, served_from: this.source, key_hash: this.#fields.key };
     return Object.defineProperty(messages, Symbol.for("promptops.identity"), { value: identity });
   }
 
@@ -1150,7 +1155,9 @@ export class Loader {
       }
     }
     const { stable, canary, percent } = built;
-    return (canary !== null && inCanary(name, canary.id, percent, options.key) ? canary : stable) as Served<Prompts[N]>;
+    const served = canary !== null && inCanary(name, canary.id, percent, options.key) ? canary : stable;
+    const key = keyText(options.key); // for the record of the call that follows
+    return (key === null ? served : served.with({ key })) as Served<Prompts[N]>;
   }
 
   /** What a health check wants to know; looks at the file first. */
@@ -1256,7 +1263,7 @@ export function load<N extends keyof Prompts & string>(name: N, options: LoadOpt
 function orDefault<V>(name: string, env: string | null, fallback: GetOptions["default"], error: Error): Served<V> {
   if (fallback === undefined) throw error;
   const version = made({ messages: typeof fallback === "string" ? [{ role: "user", content: fallback }] : [...fallback] });
-  return new Served<V>({ name, env, number: null, version, source: "default", reason: error.message, arm: null, since: null });
+  return new Served<V>({ name, env, number: null, version, source: "default", reason: error.message, arm: null, since: null, key: null });
 }
 
 function find(): string {

@@ -11,7 +11,7 @@
  * to it: promises, streams and responses stay the provider's own objects, with all their methods.
  */
 import { createHmac, randomBytes } from "node:crypto";
-import { appendFileSync, mkdirSync, writeSync } from "node:fs";
+import { appendFileSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 type Fields = { [name: string]: any };
@@ -201,7 +201,8 @@ function usageOf(usage: any): Fields {
   }
   if (usage?.promptTokenCount != null) {
     const [out, thought] = [whole(usage.candidatesTokenCount), whole(usage.thoughtsTokenCount)];
-    return { tokens_in: whole(usage.promptTokenCount), tokens_out: thought === undefined ? out : (out ?? 0) + thought, tokens_cached: whole(usage.cachedContentTokenCount) };
+    const [asked, read] = [whole(usage.promptTokenCount), whole(usage.toolUsePromptTokenCount) ?? 0]; // what its own tools read counts too
+    return { tokens_in: asked === undefined ? undefined : asked + read, tokens_out: thought === undefined ? out : (out ?? 0) + thought, tokens_cached: whole(usage.cachedContentTokenCount) };
   }
   let given = whole(usage?.input_tokens);
   const cached = whole(usage?.cache_read_input_tokens ?? usage?.input_tokens_details?.cached_tokens);
@@ -225,6 +226,7 @@ class StreamReading {
   #began: number;
   #found: Reading = { columns: {}, text: undefined, tools: false };
   #text = "";
+  #counted: Fields = {};
   #whole = false; // an event brought the whole answer
   firstTokenMs: number | undefined = undefined;
 
@@ -253,6 +255,12 @@ class StreamReading {
 
   #seen(columns: Fields): void {
     Object.assign(this.#found.columns, present(columns));
+  }
+
+  /** Anthropic's counts are cumulative: those that an event lacks stay as they were. */
+  #counts(usage: any): void {
+    Object.assign(this.#counted, present(usage ?? {}));
+    this.#seen(usageOf(this.#counted));
   }
 
   #chat(chunk: any): void {
@@ -286,14 +294,16 @@ class StreamReading {
     } else if (kind === "error") {
       this.#seen({ failure: failureOf(event.code) });
     } else if (kind === "message_start") {
-      this.#seen({ response_id: texted(event.message?.id), model_returned: texted(event.message?.model), ...usageOf(event.message?.usage) });
+      this.#seen({ response_id: texted(event.message?.id), model_returned: texted(event.message?.model) });
+      this.#counts(event.message?.usage);
     } else if (kind === "content_block_start") {
       if (event.content_block?.type === "tool_use") this.#found.tools = true;
     } else if (kind === "content_block_delta") {
       this.#said(event.delta?.text);
       if (event.delta?.partial_json != null) this.#found.tools = true;
     } else if (kind === "message_delta") {
-      this.#seen({ finish_reason: word(event.delta?.stop_reason), tokens_out: usageOf(event.usage)["tokens_out"] });
+      this.#seen({ finish_reason: word(event.delta?.stop_reason) });
+      this.#counts(event.usage);
     }
   }
 }
@@ -617,18 +627,23 @@ function passedOn(own: any, call: LiveCall): ReadableStream<Uint8Array> {
 }
 
 /** Record what somebody said of an answer. Whether it was taken. */
-export function feedback(run: string, said: { good?: boolean; score?: number; correction?: string; note?: string; by?: string }, options: Options = {}): boolean {
+export function feedback(run: string, said: { good?: boolean; score?: number; label?: string; correction?: string; note?: string; by?: string }, options: Options = {}): boolean {
   const write = sinkOf(options);
   if (write === null || typeof run !== "string") return false;
-  const kind = said.good !== undefined ? "good" : said.score !== undefined ? "score" : said.correction !== undefined ? "correction" : said.note !== undefined ? "note" : null;
-  if (kind === null) return false;
-  const value = kind === "good" ? (said.good ? 1 : 0) : said.score;
+  const rows: Fields[] = [];
+  if (said.good != null) rows.push({ kind: "good", value: said.good ? 1 : 0 });
+  if (Number.isFinite(said.score)) rows.push({ kind: "score", value: said.score });
+  if (said.label != null) rows.push({ kind: "label", label: said.label });
+  if (rows.length === 0 && (said.correction ?? said.note) != null) rows.push({ kind: said.correction != null ? "correction" : "note" });
   try {
-    write(line("feedback", { id: freshId("f"), run, kind, value, correction: said.correction, note: said.note, by: hashed(said.by), at: utc(Date.now()) }));
+    rows.forEach((row, place) => {
+      const beside = place === 0 ? { correction: said.correction, note: said.note } : {}; // once, beside the first
+      write(line("feedback", { id: freshId("f"), run, ...row, ...beside, by: hashed(said.by, options), at: utc(Date.now()) }));
+    });
   } catch {
     return false;
   }
-  return true;
+  return rows.length > 0;
 }
 
 function sinkOf(options: Options): ((line: string) => void) | null {
@@ -663,7 +678,7 @@ function begun(request: any, endpoint: string | undefined, options: Options): Fi
     chars_in: charsOf(messages),
     service: options.service ?? process.env["OTEL_SERVICE_NAME"],
     release: options.release ?? process.env["PROMPTOPS_RELEASE"],
-    ...(known === null ? {} : { ...known, key_hash: hashed(known.key_hash) }),
+    ...(known === null ? {} : { ...known, key_hash: hashed(known.key_hash, options) }),
   };
 }
 
@@ -715,6 +730,35 @@ const line = (table: string, row: Fields): string => {
   const [cleaned, secrets] = [Object.entries(present(row)), secretsOf(process.env)];
   return JSON.stringify(Object.fromEntries([["promptops", table], ...cleaned.map(([name, value]) => [name, typeof value === "string" ? without(value, secrets) : value])]));
 };
-const hashed = (text: unknown): string | undefined => (typeof text === "string" && process.env["PROMPTOPS_HASH_KEY"] ? keyedHash(process.env["PROMPTOPS_HASH_KEY"], text) : undefined);
+/** The keyed hash of a user; undefined where there is nothing to hash with. */
+function hashed(text: unknown, options: Options): string | undefined {
+  const secret = typeof text === "string" ? process.env["PROMPTOPS_HASH_KEY"] || folderKey(options) : undefined;
+  return secret ? keyedHash(secret, text as string) : undefined;
+}
+
+const FOLDER_KEYS = new Map<string, string>();
+/** The folder's own key, shared by all that write there, in Python too; made by the first, whole or not at all. */
+function folderKey(options: Options): string | undefined {
+  const folder = options.sink ?? process.env["PROMPTOPS_RECORD"];
+  if (typeof folder !== "string" || folder === "stdout" || sinkOf(options) === null) return undefined;
+  const path = join(folder, "hash.key");
+  for (let attempt = 0; attempt < 2 && !FOLDER_KEYS.has(folder); attempt += 1) {
+    const draft = join(folder, `.hash.key.${process.pid}.${randomBytes(4).toString("hex")}`);
+    try {
+      const found = readFileSync(path, "utf8");
+      if (found) FOLDER_KEYS.set(folder, found);
+    } catch {
+      try {
+        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        writeFileSync(draft, randomBytes(16).toString("hex"), { flag: "wx", mode: 0o600 });
+        linkSync(draft, path);
+      } catch {} // another process made it, or the folder cannot hold one
+      try {
+        unlinkSync(draft);
+      } catch {}
+    }
+  }
+  return FOLDER_KEYS.get(folder);
+}
 const utc = (milliseconds: number): string => new Date(milliseconds).toISOString().replace("Z", "000");
 const freshId = (tag: string): string => `${tag}-${(BigInt(Date.now()) * 1_000_000n).toString(16).padStart(16, "0")}${randomBytes(8).toString("hex")}`;
