@@ -179,8 +179,10 @@ const { observe, feedback } = await import(observer);
 const create = async () => ({ id: "c-1", model: "m", choices: [
   { message: { content: "hi" }, finish_reason: "stop" }] });
 const client = observe({ chat: { completions: { create } } }, { sink });
-for (const key of ["user-1", 7, "", NaN, undefined])
-  await client.chat.completions.create(load("p", { env: "prod", key, registry }).request({ x: "x" }));
+for (const key of ["user-1", 7, "", NaN, undefined]) {
+  const prompt = load("p", { env: "prod", key, registry });
+  await client.chat.completions.create(prompt.request({ x: "x" }));
+}
 await null;
 feedback("c-1", { good: true, score: 4.5, label: "kind", note: "once", by: "user-1" }, { sink });
 feedback("c-1", { score: NaN }, { sink });

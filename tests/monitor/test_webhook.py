@@ -173,7 +173,9 @@ def test_acknowledged_and_ended_alarms_are_not_posted(path: str, receiver: Recei
     assert receiver.bodies == []
 
 
-@pytest.mark.parametrize("url", ["", "file:///etc/passwd", "ftp://a/b", "https://", "hook", "http://[::1/x"])
+@pytest.mark.parametrize(
+    "url", ["", "file:///etc/passwd", "ftp://a/b", "https://", "hook", "http://[::1/x"]
+)
 def test_an_address_that_is_not_of_the_web_is_refused(path: str, url: str) -> None:
     with pytest.raises(SetupError, match="not an http or https one"):
         post_open_alarms(path, url)
