@@ -14,6 +14,7 @@ from pathlib import Path
 from ..errors import StoreError
 from ..plain_file import read_plain
 from ..spool.lines import plain_json, record
+from ..spool.locks import alone_on_pipe
 from ..spool.segment import SegmentFile, segment_name
 
 __all__ = ["HASH_KEY", "FolderSink", "NoSink", "StdoutSink", "hash_key", "project_key"]
@@ -147,11 +148,14 @@ class StdoutSink:
         self._torn = False  # the last line was not written whole
 
     def write(self, lines: list[tuple[str, dict[str, object]]]) -> tuple[int, int]:
-        """One row a time, whole: another writer's line is never inside it on a pipe."""
+        """One row a time, whole: the row of another worker is never inside it on a pipe, however
+        long it is.
+        """
         for stored, (table, row) in enumerate(lines):
             text = json.dumps({"promptops": table, **row}, ensure_ascii=False)
             try:
-                self._all(f"{text}\n".encode())
+                with alone_on_pipe(self._fd):
+                    self._all(f"{text}\n".encode())
             except (BrokenPipeError, ValueError):
                 return stored, len(lines) - stored  # nobody reads, nor will
             except OSError:

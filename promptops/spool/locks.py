@@ -12,13 +12,14 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["alone", "held", "keep", "lock_file", "stopped", "turn"]
+__all__ = ["alone", "alone_on_pipe", "held", "keep", "lock_file", "stopped", "turn"]
 
 _QUIET_S = 3600.0
 _fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
@@ -73,6 +74,32 @@ def _entered(path: Path) -> int | None:
         return -1
     os.close(fd)
     return None
+
+
+@contextmanager
+def alone_on_pipe(fd: int, wait_s: float = 2.0) -> Iterator[None]:
+    """No other process is in such a block of the same pipe, for `wait_s` at most: one of them may
+    be frozen there. Anything else than a pipe, and a system without such locks, is entered at once.
+    """
+    taken = _fcntl is not None and stat.S_ISFIFO(os.fstat(fd).st_mode)
+    waited = 0.0
+    while taken:
+        try:
+            _fcntl.lockf(fd, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            taken = waited < wait_s
+        except OSError:
+            taken = False
+        time.sleep(0.002)
+        waited += 0.002
+    try:
+        yield
+    finally:
+        if taken:
+            _fcntl.lockf(fd, _fcntl.LOCK_UN)
+            if waited:
+                time.sleep(0.004)  # others wait: it is their turn
 
 
 def held(path: Path) -> bool:

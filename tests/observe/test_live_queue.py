@@ -4,6 +4,7 @@ as dropped, whatever happens to the disk, the process or the sink.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import queue as queues
@@ -535,3 +536,34 @@ def test_an_address_that_is_no_sink_is_no_folder_either(
     assert "otlp+http(s)://HOST" in caplog.text
     assert "word" not in caplog.text
     assert list(tmp_path.iterdir()) == []
+
+
+_WORKERS = """
+import os, promptops
+for worker in range(4):
+    if os.fork() == 0:
+        for number in range(40):
+            with promptops.call(promptops.PromptVersion("{{x}}", model="m"), x=f"{worker}") as call:
+                call.answer = "y" * 30_000
+        assert promptops.observe.flush(60)
+        os._exit(0)
+for worker in range(4):
+    os.wait()
+"""
+
+
+def test_workers_that_share_an_output_write_no_row_into_another() -> None:
+    """Rows with content are longer than a pipe takes at once: two in five had been torn."""
+    environment = {**os.environ, "PROMPTOPS_RECORD": "stdout", "PROMPTOPS_CONTENT": "1"}
+    read = b""
+    with subprocess.Popen(
+        [sys.executable, "-c", _WORKERS], env=environment, stdout=subprocess.PIPE
+    ) as workers:
+        assert workers.stdout is not None
+        while part := os.read(workers.stdout.fileno(), 30_000):
+            read += part
+            time.sleep(0.001)  # an agent that is slower than they are
+    rows = [json.loads(line) for line in read.splitlines()]
+    assert sorted(row["values"] for row in rows) == [
+        f'{{"x":"{worker}"}}' for worker in range(4) for _ in range(40)
+    ]

@@ -649,9 +649,26 @@ export function feedback(run: string, said: { good?: boolean; score?: number; la
 function sinkOf(options: Options): ((line: string) => void) | null {
   const named = options.sink ?? process.env["PROMPTOPS_RECORD"];
   if (typeof named === "function") return named;
-  if (named === "stdout") return (text) => void writeSync(1, `${text}\n`);
+  if (named === "stdout") return (text) => written(`${text}\n`);
   if (!named || named === "otlp" || /^[a-z][a-z0-9+.-]*:\/\//i.test(named)) return null; // sinks of the Python package
   return (text) => appended(named, `${text}\n`);
+}
+
+let torn = false; // the last line was not written whole
+/** Write a line to the standard output, which may take a part of it, or nothing for a moment. Throws where it takes no more. */
+function written(text: string): void {
+  let data: Uint8Array = Buffer.from(torn ? `\n${text}` : text);
+  const until = performance.now() + 50;
+  torn = true;
+  while (data.length > 0) {
+    try {
+      data = data.subarray(writeSync(1, data));
+    } catch (error: any) {
+      if (error?.code !== "EAGAIN" || performance.now() > until) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+  torn = false;
 }
 
 /** Add a line to this process's file of a folder, which is made if it is missing. Throws what the disk says; callers drop the row. */
