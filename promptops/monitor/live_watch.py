@@ -274,15 +274,8 @@ def _series(judge: Scorer, days: Sequence[Sequence[float]]) -> Series:
     nothing = {"by_live": [0.0] * len(STAKES)}
     mean = (reference.mean,)
     of = judge.name, judge.version, judge.kind, text_of(judge)
-    return Series(
-        *of,
-        mean,
-        mean,
-        reference.luck,
-        (nothing,),
-        spread=reference.spread,
-        weekdays=reference.weekdays,
-    )
+    days_of = reference.spread, reference.weekdays
+    return Series(*of, mean, mean, reference.luck, (nothing,), (), *days_of)
 
 
 def _with_day(project: Project, file: MonitorFile, found: _DayOfCalls) -> MonitorFile:

@@ -24,7 +24,7 @@ class StreamReading:
         self._parts: list[str] = []
         self._tools: dict[int, dict[str, Any]] = {}
         self._calls: list[dict[str, Any]] = []  # Gemini's, a call or a piece of one each
-        self._counted: dict[str, object] = {}  # Anthropic's counts, each as it was said last
+        self._counted: dict[str, object] = {}  # Anthropic's counts up to now
         self._whole = False  # an event brought the whole answer
 
     def feed(self, chunk: object) -> None:
