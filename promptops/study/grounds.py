@@ -246,7 +246,8 @@ def pooled_grounds(
     noise = _noise(study, arms, primary, found.copies)
     labels = with_labels(grounds.labels, earlier)
     out = replace(grounds, copies=found.copies, clusters=found.clusters, tags=tags, noise=noise)
-    out = replace(out, labels=labels, searched=_searched(study, arms, [*study.dataset, *more]))
+    searched = _searched(study, arms, [*study.dataset, *more])
+    out = replace(out, labels=labels, searched=searched, contradictory=found.contradictory)
     if not column:
         return out
     return replace(out, weights=weights_of([*study.dataset, *more], column, found.copies))

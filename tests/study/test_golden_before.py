@@ -148,3 +148,14 @@ def test_a_contradiction_that_was_corrected_is_an_earlier_form(lab: Lab) -> None
     for data in ([*right, *right[:18]], right[10:]):
         _, again = compared(lab, data)
         assert (again.primary.n, again.primary.candidate) == (40, 1.0)
+
+
+def test_other_answers_under_an_old_golden_answer_are_said(lab: Lab) -> None:
+    """Asked afresh, they are not what was scored before, and count beside it: that was unsaid."""
+    right = rows(lambda word: word[0])
+    compared(lab, [*({**row, "expected": "?"} for row in right[:20]), *right[20:]])
+    data = Dataset.read([*right, *rows(lambda word: word[0], 50)[40:]], inputs=["word"])
+    v1, v2 = versions(lab)
+    again = lab.evaluate([v1, v2], data, [equals()], fresh=True).compare(candidate=v2, baseline=v1)
+    assert again.primary.n == 70
+    assert "20 inputs have contradictory golden answers." in notes(again)
