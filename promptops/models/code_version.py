@@ -49,6 +49,7 @@ class CodeVersion:
         self._next_reading = 0.0  # while it is asked, of the clock `perf_counter`
         self._asked: Definition | None = None  # how it was defined after its first call
         self._seen: Definition | None = None  # and after the latest that was looked at
+        self._seen_since, self._changes, self._unchanged = 0.0, 0, 0
         with _KEEPING:
             _ALIVE.add(self)
         self._version, self.opaque = "", tuple[str, ...]()
@@ -112,9 +113,10 @@ class CodeVersion:
                 self._read_again(function)
         return self._version
 
-    def after_call(self, function: Callable[..., object]) -> str:
-        """The version after a call of a run: read again as often as it costs little, since an edit
-        of the code or of a setting meanwhile makes the next answers another function's.
+    def after_call(self, function: Callable[..., object], asked_at: float) -> str:
+        """The version after a call of a run, which began at a time of `perf_counter`: read again as
+        often as it costs little, since an edit of the code or of a setting meanwhile makes the next
+        answers another function's.
         """
         from .function_definition import definition
 
@@ -123,20 +125,28 @@ class CodeVersion:
             return self._version
         self._next_reading = float("inf")  # for the other calls meanwhile
         with suppress(RuntimeError):
-            if self._is_edited_meanwhile(definition(function, self._defined.states.large)):
+            now = definition(function, self._defined.states.large)
+            if self._is_edited_meanwhile(now, asked_at):
                 self._read_again(function)
         ended = perf_counter()
         if ended - began < _LONGEST:
             self._next_reading = ended + _BETWEEN * (ended - began)
         return self._version
 
-    def _is_edited_meanwhile(self, now: Definition) -> bool:
+    def _is_edited_meanwhile(self, now: Definition, asked_at: float) -> bool:
         """Whether something differs that no call changes, also none that has not ended; what the
         first one changes, such as a module that it imports, is its own, and so is what differs
-        each time, such as a registry of the classes that were met.
+        each time, such as a registry of the classes that were met: an edit is still there after a
+        call that began later, and after more of them where that had changed several times.
         """
         self._asked, before, self._seen = self._asked or now, self._seen, now
-        if self._defined is None or (now != self._asked and now == before):
+        if before is not None and now != before:
+            self._changes, self._unchanged = self._changes + 1, 0
+            self._seen_since = perf_counter()
+        elif asked_at > self._seen_since:
+            self._unchanged += 1
+        enough = 1 if self._changes < 2 else _CALLS_UNCHANGED * self._changes
+        if self._defined is None or (now != self._asked and self._unchanged >= enough):
             return True
         changed = self._defined.states.changed(now.states) & now.states.own.keys()
         changed -= _kept_by(_alive())
@@ -232,6 +242,7 @@ class CodeVersion:
         alive = [self, *(each for each in _alive() if each is not self)]
         edited_parts = [each.edits(defined) for each in alive]
         self._defined, self._asked, self._seen = defined, None, None
+        self._seen_since, self._changes, self._unchanged = perf_counter(), 0, 0
         self._calls, states = [0, 0], self._defined.states
         key = self._defined.digest, *self._read
         known, _LIVE[key] = _LIVE.get(key), self
@@ -280,6 +291,7 @@ def _changed(before: _Held, now: _Held) -> set[tuple[int, str]]:
 
 _LONGEST = 0.5  # seconds of looking at what all calls of a quick function change
 _BETWEEN = 50  # times what a reading took, until the next one while the function is asked
+_CALLS_UNCHANGED = 10
 _KEEPING = Lock()
 _ALIVE: WeakSet[CodeVersion] = WeakSet()
 _LIVE: WeakValueDictionary[tuple[str, ...], CodeVersion] = WeakValueDictionary()

@@ -11,6 +11,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any
 
 from ..canonical import canonical
@@ -151,6 +152,7 @@ class TargetModel:
             SetupError
         ) as error:  # the class that stops a study at once: the next example would fail alike
             raise CallError(str(error), failure="bad_request") from None
+        asked_at = perf_counter()
         try:
             with use(
                 {call.prompt: call.version} if call.prompt and call.version is not None else {}
@@ -161,7 +163,7 @@ class TargetModel:
             answer = Raised(error)
         if isinstance(answer, Raised):
             raise self._failed(answer.error, call, limit.expired()) from answer.error
-        if self._code is not None and self._code.after_call(self._fn) != self._version:
+        if self._code is not None and self._code.after_call(self._fn, asked_at) != self._version:
             raise CallError(  # of the class that stops a study at once
                 f"the target {_name(self._fn)} was edited while it answered, so that this answer"
                 " may be of either function; wait for a study (study.wait()) before you edit what"

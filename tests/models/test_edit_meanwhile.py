@@ -113,3 +113,33 @@ def test_a_registry_that_calls_fill_stops_no_study(
     )
     call = Call(request={}, values={"q": "q"}, timeout_s=9.0)
     asyncio.run(ask_on(as_target(space["answer"]), call))
+
+
+UNNAMED = [
+    ("import heapq\nkept = []", "heapq.heappush(kept, q)"),
+    ("kept = ([], [])", "first, second = kept\n    second.append(q)"),
+    ("kept = [{'n': 0}, {'n': 0}]", "for each in kept: each['n'] += 1"),
+    ("held = {'all': []}\ndef kept(): return held['all']", "kept().append(q)"),
+    ("import random\nkept = list(range(99))", "random.shuffle(kept)"),
+]
+
+
+@pytest.mark.parametrize(("around", "code"), UNNAMED)
+def test_what_calls_keep_in_a_way_that_code_does_not_name_stops_no_study(
+    around: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last calls end without another one's beginning: they had been told of an edit."""
+    monkeypatch.setattr("promptops.models.code_version._BETWEEN", 0)
+    space = kernel(
+        f"import asyncio\n{around}",
+        f"async def answer(q):\n    {code}\n    await asyncio.sleep(int(q) / 200)\n    return 'a'",
+    )
+
+    async def study() -> None:
+        one = as_target(space["answer"])
+        calls = [Call(request={}, values={"q": str(at)}, timeout_s=9.0) for at in range(7)]
+        await one.complete(calls[0])
+        for _ in range(3):
+            await asyncio.gather(*map(one.complete, calls))
+
+    asyncio.run(study())
