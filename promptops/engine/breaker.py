@@ -4,8 +4,9 @@ Five setup failures in a row (a key, a quota, a permission, an unknown model, a 
 refused) or twenty in a row without an answer (connection errors, replies that are not completions)
 open the circuit; any answer, a model's own failure included, starts the counts again. What is a
 version's own fault (its settings, its model's name) is counted by version, so that another arm's
-answers between do not hide it. An endpoint that lets three questions wait in vain, and then one
-more attempt, is slower than an attempt may be: asking on would pay for the same answers again.
+answers between do not hide it. An endpoint that lets three questions wait in vain, or a hundredth of those
+that it answered, and then one more attempt, is slower than an attempt may be: asking on would pay
+for the same answers again. A few questions that hang at the end of a long sweep stop nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ __all__ = ["Breaker", "fix_of"]
 
 SETUP_IN_A_ROW = 5
 UNANSWERED_IN_A_ROW = 20
-SLOW_IN_A_ROW = 3
+SLOW_IN_A_ROW, SLOW_SHARE = 3, 0.01
 _EVERYBODYS = frozenset({"auth", "quota_exhausted"})
 # how `models.failures` ends the code of a reply of status 200 that is not a completion
 _UNREADABLE = "unreadable"
@@ -61,6 +62,7 @@ class Breaker:
         self._setup: dict[str, int] = {}
         self._unanswered = 0
         self._first_unanswered = 0.0
+        self._answered = 0
         self._slow = 0  # first attempts in a row that came to no answer in time
         self._slow_since = 0.0  # when there were enough of them
 
@@ -88,6 +90,7 @@ class Breaker:
         unreadable = failure == "server_error" and code.endswith(_UNREADABLE)
         if kind is None or kind == "outcome":
             self._unanswered = self._slow = 0
+            self._answered += 1
             if self._setup:
                 self._setup.pop("", None)
                 self._setup.pop(version, None)
@@ -118,11 +121,12 @@ class Breaker:
         """Attempts of one moment are one event: it takes an attempt that began after enough of them
         to say that the endpoint is slow, and not that it paused.
         """
-        if self._slow >= SLOW_IN_A_ROW and started >= self._slow_since:
+        most = max(SLOW_IN_A_ROW, round(SLOW_SHARE * self._answered))
+        if self._slow >= most and started >= self._slow_since:
             return self._opened("timeout_read", detail, self._slow + 1)
         if not again:
             self._slow += 1
-            if self._slow == SLOW_IN_A_ROW:
+            if self._slow == most:
                 self._slow_since = ended
         return None
 

@@ -172,6 +172,21 @@ def test_one_slow_question_or_one_pause_does_not_stop_it() -> None:
     assert slow(breaker, [(13, True)] * 8) == [None] * 8
 
 
+def test_a_few_questions_that_hang_at_the_end_of_a_long_sweep_stop_nothing() -> None:
+    """After 1,000 answers, up to ten first attempts in vain are single questions; after 100, three
+    are an endpoint that became slow.
+    """
+    breaker = Breaker("x")
+    for at in range(1000):
+        breaker.note(None, at - 2000.0, at - 1999.0)
+    assert slow(breaker, [(0, False)] * 9 + [(11, True)] * 20) == [None] * 29
+    assert slow(breaker, [(30, False), (41, True)])[-1] is not None
+    few = Breaker("x")
+    for at in range(100):
+        few.note(None, at - 2000.0, at - 1999.0)
+    assert slow(few, [(0, False)] * 3 + [(11, True)])[-1] is not None
+
+
 def test_a_refused_judge_is_told_where_its_settings_are() -> None:
     """What is mended in JudgeModel is not looked for in the version under study."""
     breaker = Breaker("x", judging=True)
