@@ -4,9 +4,9 @@ Five setup failures in a row (a key, a quota, a permission, an unknown model, a 
 refused) or twenty in a row without an answer (connection errors, replies that are not completions)
 open the circuit; any answer, a model's own failure included, starts the counts again. What is a
 version's own fault (its settings, its model's name) is counted by version, so that another arm's
-answers between do not hide it. An endpoint that lets three questions wait in vain, or a hundredth of those
-that it answered, and then one more attempt, is slower than an attempt may be: asking on would pay
-for the same answers again. A few questions that hang at the end of a long sweep stop nothing.
+answers between do not hide it. An endpoint that lets three questions wait in vain, or a hundredth
+of those that it answered, and then one more attempt, is slower than an attempt may be: asking on
+would pay for the same answers again. A few that hang at the end of a long sweep stop nothing.
 """
 
 from __future__ import annotations
