@@ -1,5 +1,6 @@
 """The build hook of the wheel: the tour's notebooks and data become one compressed file, a quarter
-of their size. `promptops lab` and `promptops demo` read it; in a checkout they read the files.
+of their size, and so do the TypeScript files. `promptops lab`, `promptops demo` and `promptops
+export --typescript` read them; in a checkout they read the files.
 """
 
 import zipfile
@@ -10,7 +11,10 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # What a run of the notebooks leaves beside them has other names.
-PARTS = ("data/*.jsonl", "data/*.md", "notebooks/*.ipynb", "notebooks/*.md")
+ARCHIVES = {
+    "promptops/tour.zip": ("data/*.jsonl", "data/*.md", "notebooks/*.ipynb", "notebooks/*.md"),
+    "promptops/registry/typescript/files.zip": ("promptops/registry/typescript/*.ts",),
+}
 
 
 class TourArchive(BuildHookInterface):  # type: ignore[type-arg]
@@ -19,14 +23,15 @@ class TourArchive(BuildHookInterface):  # type: ignore[type-arg]
             return
         root = Path(self.root)
         self._folder = TemporaryDirectory()
-        made = Path(self._folder.name) / "tour.zip"
-        with zipfile.ZipFile(made, "w") as archive:
-            for path in sorted(path for part in PARTS for path in root.glob(part)):
-                # The date of an entry is always 1980: the same files give the same wheel.
-                entry = zipfile.ZipInfo(path.relative_to(root).as_posix())
-                entry.external_attr = 0o644 << 16
-                archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
-        build_data["force_include"][str(made)] = "promptops/tour.zip"
+        for place, parts in ARCHIVES.items():
+            made = Path(self._folder.name) / Path(place).name
+            with zipfile.ZipFile(made, "w") as archive:
+                for path in sorted(path for part in parts for path in root.glob(part)):
+                    # The date of an entry is always 1980: the same files give the same wheel.
+                    entry = zipfile.ZipInfo(path.relative_to(root).as_posix())
+                    entry.external_attr = 0o644 << 16
+                    archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+            build_data["force_include"][str(made)] = place
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         if version != "editable":

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 
 import promptops
 from promptops import Loader, PromptVersion
+from promptops.registry import typescript
 from promptops.registry.editor import Editor
 
 NAME = "support-triage"
@@ -156,6 +158,17 @@ def test_export(run: Run, path: Path) -> None:
     assert '"plain": Record<string, never>;' in text
     run("export", "--typescript", "web", "--env", "prod")
     assert '"plain"' not in (path.parent / "web" / "promptops.ts").read_text()
+
+
+def test_the_typescript_files_of_an_installed_package_are_an_archive(tmp_path: Path) -> None:
+    """Their text is that of the files, whose place the archive takes."""
+    (tmp_path / typescript.FILE).write_text("of the checkout")
+    assert typescript.packed(tmp_path, typescript.FILE) == "of the checkout"
+    with zipfile.ZipFile(tmp_path / "files.zip", "w") as archive:
+        for name in (typescript.FILE, typescript.OBSERVE):
+            archive.writestr(f"promptops/registry/typescript/{name}", name, zipfile.ZIP_DEFLATED)
+    for name in (typescript.FILE, typescript.OBSERVE):
+        assert typescript.packed(tmp_path, name) == name
 
 
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
 from ...errors import RegistryError
 from ...plain_file import open_plain
@@ -18,13 +19,16 @@ from ..entry import to_version
 from ..write_lock import replace
 
 if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
     from ...version import PromptVersion
     from ..document import Document
 
-__all__ = ["FILE", "OBSERVE", "check_folder", "reader", "types", "write"]
+__all__ = ["FILE", "OBSERVE", "check_folder", "packed", "reader", "types", "write"]
 
 FILE = "promptops.ts"
 OBSERVE = "promptops_observe.ts"  # live calls; beside the reader, which does not need it
+_ARCHIVE = "files.zip"  # of the installed package
 _PATTERNS = "// what the Python package takes for a secret\n"
 _BEGIN, _END = "// <prompts>\n", "// </prompts>\n"
 _HEAD = 4096  # bytes in which an export says what it is
@@ -72,11 +76,22 @@ def check_folder(folder: str) -> None:
             )
 
 
+def packed(folder: Traversable, name: str) -> str:
+    """The text of a file of this folder: in an archive in the installed package, in a checkout the
+    file itself.
+    """
+    archive = folder.joinpath(_ARCHIVE)
+    if not archive.is_file():
+        return folder.joinpath(name).read_text(encoding="utf-8")
+    with archive.open("rb") as file, ZipFile(file) as opened:
+        return opened.read(f"{__package__.replace('.', '/')}/{name}").decode()
+
+
 def reader(name: str = FILE) -> str:
     """The text of the reader, untyped: any prompt, any variables; or of the file of that name."""
     from importlib.resources import files
 
-    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+    text = packed(files(__package__), name)
     if name != OBSERVE:
         return text
     from .secret_patterns import patterns_in_javascript
