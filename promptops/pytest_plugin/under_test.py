@@ -94,8 +94,8 @@ class PromptUnderTest:
         if candidate.id != baseline.id or {"candidate", "baseline"} & self.options.keys():
             return False, ""
         return True, (
-            f"{env} serves {candidate.label} of {self.name}, the newest version: there is no other"
-            " to compare"
+            f"{env} already serves {candidate.label}, the newest version of {self.name}; save"
+            " another version to compare it"
         )
 
     def evaluate(self, config: pytest.Config) -> Study:

@@ -129,8 +129,8 @@ def _change(
     faults += [
         f"the version {id_[:11]} is gone, which no change may do"
         if id_ in served
-        else f"the version {id_[:11]} is no longer in the file; no deployment names it, and it may"
-        " have been discarded"
+        else f"the version {id_[:11]}, which no deployment names, is no longer in the file; it was"
+        " discarded, or deleted by hand"
         for id_ in sorted(had.keys() - {entry.id for entry in entries})
     ]
     deployments, back = _environments(name, old, new)

@@ -206,8 +206,8 @@ def versions_apart(registry: RegistryRecord, candidate: object, baseline: object
         baseline = _serving_version(registry, prompt)
         if baseline is None:
             raise StudyError(
-                f"{prompt or label} serves nothing in prod yet, so there is no incumbent to compare"
-                " with; name the baseline."
+                f"{prompt or label} serves nothing in prod yet that {label} could be compared with;"
+                " name the baseline."
             )
     other, _, _, other_label = as_version(baseline)
     if other.id == content.id:

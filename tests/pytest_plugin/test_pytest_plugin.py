@@ -419,7 +419,7 @@ def test_after_a_promotion_there_is_nothing_to_compare(project: Path, run: Run) 
     registry.promote("triage", 2, "prod", author="ann", force=True, reason="better")
     out = run("-rs", "-k", "test_better")
     assert "1 skipped" in out
-    assert "prod serves v2 of triage, the newest version: there is no other to compare" in out
+    assert "prod already serves v2, the newest version of triage; save another version to" in out
     tests = project / "test_prompts.py"
     fixture = "@pytest.fixture\ndef better(study):\n    return study.compare()\n\n@pytest.mark"
     tests.write_text(

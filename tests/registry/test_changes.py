@@ -158,7 +158,7 @@ def test_a_cut_history_and_lost_versions_are_told(editor: Editor) -> None:
     unserved = read(editor)
     editor.discard(NAME, 3)
     said = markdown(unserved, read(editor))
-    assert "is no longer in the file; no deployment names it" in said
+    assert ", which no deployment names, is no longer in the file; it was discarded, or" in said
     assert "may do" not in said
     edited = json.loads(json.dumps(before))
     edited["prompts"]["new"] = {

@@ -17,7 +17,7 @@ ARCHIVES = {
 }
 
 
-class TourArchive(BuildHookInterface):  # type: ignore[type-arg]
+class Archives(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable":
             return
