@@ -4,7 +4,7 @@ tolerance.
 Live calls have no pairs: other users ask other things each day. The reference is whole weeks, so
 that a rhythm of the week is within it; what one day may fall short by is the reference's luck and a
 tolerance of three points. Where days differed by more than chance within the reference, a day's
-scores count as fewer. So it finds large drops and those that only real inputs show, and a probe
+scores count as fewer; single odd days of it, such as an outage, do not make it so. So it finds large drops and those that only real inputs show, and a probe
 (`drift`) finds small ones. Inputs never alarm: `effect_sizes` says what grew, for an alarm's cause.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 from ..errors import StatisticsError
 from .drift import CAP, LUCK_Z, STAKES
@@ -24,6 +25,8 @@ __all__ = [
 
 REFERENCE_DAYS = 28  # whole weeks
 TOLERANCE = 0.03
+_ODD = 2.5  # deviations, by the median of them, from which a day of the reference is an odd one
+_OF_NORMAL = 1.4826  # a standard deviation by the median of the absolute ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,8 @@ class Reference:
     """What live quality was: the mean over whole weeks, and how far it may be luck.
 
     spread: the variance of the days' own levels, beyond chance and weekday, by the largest that a
-    single score of this mean can have; weekdays: how far each day of the week is below the mean, by
-    more than one standard error, as 0 or less; the first is that of the reference's first day.
+    single score of this mean can have; weekdays: how far each day of the week is from the mean, as
+    far as it is by more than one standard error; the first is that of the reference's first day.
     """
 
     mean: float
@@ -56,18 +59,20 @@ class Reference:
             )
         means = [total / n for total, n in days]
         mean = sum(total for total, _ in days) / sum(n for _, n in days)
+        single = mean * (1 - mean)
+        chance = single * sum(1 / n for _, n in days) / len(days)
+        means = _without_odd(means, chance)
         weekday = [sum(means[at::7]) / len(means[at::7]) for at in range(7)]
         rest = sum((x - weekday[at % 7]) ** 2 for at, x in enumerate(means))
         variance = rest / (len(means) - 7)
         luck = LUCK_Z * math.sqrt(variance / len(means))
-        single = mean * (1 - mean)
-        # the variance by chance, and the standard error of its estimate from so many days
-        chance = single * sum(1 / n for _, n in days) / len(days)
-        chance *= 1 + math.sqrt(2 / (len(means) - 7))
         error = math.sqrt(variance / (len(means) // 7))
-        below = tuple(min(0.0, level - mean + error) for level in weekday)
+        apart = [level - mean for level in weekday]
+        known = tuple(math.copysign(max(0.0, abs(x) - error), x) for x in apart)
+        # a variance by chance has itself an error, of so many days
+        chance *= 1 + math.sqrt(2 / (len(means) - 7))
         spread = max(0.0, variance - chance) / single if single > 0 else 0.0
-        return cls(mean, luck, spread, below)
+        return cls(mean, luck, spread, known)
 
     def on(self, place: int) -> Reference:
         """The reference of one day of the week: of a Sunday on which other users ask, what Sundays
@@ -82,6 +87,17 @@ class Reference:
         by the design effect of a cluster whose scores share the day's level.
         """
         return 1 / (1 + n * self.spread)
+
+
+def _without_odd(means: Sequence[float], chance: float) -> list[float]:
+    """The days' means, each at most as far from its weekday's median as days usually are: an outage
+    would hide a lasting fall for weeks, and has not made the reference's mean any higher.
+    """
+    middle = [median(means[at % 7 :: 7]) for at in range(len(means))]
+    usual = _OF_NORMAL * median(abs(x - own) for x, own in zip(means, middle, strict=True))
+    usual *= math.sqrt(len(means) / (len(means) - 7))
+    most = _ODD * max(usual, math.sqrt(chance))
+    return [min(max(x, own - most), own + most) for x, own in zip(means, middle, strict=True)]
 
 
 def by_conversation(scores: Iterable[tuple[str, float]]) -> list[float]:

@@ -23,7 +23,7 @@ _TORN = 20  # rows of one line that are not whole; each is looked for to the lin
 _AGENTS = 4  # log agents, one behind the other
 _DECODER = json.JSONDecoder()
 # logrotate adds a number or a date, and compresses
-_ROTATED = re.compile(r"live-[^.]+\.jsonl(?:[.-][0-9]+)*(?:\.(?:gz|bz2|xz))?")
+_ROTATED = re.compile(r"live-[^.]+\.jsonl(?:[.-][0-9]+)*(?:\.(?i:gz|bz2|xz))?")
 _FIRST = 1 << 20  # bytes of a first line by which its file is known
 
 

@@ -62,7 +62,7 @@ class _Unpacked:
 
 def opened(path: Path) -> IO[bytes]:
     """The file, unpacked while it is read. Raises one of DAMAGED where this Python cannot."""
-    name = _COMPRESSED.get(path.suffix)
+    name = _COMPRESSED.get(path.suffix.lower())
     if name is None:
         return path.open("rb")
     try:

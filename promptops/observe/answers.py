@@ -88,7 +88,9 @@ def usage_of(usage: object) -> tuple[int | None, int | None, int | None]:
         return None, None, None
     if field(usage, "prompt_tokens") is not None:
         given = whole(field(usage, "prompt_tokens"))
-        cached = whole(field(usage, "prompt_tokens_details", "cached_tokens"))
+        read = field(usage, "prompt_tokens_details", "cached_tokens")
+        # the second is DeepSeek's older form
+        cached = whole(read if read is not None else field(usage, "prompt_cache_hit_tokens"))
         return given, _out(usage, "completion_tokens", given, cached), cached
     if field(usage, "prompt_token_count") is not None:
         out = whole(field(usage, "candidates_token_count"))

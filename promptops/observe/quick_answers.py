@@ -71,6 +71,8 @@ def _chat(own: Own) -> ReplyFields | None:
     if usage["total_tokens"] != usage["prompt_tokens"] + usage["completion_tokens"]:
         return None  # reasoning may be counted beside the answer
     details = usage["prompt_tokens_details"]
+    if details is None and own["usage"].__pydantic_extra__:
+        return None  # what the cache gave may have another name
     return ReplyFields(
         own["id"],
         own["model"],

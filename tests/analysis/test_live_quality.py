@@ -167,3 +167,35 @@ def test_groups_are_ordered_by_their_growth() -> None:
     mix = mix_shift({"a": [1.0], "b": [1.0]}, {"b": [0.0], "c": [1.0, 1.0]})
     assert [each.name for each in mix.groups] == ["c", "b", "a"]
     assert mix.groups[0].quality_before is None
+
+
+@pytest.mark.parametrize("outages", [1, 2])
+def test_an_outage_within_the_reference_does_not_hide_a_lasting_fall(outages: int) -> None:
+    """It had counted as a spread of the days: twenty points lower, found after three to five
+    weeks.
+    """
+    rng = np.random.default_rng(15)
+
+    def found_after(drop: float, days: int) -> float:
+        past = [(float(rng.binomial(100, 0.85)), 100) for _ in range(28)]
+        for place in rng.choice(28, outages, replace=False):
+            past[place] = (30.0, 100)
+        reference, detector = Reference.of(past), LiveDetector()
+        for day in range(days):
+            right = rng.binomial(100, 0.85 - drop)
+            scores = [1.0] * right + [0.0] * (100 - right)
+            detector = detector.after(reference.on(28 + day), scores)
+            if detector.e >= threshold(1):
+                return day + 1
+        return math.inf
+
+    assert [found_after(0.0, 60) for _ in range(12)] == [math.inf] * 12
+    assert 1 <= float(np.median([found_after(0.20, 60) for _ in range(12)])) <= 5
+
+
+def test_a_weekday_is_compared_with_its_own_level_above_the_mean_too() -> None:
+    """Weekends ten points below had hidden half of a fall on the other days."""
+    days = [(75.0, 100) if day % 7 >= 5 else (85.0 + day % 2, 100) for day in range(28)]
+    reference = Reference.of(days)
+    assert reference.on(28).mean == pytest.approx(0.85, abs=0.01)
+    assert reference.on(33).mean == pytest.approx(0.75, abs=0.01)

@@ -196,7 +196,7 @@ const failureOf = (code: unknown): string => ((texted(code) ?? "").includes("rat
 /** Tokens in, out and cached, of any of the usage objects; what is not there is unknown. */
 function usageOf(usage: any): Fields {
   if (usage?.prompt_tokens != null) {
-    const [given, cached] = [whole(usage.prompt_tokens), whole(usage.prompt_tokens_details?.cached_tokens)];
+    const [given, cached] = [whole(usage.prompt_tokens), whole(usage.prompt_tokens_details?.cached_tokens ?? usage.prompt_cache_hit_tokens)];
     return { tokens_in: given, tokens_out: answerTokens(usage, "completion_tokens", given, cached), tokens_cached: cached };
   }
   if (usage?.promptTokenCount != null) {
