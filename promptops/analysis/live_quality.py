@@ -4,8 +4,9 @@ tolerance.
 Live calls have no pairs: other users ask other things each day. The reference is whole weeks, so
 that a rhythm of the week is within it; what one day may fall short by is the reference's luck and a
 tolerance of three points. Where days differed by more than chance within the reference, a day's
-scores count as fewer; single odd days of it, such as an outage, do not make it so. So it finds large drops and those that only real inputs show, and a probe
-(`drift`) finds small ones. Inputs never alarm: `effect_sizes` says what grew, for an alarm's cause.
+scores count as fewer; single odd days of it, such as an outage, do not make it so. So it finds
+large drops and those that only real inputs show, and a probe (`drift`) finds small ones. Inputs
+never alarm: `effect_sizes` says what grew, for an alarm's cause.
 """
 
 from __future__ import annotations

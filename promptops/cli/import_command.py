@@ -49,7 +49,10 @@ def import_(
         return
     parts = [read_export(path) for path in others]
     found = merged(parts)
-    study = None if dry_run else _kept(found, prompt, data)
+    study = None
+    if not dry_run:
+        found, study = _kept(found, prompt, data)
+        parts = [found] if len(parts) == 1 else parts
     if as_json:
         click.echo(json.dumps(_document(found, study), ensure_ascii=False, indent=2))
     else:
@@ -76,7 +79,8 @@ def _live(files: Sequence[Path], dry_run: bool, as_json: bool) -> None:
     click.echo(json.dumps(asdict(taken)) if as_json else str(taken))
 
 
-def _kept(found: Imported, prompt: str | None, data: Path | None) -> str | None:
+def _kept(found: Imported, prompt: str | None, data: Path | None) -> tuple[Imported, str | None]:
+    """What came over, and its study."""
     from ..exchange.bring_in import bring_in
     from ..exchange.examples_file import write_examples
     from ..study.project import Project
@@ -86,7 +90,7 @@ def _kept(found: Imported, prompt: str | None, data: Path | None) -> str | None:
         if data is not None and found.dataset is not None:
             write_examples(project, found.dataset, data)
         kept = bring_in(project, found, prompt)
-        return None if kept.study is None else kept.study.name
+        return kept.found, None if kept.study is None else kept.study.name
     finally:
         project.close()
 

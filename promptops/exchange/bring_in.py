@@ -5,16 +5,16 @@ study. Imported twice, everything is there once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..dataset import Dataset
-from ..errors import PromptOpsError, RegistryError
+from ..errors import PromptOpsError, RegistryError, VersionError
 from ..scorers import checks
 from ..scorers.case import Scorer
 from ..study.import_runs import import_runs
 from ..study.imported_rows import outputs_id
-from .imported import Imported, ImportedVersion
+from .imported import Imported, ImportedVersion, Left
 from .recorded_scores import recorded_scorers
 
 if TYPE_CHECKING:
@@ -45,10 +45,11 @@ def bring_in(project: Project, found: Imported, prompt: str | None = None) -> Br
         prompt: the prompt's name, in place of the one that the file suggests.
 
     Returns:
-        What is there now.
+        What is there now. A prompt that holds a key is among what is left, if others came with it.
 
     Raises:
         RegistryError: a prompt's name is not allowed, or one is given for several prompts.
+        VersionError: the only prompt, or one whose runs are imported too, holds a key.
         StudyError: two runs of one version, example and repeat.
     """
     names = list(dict.fromkeys(entry.prompt for entry in found.versions))
@@ -57,13 +58,23 @@ def bring_in(project: Project, found: Imported, prompt: str | None = None) -> Br
             f"{found.name} holds the prompts {', '.join(names[:5])}, and one name, {prompt!r}, is"
             " given for them; import it without a name."
         )
-    saved, deployed = [], list[str]()
+    saved, deployed, left = [], list[str](), list[Left]()
     for entry in found.versions:
         name = prompt or entry.prompt
         note = entry.note or f"imported from {found.form} ({entry.label})"
-        number = project.registry.save(name, entry.version, note, project.author)
+        try:
+            number = project.registry.save(name, entry.version, note, project.author)
+        except VersionError as error:
+            if found.runs or len(found.versions) == 1:
+                raise
+            what = f"{entry.label} of {name}"
+            left.append(Left(found.name, None, what, str(error).rstrip(".")))
+            continue
         saved.append((entry, number))
         deployed += _deployed(project, name, number, entry, found.form)
+    if left:
+        kept = tuple(entry for entry, _ in saved)
+        found = replace(found, versions=kept, left=(*found.left, *left))
     data = found.dataset
     scorers: list[Scorer] = []
     if any(example.checks for example in found.examples):

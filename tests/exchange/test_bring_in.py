@@ -190,6 +190,32 @@ def test_the_command_names_what_it_left(tmp_path: Path, monkeypatch: pytest.Monk
     assert json.loads(output)["left"][0]["line"] == 7
 
 
+def test_of_a_list_of_prompts_one_that_holds_a_key_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had refused the whole list, after the prompts before it were saved."""
+    monkeypatch.chdir(tmp_path)
+    key = "sk-proj-" + "abcdefghijklmnop1234567890abcd"
+    texts = {"alpha": "Classify {{ticket}}", "keyed": f"Use {key}", "omega": "Sort {{ticket}}"}
+    rows = [
+        {"name": name, "version": 1, "type": "text", "prompt": text, "labels": ["production"]}
+        for name, text in texts.items()
+    ]
+    Path("prompts.json").write_text(json.dumps(rows))
+    code, output = run("import", "prompts.json")
+    assert code == 0, output
+    assert "brought 2 of 3" in output
+    assert "v1 of keyed was not brought over: keyed is not saved: after" in output
+    assert "saved: omega, 1 version" in output
+    assert "saved: keyed" not in output
+    assert key not in output + Path("promptops.json").read_text()
+    assert run("import", "prompts.json", "--strict")[0] == 1
+    Path("alone.json").write_text(json.dumps(rows[1]))
+    code, output = run("import", "alone.json")
+    assert code == 2
+    assert "holds a secret" in output
+
+
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv", "rows.parquet"])
 def test_a_file_of_somebodys_own_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -107,6 +107,11 @@ def test_the_short_way_reads_what_the_long_one_reads() -> None:
     from tests.observe.live_rows_of import COMPLETION
 
     assert read_answer(ChatCompletion.model_validate(COMPLETION)) == read_answer(COMPLETION)
+    # DeepSeek's older form, in which the client has no such field
+    counts = {"prompt_tokens": 11, "completion_tokens": 2, "total_tokens": 13}
+    older = COMPLETION | {"usage": counts | {"prompt_cache_hit_tokens": 8}}
+    assert read_answer(ChatCompletion.model_validate(older)).tokens_cached == 8
+    assert read_answer(older).tokens_cached == 8
 
 
 def test_what_the_application_changes_after_the_call() -> None:
