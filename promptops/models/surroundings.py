@@ -229,9 +229,10 @@ def installed(what: object) -> bool:
     if isinstance(what, types.FunctionType):
         return _of_library(what.__code__.co_filename, named)
     module = inspect.getmodule(what)
-    file = getattr(module, "__file__", None)
-    if file is None:  # typed in a cell, or built in
-        return named != "" and module is not None
+    package = named.partition(".")[0]  # of an extension whose parts have no file
+    file = getattr(module, "__file__", None) or getattr(sys.modules.get(package), "__file__", None)
+    if file is None:  # typed in a cell, run by a tool in a module that it made, or built in
+        return module is not None and package in sys.stdlib_module_names
     return _of_library(file, named)
 
 

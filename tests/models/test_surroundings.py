@@ -332,3 +332,13 @@ def test_a_library_that_a_call_imports_first_makes_no_other_version(
     space["answer"]("q")
     assert "colorsys" in sys.modules
     assert as_target(space["answer"]).label == before
+
+
+def test_a_class_in_a_module_that_a_tool_made_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As runners of notebooks and scripts make one, without a file: it was taken for a library."""
+    made = types.ModuleType("a_cell")
+    monkeypatch.setitem(sys.modules, "a_cell", made)
+    exec("class Held:\n    tone = 'a'\ndef answer(q):\n    return Held.tone", vars(made))
+    before = as_target(made.answer).label
+    made.Held.tone = "b"
+    assert as_target(made.answer).label != before
