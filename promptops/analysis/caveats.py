@@ -185,7 +185,9 @@ def _discipline(comparison: ComparisonFacts) -> Iterator[str]:
     grounds = comparison.grounds
     if grounds.tried.needed(comparison.alpha) is not None:
         first = comparison.primary
-        yield grounds.tried.statement(comparison.alpha, first.n, first.n_needed)
+        in_force = grounds.tried.statement(comparison.alpha, first.n, first.n_needed)
+        found = "not known" if first.e_value is None else words.e_value(first.e_value)
+        yield f"{in_force} This comparison's E is {found}."
     if grounds.pooled:
         yield grounds.pooled
     plan = grounds.plan or {}

@@ -139,9 +139,9 @@ def _messages(system: str) -> list[dict[str, str]]:
 
 
 def _scorers() -> list[Any]:
-    from ..scorers import json_has, never_mentions, similar_to
+    from ..scorers import json_equals, json_has, never_mentions
 
-    return [similar_to(at_least=0.9), json_has("user_id"), never_mentions("Acme")]
+    return [json_equals(), json_has("user_id"), never_mentions("Acme")]
 
 
 def _arms(study: Study) -> list[str]:

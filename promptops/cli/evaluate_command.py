@@ -65,7 +65,7 @@ def evaluate(study: Path, report: Path | None, root: Path | None, **chosen: Any)
     baseline = "env:prod"           # likewise
     dataset = "data/tickets.jsonl"  # or tasks: {sums = "a.csv", dates = "b.csv"}
     split = "test"                  # optional
-    scorers = ["similar_to(at_least=0.9)", "json_has('user_id')"]
+    scorers = ["json_equals", "json_has('user_id')"]
     [policy]
     goal = "not_worse"
     margin = 0.05

@@ -115,12 +115,16 @@ def _before_yes(comparison: Comparison, verdict: Verdict) -> str:
 
 
 def _cautions(comparison: Comparison) -> list[str]:
-    """What speaks against a promotion although it holds, the gravest first."""
+    """What speaks against a promotion although it holds, the gravest first: a loss in a slice that
+    may be luck comes last.
+    """
     try:
-        against = list(comparison.slices().simpson) if comparison.grounds.tags else []
+        found = comparison.slices() if comparison.grounds.tags else None
     except PromptOpsError:
-        against = []
-    return [*against, *comparison.notes]
+        found = None
+    told = [] if found is None else list(zip(found.against, found.simpson, strict=True))
+    shown = [text for row, text in told if row.marked]
+    return [*shown, *comparison.notes, *(text for row, text in told if not row.marked)]
 
 
 def _next(comparison: Comparison, verdict: Verdict) -> str:

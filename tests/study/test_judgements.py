@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from promptops.analysis import words
 from promptops.analysis.recompute import recompute
 from promptops.analysis.tried import Tried, TriedCandidate
 from promptops.errors import NothingToCompare, Refused, StudyError
@@ -82,6 +83,8 @@ def test_asking_the_pair_afresh_needs_the_e_value(make_lab: MakeLab) -> None:
     assert "Judged twice on these 40 examples" in " ".join(comparison.verdict.reasons)
     assert comparison.primary.repeats == 2
     assert comparison.primary.e_value < 20
+    [note] = [note for note in comparison.notes if note.startswith("Judged twice")]
+    assert note.endswith(f"This comparison's E is {words.e_value(comparison.primary.e_value)}.")
     assert judged(first, v2, v1)[0] == "promote"  # the first one stays what it was
 
 

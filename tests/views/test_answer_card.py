@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import html
 import re
 import warnings
 from pathlib import Path
@@ -48,6 +49,25 @@ def test_the_reason_is_not_the_statement_again(tmp_path: Path) -> None:
     comparison = compare(table(tmp_path, lost=30), baseline="old", candidate="new")
     assert answer_card(comparison).count("p &lt; 0.0001, one-sided") <= 1
     assert "Look at the lost examples first." in answer_card(comparison)
+
+
+@pytest.mark.parametrize(
+    ("tag", "size", "lost", "first"), [("logic", 18, 12, True), ("code", 9, 1, False)]
+)
+def test_a_loss_in_a_slice_stands_first_only_where_it_is_not_luck(
+    tmp_path: Path, tag: str, size: int, lost: int, first: bool
+) -> None:
+    """60 won of math; 12 of 18 lost are the first thing to know, one of nine is the last."""
+    rows = [f"math {n},{n % 7},no,{n % 7},math" for n in range(60)]
+    rows += [f"{tag} {n},{n % 7},{n % 7},{'no' if n < lost else n % 7},{tag}" for n in range(size)]
+    path = tmp_path / "answers.csv"
+    path.write_text("\n".join(["question,expected,old,new,tags", *rows]), encoding="utf-8")
+    comparison = compare(path, baseline="old", candidate="new")
+    before = answer_card(comparison).partition("Before you say yes</h4>")[2]
+    [text] = comparison.slices().simpson
+    assert f"overall but loses in {tag}" in text
+    assert before.startswith("<ul><li>")
+    assert before.startswith(f"<ul><li>{html.escape(text)}") is first
 
 
 def test_what_got_worse_is_read_beside_the_differences(tmp_path: Path) -> None:
