@@ -22,18 +22,18 @@ def superseded(
     store: Store,
     studies: Sequence[str],
     versions: Sequence[str],
-    rows: Iterable[tuple[str, str]],
+    asked: Iterable[tuple[str, str, str]],
     left: Collection[str],
-) -> set[tuple[str, str]]:
-    """(fingerprint, run) of the answers that count for a newer form of their example: the same run
-    in a later study. Where one study has both, they are rows of their own, unless the later study
-    has as many rows of this question.
+) -> set[str]:
+    """The fingerprints of examples whose answers count for a newer form alone: every version was
+    asked the same in a later study. Where one study has both, they are rows of their own, unless
+    the later study has as many rows of this question.
 
     Args:
         store: the store that holds the studies.
         studies: whose answers are gathered, oldest first.
         versions: ids of the versions that answered.
-        rows: (fingerprint, run) of their answers.
+        asked: (version, fingerprint, question) of their answers.
         left: the fingerprints of the examples that the study at hand does not have.
     """
     if not left:
@@ -42,15 +42,21 @@ def superseded(
     held: defaultdict[str, dict[int, int]] = defaultdict(dict)  # fingerprint -> study -> rows
     for study, fingerprint, count in rows_in_studies(store, studies, versions):
         held[fingerprint][order[study]] = count
-    by_run: defaultdict[str, list[str]] = defaultdict(list)
-    for fingerprint, run in rows:
-        by_run[run].append(fingerprint)
+    by_question: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    alike: defaultdict[str, dict[str, set[str]]] = defaultdict(dict)  # by version, of those left
+    for version, fingerprint, question in asked:
+        same = by_question[version, question]
+        same.add(fingerprint)
+        if fingerprint in left:
+            alike[fingerprint].setdefault(version, set())
+    for (version, _), same in by_question.items():
+        for one in same & alike.keys():
+            alike[one][version] |= same
     found = set()
-    for run, prints in by_run.items():
-        forms = [held[each] for each in prints]
-        for one in prints:
-            if one in left and any(_newer(other, held[one], forms) for other in forms):
-                found.add((one, run))
+    for one, by_version in alike.items():
+        forms = [held[each] for each in set.intersection(*by_version.values())]
+        if any(_newer(other, held[one], forms) for other in forms):
+            found.add(one)
     return found
 
 

@@ -254,14 +254,15 @@ def pooled(
         return candidate, baseline
     rows = pooled_outcomes(store, (ref.name, ref.version), studies, versions, record.id)
     ids = {example.fingerprint: example.id for example in reversed(list(dataset))}
-    outputs = outputs_of(store, [run for _, _, run, _ in rows]) if labels is not None else {}
+    outputs = outputs_of(store, [row[2] for row in rows]) if labels is not None else {}
     found: dict[str, dict[str, list[float | None]]] = {version: {} for version in versions}
     texts: dict[str, list[tuple[str, str | None]]] = {version: [] for version in versions}
-    left = {fingerprint for _, fingerprint, _, _ in rows} - ids.keys()
+    left = {row[1] for row in rows} - ids.keys()
     searched = left & searched_prints(store, versions) if left else set()
-    newer = superseded(store, studies, versions, {(row[1], row[2]) for row in rows}, left)
-    for version, fingerprint, run, outcome in rows:
-        if fingerprint in searched or (fingerprint, run) in newer:
+    asked = {(row[0], row[1], row[4]) for row in rows}
+    left_out = searched | superseded(store, studies, versions, asked, left)
+    for version, fingerprint, run, outcome, _ in rows:
+        if fingerprint in left_out:
             continue
         name = ids.get(fingerprint, earlier_name(fingerprint))
         found[version].setdefault(name, []).append(outcome)

@@ -150,12 +150,50 @@ def test_a_contradiction_that_was_corrected_is_an_earlier_form(lab: Lab) -> None
         assert (again.primary.n, again.primary.candidate) == (40, 1.0)
 
 
-def test_other_answers_under_an_old_golden_answer_are_said(lab: Lab) -> None:
-    """Asked afresh, they are not what was scored before, and count beside it: that was unsaid."""
+def test_answers_asked_afresh_count_under_the_corrected_golden_answer_alone(lab: Lab) -> None:
+    """They are other runs than those that were held against the old one, and answer the same. Of
+    two answers to one question, as with repeats, none stays behind.
+    """
     right = rows(lambda word: word[0])
-    compared(lab, [*({**row, "expected": "?"} for row in right[:20]), *right[20:]])
-    data = Dataset.read([*right, *rows(lambda word: word[0], 50)[40:]], inputs=["word"])
+    wrong = [*({**row, "expected": "?"} for row in right[:20]), *right[20:]]
     v1, v2 = versions(lab)
-    again = lab.evaluate([v1, v2], data, [equals()], fresh=True).compare(candidate=v2, baseline=v1)
-    assert again.primary.n == 70
-    assert "20 inputs have contradictory golden answers." in notes(again)
+    lab.evaluate([v1, v2], Dataset.read(wrong, inputs=["word"]), [equals()], repeats=3)
+    data = Dataset.read([*right, *rows(lambda word: word[0], 50)[40:]], inputs=["word"])
+    for fresh in (True, False):
+        study = lab.evaluate([v1, v2], data, [equals()], fresh=fresh)
+        again = study.compare(candidate=v2, baseline=v1)
+        assert (again.primary.n, again.primary.candidate, again.primary.baseline) == (50, 1.0, 0.0)
+        assert "contradictory golden answers" not in notes(again)
+        assert "these 50 examples" in notes(again)  # judged before
+
+
+def test_imported_answers_count_under_the_corrected_golden_answer_alone(lab: Lab) -> None:
+    v1, v2 = versions(lab)
+    right = rows(lambda word: word[0])
+    wrong = [*({**row, "expected": "?"} for row in right[:20]), *right[20:30]]
+    for data in (wrong, right):
+        dataset = Dataset.read(data, inputs=["word"])
+        table = [
+            {"example_id": example.id, "version": name, "output": example.inputs["word"][place]}
+            for example in dataset
+            for name, place in (("old", -1), ("new", 0))
+        ]
+        study = lab.import_runs(table, dataset, [equals()], versions={"old": v1, "new": v2})
+    again = study.compare(candidate=v2, baseline=v1)
+    assert (again.primary.n, again.primary.candidate, again.primary.baseline) == (40, 1.0, 0.0)
+
+
+def test_a_column_that_one_version_reads_makes_other_examples(lab: Lab) -> None:
+    """The version without it was asked the same twice; the other one was not."""
+    prompt = lab.prompt("letters")
+    plain, noted = (
+        prompt.save("{{word}}", model="first"),
+        prompt.save("{{note}}{{word}}", model="first"),
+    )
+    for mark, n in (("a", 20), ("b", 30)):
+        data = [{**row, "note": mark} for row in rows(lambda word: word[0], n)]
+        study = lab.evaluate(
+            [plain, noted], Dataset.read(data, inputs=["word", "note"]), [equals()]
+        )
+    again = study.compare(candidate=noted, baseline=plain)
+    assert again.primary.n == 50

@@ -108,8 +108,16 @@ with own as (
   from study_runs m join runs o on o.id = m.run_id where m.study_id = ?
 )
 select distinct m.version_id, m.example_fingerprint, m.run_id,
-  case when s.passed is null then s.value else s.passed::double end
-from study_runs m join runs r on r.id = m.run_id left join scores s on s.run_id = m.run_id
+  case when s.passed is null then s.value else s.passed::double end,
+  coalesce(case when r.role = 'imported' then x.inputs else r.key end, m.example_fingerprint)
+from study_runs m join runs r on r.id = m.run_id
+left join (
+  select example_fingerprint, any_value(md5(document->>'inputs')) as inputs from examples
+  where example_fingerprint in (
+    select example_fingerprint from study_runs where study_id in (select unnest(?)))
+  group by 1
+) x on x.example_fingerprint = m.example_fingerprint
+left join scores s on s.run_id = m.run_id
   and s.example_fingerprint = m.example_fingerprint and s.scorer = ? and s.scorer_version = ?
 where m.study_id in (select unnest(?)) and m.version_id in (select unnest(?))
   and ((m.version_id, coalesce(r.endpoint, ''), coalesce(r.role, 'model')) in (from own)
@@ -215,8 +223,9 @@ def pooled_outcomes(
     studies: Sequence[str],
     versions: Sequence[str],
     at_hand: str,
-) -> list[tuple[str, str, str, float | None]]:
-    """(version, example's fingerprint, run, outcome) of every run in some studies, each run once.
+) -> list[tuple[str, str, str, float | None, str]]:
+    """(version, example's fingerprint, run, outcome, question) of every run in some studies, each
+    run once. Answers to the same have one question, also those that were asked afresh.
 
     Answers of an endpoint where the study at hand did not ask the version are left out: another
     address, another function in the model's place, another state of it, or an import is another
@@ -224,5 +233,5 @@ def pooled_outcomes(
 
     scorer: name and version.
     """
-    values: list[Any] = [at_hand, *scorer, list(studies), list(versions)]
+    values: list[Any] = [at_hand, list(studies), *scorer, list(studies), list(versions)]
     return list(store.rows(_POOLED, values))
