@@ -6,13 +6,14 @@ import hashlib
 import inspect
 import types
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Self, TypeVar
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 if TYPE_CHECKING:
+    from .files_read import FilesRead
     from .first_values import FirstValues
     from .function_definition import Definition
     from .written_state import WrittenPlace
@@ -46,6 +47,8 @@ class CodeVersion:
         self._edits = frozenset[tuple[int, str]]()  # what somebody else has changed
         self._calls, self._took, self._call_took = [0, 0], 0.0, 0.0
         self._watching, self._called, self._asking = 0.0, False, 0  # seconds; calls in flight
+        self._files: FilesRead | None = None  # where only a call tells which files it reads
+        self._edits_of_files: list[str] = []
         self._next_reading = 0.0  # while it is asked, of the clock `perf_counter`
         self._asked: Definition | None = None  # how it was defined after its first call
         self._seen: Definition | None = None  # and after the latest that was looked at
@@ -67,6 +70,7 @@ class CodeVersion:
             "_seen": None,
             "_first": {},
             "first_values": {},
+            "_files": None,
         }
         return {**vars(self), **calls, **known, "_kept": none, "_edits": none}
 
@@ -176,11 +180,17 @@ class CodeVersion:
         with _KEEPING:
             self._called, self._asking = True, self._asking + 1
         try:
-            with self._looking(waiting):
+            with self._looking(waiting), self._reading():
                 yield
         finally:
             with _KEEPING:
                 self._asking -= 1
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return self._files.reading() if self._files is not None else nullcontext()
+
+    def _edited_files(self) -> list[str]:
+        return self._files.edited() if self._files is not None else []
 
     @contextmanager
     def _looking(self, waiting: bool) -> Iterator[None]:
@@ -224,6 +234,8 @@ class CodeVersion:
         """
         if now != self._defined or (elsewhere and now.written_to != self._defined.written_to):
             return None
+        if self._edited_files() != self._edits_of_files:
+            return None
         changed = self._defined.states.changed(now.states) - self._kept
         if changed:  # maybe by the calls of another function that shares a client
             changed -= _kept_by(_alive()) & now.states.own.keys()
@@ -253,6 +265,7 @@ class CodeVersion:
         if held is not None:
             # its cell was run again: what it has counted or kept since is its own
             self._version, self.opaque, self._first, self._kept = held
+            self._read_files(key)
             return
         # what the calls of another function have changed there changes by itself
         self._kept = _kept_by(alive) & (states.keys() | states.own.keys())
@@ -262,11 +275,22 @@ class CodeVersion:
         self._first = {key: self._first.get(key, held) for key, held in states.items()}
         if copied and found.opaque:  # new in every process, though nobody changed it
             return
-        edited = self._edited(self._defined, self._first) if found.opaque else ()
         self._version, self.opaque = found.digest[:8], found.opaque
+        self._read_files(key)
+        edited = self._edited(self._defined, self._first) if found.opaque else []
+        edited += self._edits_of_files
         if edited or self._read:
             text = "\n".join((found.digest, *self._read, *edited)).encode("utf-8", "surrogatepass")
             self._version = hashlib.sha256(text).hexdigest()[:8]
+
+    def _read_files(self, key: tuple[str, ...]) -> None:
+        """Hear of the files that its calls read, where the code does not tell which."""
+        self._files, self._edits_of_files = None, []
+        if self.opaque:
+            from .files_read import FilesRead
+
+            self._files = _FILES.setdefault(key, FilesRead())
+            self._edits_of_files = self._files.edited()
 
 
 def _alive() -> list[CodeVersion]:
@@ -295,4 +319,5 @@ _CALLS_UNCHANGED = 10
 _KEEPING = Lock()
 _ALIVE: WeakSet[CodeVersion] = WeakSet()
 _LIVE: WeakValueDictionary[tuple[str, ...], CodeVersion] = WeakValueDictionary()
+_FILES: dict[tuple[str, ...], FilesRead] = {}
 _KNOWN: WeakKeyDictionary[types.FunctionType, dict[type, CodeVersion]] = WeakKeyDictionary()

@@ -26,6 +26,7 @@ from typing import Any
 
 from .code_reads import MISSING, code_text, held_by, looking, only_written, reads_of
 from .declared import annotation, declared_by, made_of_it
+from .module_content import content_of
 from .object_state import PLAIN, attribute, client_of, state_of
 from .surroundings import Found, Surroundings, installed, mark_of
 
@@ -248,11 +249,16 @@ class FunctionWalk:
             return self._unknown(value, where)
         return f"pickled:{kind}:{hashlib.sha256(pickled).hexdigest()}"
 
-    def module(self, module: types.ModuleType, where: str) -> str:
-        """A library's by its name; what is taken from the user's own is not known here."""
+    def module(self, module: types.ModuleType, where: str, depth: int) -> str:
+        """A library's by its name. What is taken from the user's own is not known here: it counts
+        with its code and constants, apart from what its own functions change.
+        """
         if installed(module):
             return f"module:{module.__name__}"
-        return self._unknown(module, f"the module {module.__name__}")
+        text = self._unknown(module, f"the module {module.__name__}")
+        if module.__name__ == "__main__":  # a notebook's, where each cell changes something
+            return text
+        return f"{text}{self.mapping(content_of(module), where, depth)}"
 
     def _unknown(self, value: object, where: str) -> str:
         self.opaque.append(where.lstrip(".") or type(value).__qualname__)
@@ -296,7 +302,7 @@ _DESCRIBED: tuple[tuple[Any, Callable[[FunctionWalk, Any, str, int], str]], ...]
     (types.MethodType, FunctionWalk.method),
     (functools.partial, FunctionWalk.partial),
     ((types.BuiltinFunctionType, types.BuiltinMethodType), lambda r, v, w, d: _builtin(r, v, w, d)),
-    (types.ModuleType, lambda r, v, w, _d: r.module(v, w)),
+    (types.ModuleType, FunctionWalk.module),
     ((staticmethod, classmethod), lambda r, v, w, d: r.value(v.__func__, w, d)),
     (property, lambda r, v, w, d: r.values((v.fget, v.fset), w, d)),
     (functools.cached_property, lambda r, v, w, d: r.value(v.func, w, d)),

@@ -31,7 +31,7 @@ from ..redact import named_like_a_secret
 from .code_reads import MISSING, CodeReads, Look, Use, codes
 from .object_state import attribute
 
-__all__ = ["Found", "Surroundings", "installed", "mark_of"]
+__all__ = ["Found", "Surroundings", "installed", "installed_file", "mark_of"]
 
 _PROCESS = uuid.uuid4().hex
 _INSTALLED = tuple(
@@ -241,5 +241,10 @@ def _of_library(file: str | None, module: str) -> bool:
         return True
     if file is None or file in ("built-in", "frozen"):
         return module.partition(".")[0] in sys.stdlib_module_names
-    packaged = {"site-packages", "dist-packages"} & set(PurePath(file).parts)
-    return bool(packaged) or file.startswith(("<frozen", *_INSTALLED))
+    return file.startswith("<frozen") or installed_file(file)
+
+
+def installed_file(path: str) -> bool:
+    """Whether a file is of the standard library or of an installed package."""
+    packaged = {"site-packages", "dist-packages"} & set(PurePath(path).parts)
+    return bool(packaged) or path.startswith(_INSTALLED)

@@ -1,0 +1,108 @@
+"""The files that a function reads by paths which only the run tells (`load(name)` that joins a
+folder and a name): noted while it is called, so that an edit of one counts in this process.
+
+The interpreter tells of each file that is opened. What a call also writes, such as a cache, is the
+function's own, and so is code, whose edits count where it is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from .surroundings import installed_file
+
+__all__ = ["FilesRead"]
+
+_MOST = 2_000  # files of one function
+_LARGE = 64_000_000  # bytes above which a file is known by its size and time
+_CODE = (".py", ".pyc", ".pyi", ".so", ".pyd")
+_SYSTEM = ("/proc/", "/sys/", "/dev/")
+_WRITES = os.O_WRONLY | os.O_RDWR
+_Seen = tuple[tuple[int, int, int], str]  # what the file system says of a file, and its digest
+
+
+class FilesRead:
+    """The files that the calls of one function opened, as they were at first."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, str] = {}
+        self._newest: dict[str, _Seen] = {}
+        self._written: set[str] = set()
+        self._met: list[str] = []  # opened, and not looked at yet
+        _listen()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What is opened meanwhile in this thread or task is noted."""
+        token, began = _READER.set(self), time.time()
+        try:
+            yield
+        finally:
+            _READER.reset(token)
+            while self._met:
+                with suppress(IndexError):  # another call took it
+                    path = self._met.pop()
+                    self._first.setdefault(path, self._digest(path))
+                    if path in self._newest and self._newest[path][0][0] > began * 1e9:
+                        self._written.add(path)  # a program that the call started made it
+
+    def edited(self) -> list[str]:
+        """Those that differ from what they were at first, with what they are now."""
+        now = {path: self._digest(path) for path in self._first.keys() - self._written}
+        return sorted(f"{path}={text}" for path, text in now.items() if text != self._first[path])
+
+    def heard(self, event: str, args: tuple[Any, ...]) -> None:
+        """A file is opened or takes another's place."""
+        given = args[1 if event == "os.rename" else 0]
+        if not isinstance(given, (str, bytes, os.PathLike)):
+            return
+        path = os.path.abspath(os.fsdecode(given))
+        if event == "os.rename" or args[2] & _WRITES:
+            self._written.add(path)
+        elif path not in self._first and len(self._first) < _MOST and _is_data(path):
+            self._met.append(path)
+
+    def _digest(self, path: str) -> str:
+        try:
+            about = os.stat(path)
+            seen = about.st_mtime_ns, about.st_size, about.st_ino
+            if (known := self._newest.get(path)) is not None and known[0] == seen:
+                return known[1]
+            text = repr(seen)
+            if about.st_size <= _LARGE:
+                text = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        except OSError:
+            return ""
+        self._newest[path] = seen, text
+        return text
+
+
+def _is_data(path: str) -> bool:
+    return not (path.endswith(_CODE) or path.startswith(_SYSTEM) or installed_file(path))
+
+
+def _listen() -> None:
+    """Hear of files that are opened, from now on: a hook of the interpreter's cannot be removed."""
+    if not _HEARING:
+        _HEARING.append(True)
+        sys.addaudithook(_heard)
+
+
+def _heard(event: str, args: tuple[Any, ...]) -> None:
+    if event not in ("open", "os.rename"):
+        return
+    with suppress(Exception):  # whatever a path of theirs raises is told by opening it
+        if (reader := _READER.get()) is not None:
+            reader.heard(event, args)
+
+
+_HEARING: list[bool] = []
+_READER: ContextVar[FilesRead | None] = ContextVar("files_read", default=None)
