@@ -6,17 +6,22 @@ open the circuit; any answer, a model's own failure included, starts the counts 
 version's own fault (its settings, its model's name) is counted by version, so that another arm's
 answers between do not hide it. An endpoint that lets three questions wait in vain, or a hundredth
 of those that it answered, and then one more attempt, is slower than an attempt may be: asking on
-would pay for the same answers again. A few that hang at the end of a long sweep stop nothing.
+would pay for the same answers again. A few that hang at the end of a long sweep stop nothing. One
+that refuses everything with 429 for as long as one call may wait has a limit of hours or days.
 """
 
 from __future__ import annotations
 
+import math
+
 from ..failure_classes import FAILURES, UNREACHED
+from ..models.failures import DEADLINE_S
 
 __all__ = ["Breaker", "fix_of"]
 
 SETUP_IN_A_ROW = 5
 UNANSWERED_IN_A_ROW = 20
+REFUSED_IN_A_ROW = 20
 SLOW_IN_A_ROW, SLOW_SHARE = 3, 0.01
 _EVERYBODYS = frozenset({"auth", "quota_exhausted"})
 # how `models.failures` ends the code of a reply of status 200 that is not a completion
@@ -33,6 +38,7 @@ _FIX = {
     ),
     "connection": "check the endpoint's address, the network and the proxy",
     "timeout_connect": "check the endpoint's address, the network and the proxy",
+    "rate_limit": "wait until the limit is reset, which may be one of hours or of a day",
     "timeout_read": "raise timeout_s, or lower concurrency",
 }
 _FIX_OF_JUDGES = {
@@ -52,11 +58,16 @@ class Breaker:
     """Counts of one endpoint.
 
     `open` holds the reason once it opened, one sentence; it never closes again. judging: whether it
-    is judges that are asked, whose settings are fixed elsewhere than a version's.
+    is judges that are asked, whose settings are fixed elsewhere than a version's. patience_s: how
+    long nothing but 429 may come, at least ten minutes; None: for ever.
     """
 
-    def __init__(self, label: str, *, judging: bool = False) -> None:
+    def __init__(
+        self, label: str, *, judging: bool = False, patience_s: float | None = DEADLINE_S
+    ) -> None:
         self.label = label
+        self._patience_s = math.inf if patience_s is None else max(patience_s, DEADLINE_S)
+        self._refused, self._refused_since = 0, 0.0  # with 429, since the newest answer
         self._fix = {**_FIX, **(_FIX_OF_JUDGES if judging else {})}
         self.open: str | None = None
         self._setup: dict[str, int] = {}
@@ -89,7 +100,7 @@ class Breaker:
         kind = FAILURES[failure] if failure else None
         unreadable = failure == "server_error" and code.endswith(_UNREADABLE)
         if kind is None or kind == "outcome":
-            self._unanswered = self._slow = 0
+            self._unanswered = self._slow = self._refused = 0
             self._answered += 1
             if self._setup:
                 self._setup.pop("", None)
@@ -115,7 +126,18 @@ class Breaker:
             return self._waited_in_vain(started, ended, detail, again)
         elif kind == "transient":
             self._unanswered = self._slow = 0  # it answered, if only to say no
+            if failure == "rate_limit":
+                return self._no_other(ended, detail)
         return None
+
+    def _no_other(self, ended: float, detail: str) -> str | None:
+        """One more 429."""
+        self._refused += 1
+        if self._refused == 1:
+            self._refused_since = ended
+        if self._refused < REFUSED_IN_A_ROW or ended < self._refused_since + self._patience_s:
+            return None
+        return self._opened("rate_limit", detail, self._refused)
 
     def _waited_in_vain(self, started: float, ended: float, detail: str, again: bool) -> str | None:
         """Attempts of one moment are one event: it takes an attempt that began after enough of them

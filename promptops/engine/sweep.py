@@ -261,7 +261,9 @@ class Sweep:
         limits = self._limits
         fixed = limits.concurrency if model.remote else limits.concurrency or LOCAL
         pace = Pace(self._clock, fixed)
-        breaker = self._breakers.setdefault(model.label, Breaker(model.label))
+        breaker = self._breakers.setdefault(
+            model.label, Breaker(model.label, patience_s=limits.deadline_s)
+        )
         return Lane(
             Caller(
                 limits,

@@ -199,3 +199,26 @@ def test_a_model_that_wants_the_responses_api_is_told_with_its_remedy() -> None:
     breaker, said = Breaker("x"), "400: Function tools with reasoning: use /v1/responses instead."
     reasons = [breaker.note("bad_request", at, at + 0.5, said, "v") for at in range(5)]
     assert 'version.but(api="responses")' in str(reasons[-1])
+
+
+@pytest.mark.parametrize(("patience_s", "minutes"), [(600.0, 10), (5.0, 10), (3600.0, 60)])
+def test_nothing_but_429_for_as_long_as_a_call_may_wait_stops_it(
+    patience_s: float, minutes: int
+) -> None:
+    """A limit of a day, where each 429 asks to wait 40 s: 1,500 questions had taken 30 hours."""
+    breaker = Breaker("x", patience_s=patience_s)
+    breaker.note(None, 0, 1)
+    for at in range(minutes * 60 - 40):
+        assert breaker.note("rate_limit", at + 10, at + 11, "429: requests per day") is None
+    assert breaker.note(None, at + 11, at + 12) is None  # an answer: a limit of a minute
+    began = at + 13
+    told = [breaker.note("rate_limit", began + s, began + s) for s in range(minutes * 60 + 1)]
+    assert set(told[:-1]) == {None}
+    assert "in a row with rate_limit; wait until the limit is reset" in str(told[-1])
+
+
+def test_few_refusals_or_a_patience_without_end_stop_nothing() -> None:
+    """19 in an hour may be of a few questions that wait; deadline_s=None waits for ever."""
+    few, patient = Breaker("x"), Breaker("x", patience_s=None)
+    assert {few.note("rate_limit", at * 200, at * 200 + 1) for at in range(19)} == {None}
+    assert {patient.note("rate_limit", at, at + 1) for at in range(100_000)} == {None}
