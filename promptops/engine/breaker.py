@@ -59,7 +59,7 @@ class Breaker:
 
     `open` holds the reason once it opened, one sentence; it never closes again. judging: whether it
     is judges that are asked, whose settings are fixed elsewhere than a version's. patience_s: how
-    long nothing but 429 may come, at least ten minutes; None: for ever.
+    long nothing but 429 may come, at least ten minutes; None: without end.
     """
 
     def __init__(

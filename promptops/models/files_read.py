@@ -99,7 +99,7 @@ def _listen() -> None:
 def _heard(event: str, args: tuple[Any, ...]) -> None:
     if event not in ("open", "os.rename"):
         return
-    with suppress(Exception):  # whatever a path of theirs raises is told by opening it
+    with suppress(Exception):  # opening a path that is odd raises by itself
         if (reader := _READER.get()) is not None:
             reader.heard(event, args)
 
