@@ -10,7 +10,11 @@ from ..errors import SetupError
 from ..models.failures import DEADLINE_S
 from ..models.protocol import Call, Model
 
-__all__ = ["CallAllowance", "Limits", "Provenance", "Question"]
+__all__ = ["REFUSALS", "CallAllowance", "Limits", "Provenance", "Question"]
+
+# of one question by 429, which cost nothing: a large one waits longer than others where a limiter
+# counts tokens
+REFUSALS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,9 @@ class Limits:
 
     timeout_s: of one attempt; deadline_s: of one call with its retries and waits; prices: see
         `prices.price_of`; earlier_usd, earlier_tokens: of the same budget, spent before this sweep:
-        what says why a sweep ended names the whole budget; calls: see `CallAllowance`.
+        what says why a sweep ended names the whole budget; calls: see `CallAllowance`;
+        max_refusals: attempts that may be refused with 429 where these do not count, None where
+        they do.
     """
 
     concurrency: int | None = None
@@ -68,13 +74,14 @@ class Limits:
     deadline_s: float | None = DEADLINE_S
     timeout_s: float = 120.0
     max_attempts: int = 8
+    max_refusals: int | None = None
     prices: Mapping[str, object] | None = None
     earlier_usd: float = 0.0
     earlier_tokens: int = 0
     calls: CallAllowance | None = None
 
     def __post_init__(self) -> None:
-        for name in ("concurrency", "max_attempts", "timeout_s", "deadline_s"):
+        for name in ("concurrency", "max_attempts", "max_refusals", "timeout_s", "deadline_s"):
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and value > 0):
                 raise SetupError(f"{name} is {value!r}; give a number above 0.")

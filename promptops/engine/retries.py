@@ -265,7 +265,7 @@ class Caller:
         if (
             FAILURES[error.failure] != "transient"
             or not asked.question.model.remote
-            or tried >= self.limits.max_attempts
+            or self._enough(asked.attempts)
             or sum(map(may_be_billed, asked.attempts)) >= MOST_PAID
         ):
             return None
@@ -280,6 +280,12 @@ class Caller:
         if deadline is not None and asked.last_end + wait >= asked.began + deadline:
             return None
         return wait
+
+    def _enough(self, attempts: list[Attempt]) -> bool:
+        limits, refused = self.limits, sum(each.failure == "rate_limit" for each in attempts)
+        if limits.max_refusals is None:
+            return len(attempts) >= limits.max_attempts
+        return refused >= limits.max_refusals or len(attempts) - refused >= limits.max_attempts
 
     def _cost(
         self, question: Question, outcome: Reply | CallError, status: int | None
