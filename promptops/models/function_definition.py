@@ -18,11 +18,13 @@ from .code_reads import MISSING, looking
 from .code_writes import writes_of
 from .function_identity import CODE, FunctionWalk
 from .library_state import LibraryStates, keeps_settings
+from .module_content import values_in
 from .object_state import attribute, edited_in, settings_in, state_of
 from .reached_code import (
     MAKING,
     ClassMember,
     MetFunctions,
+    default_of,
     fills_itself,
     functions_of,
     is_plain_class,
@@ -152,7 +154,7 @@ class _Written:
         self.files |= found.files
         own = function.__code__.co_varnames[:1] if members else ()
         for name in found.given:
-            default = _default(function, name)
+            default = default_of(function, name)
             self.containers |= {id(default)} if isinstance(default, _FILLED) else set()
             if name not in own:
                 self.others |= not isinstance(default, _FILLED)
@@ -210,14 +212,6 @@ def _reached(value: Any, path: list[str]) -> object:
     for name in path:
         value = inspect.getattr_static(value, name, MISSING)
     return value
-
-
-def _default(function: types.FunctionType, name: str) -> object:
-    """The default of an argument; None without one."""
-    code, defaults = function.__code__, function.__defaults__ or ()
-    taken = code.co_varnames[: code.co_argcount]
-    found = dict(zip(taken[len(taken) - len(defaults) :], defaults, strict=True))
-    return {**found, **(function.__kwdefaults__ or {})}.get(name)
 
 
 class _DefinitionWalk(FunctionWalk):
@@ -287,6 +281,10 @@ class _DefinitionWalk(FunctionWalk):
     def unread(self, function: types.FunctionType, around: Surroundings) -> None:
         for name, content in around.unread:
             self._written_to(function.__globals__, name, content)
+
+    def module_values(self, module: types.ModuleType) -> dict[str, object]:
+        self._written_to(module, "", lambda: types.SimpleNamespace(**values_in(module)))
+        return {}
 
     def attributes(self, owner: object, own: dict[str, object]) -> dict[str, object]:
         changed = [name for name in own if name in self._written.attributes]

@@ -26,7 +26,7 @@ from typing import Any
 
 from .code_reads import MISSING, code_text, held_by, looking, only_written, reads_of
 from .declared import annotation, declared_by, made_of_it
-from .module_content import content_of
+from .module_content import code_in, values_in
 from .object_state import PLAIN, attribute, client_of, state_of
 from .surroundings import Found, Surroundings, installed, mark_of
 
@@ -251,14 +251,19 @@ class FunctionWalk:
 
     def module(self, module: types.ModuleType, where: str, depth: int) -> str:
         """A library's by its name. What is taken from the user's own is not known here: it counts
-        with its code and constants, apart from what its own functions change.
+        with its code and its values.
         """
         if installed(module):
             return f"module:{module.__name__}"
         text = self._unknown(module, f"the module {module.__name__}")
         if module.__name__ == "__main__":  # a notebook's, where each cell changes something
             return text
-        return f"{text}{self.mapping(content_of(module), where, depth)}"
+        held = {**code_in(module), **self.module_values(module)}
+        return f"{text}{self.mapping(held, where, depth)}"
+
+    def module_values(self, module: types.ModuleType) -> dict[str, object]:
+        """The values of a module that count."""
+        return self.attributes(module, values_in(module))
 
     def _unknown(self, value: object, where: str) -> str:
         self.opaque.append(where.lstrip(".") or type(value).__qualname__)

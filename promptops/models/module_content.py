@@ -3,47 +3,45 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
-from .code_writes import writes_of
 from .object_state import PLAIN
 from .surroundings import installed
 
-__all__ = ["content_of"]
+__all__ = ["code_in", "values_in"]
 
 _CONTAINERS = (list, tuple, dict, set, frozenset)
 _CODE = (types.FunctionType, types.MethodType, type)
 
 
-def content_of(module: types.ModuleType) -> dict[str, object]:
-    """Its functions, classes, plain values and containers by name, and the modules below it, apart
-    from what its own functions change, such as a counter.
+def code_in(module: types.ModuleType) -> dict[str, object]:
+    """Its functions, classes and the modules below it, which were there when it was first seen: a
+    call may import others.
     """
-    held = {name: each for name, each in list(vars(module).items()) if name[:2] != "__"}
-    changed = {
+    own = _own(module)
+    below = {
         name
-        for each in held.values()
-        for function in _functions(each)
-        if function.__globals__ is vars(module)
-        for name in writes_of(function.__code__).names
+        for name, each in own.items()
+        if isinstance(each, types.ModuleType) and each.__name__.startswith(f"{module.__name__}.")
     }
+    below = _BELOW.setdefault(module, below)
+    code = {
+        name: each for name, each in own.items() if isinstance(each, _CODE) and not installed(each)
+    }
+    return {**code, **{name: own[name] for name in sorted(below & own.keys())}}
+
+
+def values_in(module: types.ModuleType) -> dict[str, object]:
+    """Its plain values and containers."""
     return {
         name: each
-        for name, each in sorted(held.items())
-        if name not in changed and _counts(each, module)
+        for name, each in _own(module).items()
+        if type(each) in PLAIN or type(each) in _CONTAINERS
     }
 
 
-def _counts(value: object, module: types.ModuleType) -> bool:
-    if isinstance(value, types.ModuleType):
-        return value.__name__.startswith(f"{module.__name__}.")
-    if type(value) in PLAIN or type(value) in _CONTAINERS:
-        return True
-    return isinstance(value, _CODE) and not installed(value)
+def _own(module: types.ModuleType) -> dict[str, object]:
+    return {name: each for name, each in sorted(vars(module).items()) if name[:2] != "__"}
 
 
-def _functions(value: object) -> Iterator[types.FunctionType]:
-    for each in vars(value).values() if isinstance(value, type) else [value]:
-        function = getattr(each, "__func__", each)
-        if isinstance(function, types.FunctionType):
-            yield function
+_BELOW: WeakKeyDictionary[types.ModuleType, set[str]] = WeakKeyDictionary()

@@ -18,6 +18,7 @@ __all__ = [
     "MAKING",
     "ClassMember",
     "MetFunctions",
+    "default_of",
     "fills_itself",
     "functions_of",
     "is_plain_class",
@@ -148,3 +149,11 @@ def fills_itself(function: types.FunctionType) -> bool:
     """Whether a method fills the container that its class is by its base's own methods."""
     names = {name for code in codes(function.__code__) for name in code.co_names}
     return "super" in names and not names.isdisjoint(FILLS | {"__setitem__", "__delitem__"})
+
+
+def default_of(function: types.FunctionType, name: str) -> object:
+    """The default of an argument; None without one."""
+    code, defaults = function.__code__, function.__defaults__ or ()
+    taken = code.co_varnames[: code.co_argcount]
+    found = dict(zip(taken[len(taken) - len(defaults) :], defaults, strict=True))
+    return {**found, **(function.__kwdefaults__ or {})}.get(name)

@@ -147,3 +147,33 @@ def test_an_edit_of_a_module_that_is_taken_as_a_whole_counts(kind: str, prompts:
     finally:
         sys.path.remove(str(path.parent))
         sys.modules.pop("a_styles_module", None)
+
+
+CHANGED = {
+    "a counter": "styles.calls += 1",
+    "a list": "styles.LOG.append(q)",
+    "an attribute": "styles.last = object()",
+    "a module that is imported late": "import a_styles_package.late",
+}
+
+
+@pytest.mark.parametrize("kind", CHANGED)
+def test_what_a_call_changes_in_such_a_module_is_its_own(kind: str, prompts: Path) -> None:
+    folder = prompts.parent.parent
+    (folder / "a_styles_package").mkdir()
+    (folder / "a_styles_package/__init__.py").write_text(
+        "calls, LOG = 0, []\ndef KIND():\n    return 'kind'\n"
+    )
+    (folder / "a_styles_package/late.py").write_text("")
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        space = kernel(
+            "import a_styles_package as styles",
+            f"def answer(q):\n    {CHANGED[kind]}\n    return getattr(styles, 'KIND')()",
+        )
+        assert len({asked(space) for _ in range(4)}) == 1
+    finally:
+        sys.path.remove(str(folder))
+        for name in [each for each in sys.modules if each.startswith("a_styles_package")]:
+            del sys.modules[name]
