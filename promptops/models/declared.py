@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from .object_state import PLAIN, attribute
 from .surroundings import installed
 
-__all__ = ["annotation", "declared_by", "made_of_it"]
+__all__ = ["annotation", "declared_by", "made_of_it", "told_by"]
 
 # a library makes these of the rest, with ids of this process
 _MADE = {
@@ -25,6 +26,7 @@ _MADE = {
 }
 _QUIET = {"abc", "enum", "typing", "builtins"}  # these do not read what a class says of itself
 _DEPTH = 12
+_SCHEMA = re.compile(r"\b(?:Literal|Annotated)\[")
 
 Describe = Callable[[Any], str]  # the text of a class or function of the user's
 
@@ -42,7 +44,7 @@ def declared_by(kind: type, describe: Describe) -> str:
     bases = own.get("__orig_bases__")
     parts = [_text(bases, describe, 0)] if bases else []
     if fields is None and not (type(kind) is not type and installed(type(kind))):
-        return "".join(parts)
+        return "".join([*parts, *told_by(kind, describe)])
     if annotations := attribute(kind, "__annotations__"):
         parts.append(_text(annotations, describe, 0))
     if fields:
@@ -58,9 +60,21 @@ def declared_by(kind: type, describe: Describe) -> str:
             said = {name: attribute(one, "info") for name, one in group.items()}
             parts.append(_text(said, describe, 0))
     loud = type(kind).__module__.partition(".")[0] not in _QUIET or fields is not None
+    loud = loud or typing.is_typeddict(kind)  # whose words are a schema's description
     if loud and (doc := own.get("__doc__")):
         parts.append(inspect.cleandoc(str(doc)))
     return ";".join(parts)
+
+
+def told_by(value: object, describe: Describe) -> list[str]:
+    """The annotations of a function or a plain class that name values or descriptions, which
+    nothing but a schema reads: a tool's parameter `Literal["kg", "g"]`.
+    """
+    told = attribute(value, "__annotations__")
+    if not isinstance(told, Mapping):
+        return []
+    held = {name: each for name, each in told.items() if _SCHEMA.search(_own_text(each))}
+    return [_text(held, describe, 0)] if held else []
 
 
 def annotation(value: object, describe: Describe) -> str:

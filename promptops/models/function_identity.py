@@ -25,7 +25,7 @@ from pathlib import PurePath
 from typing import Any
 
 from .code_reads import MISSING, code_text, held_by, looking, only_written, reads_of
-from .declared import annotation, declared_by, made_of_it
+from .declared import annotation, declared_by, made_of_it, told_by
 from .module_content import code_in, values_in
 from .object_state import PLAIN, attribute, client_of, state_of
 from .surroundings import Found, Surroundings, installed, mark_of
@@ -137,6 +137,7 @@ class FunctionWalk:
             self.value(function.__kwdefaults__, f"{where}defaults", depth),
             self.value(own, f"{where}attributes", depth) if own else "",
         ]
+        parts += told_by(function, lambda own: self.value(own, where, depth))
         around = Surroundings(function, look, programs=self._programs, files=self._files)
         for name in reads.names:
             for text, value in self.taken(function, name, around.of(reads, name)):
