@@ -11,6 +11,7 @@ import hashlib
 import os
 import sys
 import time
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -68,7 +69,8 @@ class FilesRead:
         if event == "os.rename" or args[2] & _WRITES:
             self._written.add(path)
         elif path not in self._first and len(self._first) < _MOST and _is_data(path):
-            self._met.append(path)
+            if not _is_ours(sys._getframe(2)):
+                self._met.append(path)
 
     def _digest(self, path: str) -> str:
         try:
@@ -87,6 +89,16 @@ class FilesRead:
 
 def _is_data(path: str) -> bool:
     return not (path.endswith(_CODE) or path.startswith(_SYSTEM) or installed_file(path))
+
+
+def _is_ours(frame: types.FrameType | None) -> bool:
+    """Whether a file is opened by this package, such as the registry by `load`."""
+    while frame is not None:
+        package = str(frame.f_globals.get("__name__")).partition(".")[0]
+        if package not in sys.stdlib_module_names:
+            return package == __name__.partition(".")[0]
+        frame = frame.f_back
+    return False
 
 
 def _listen() -> None:

@@ -8,12 +8,14 @@ import asyncio
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from promptops.models.protocol import Call
+from promptops.models.scripted import ScriptedModel
 from promptops.study.resolve_model import as_target
 
 READERS = {
@@ -177,3 +179,21 @@ def test_what_a_call_changes_in_such_a_module_is_its_own(kind: str, prompts: Pat
         sys.path.remove(str(folder))
         for name in [each for each in sys.modules if each.startswith("a_styles_package")]:
             del sys.modules[name]
+
+
+def test_the_registry_that_load_reads_is_not_a_file_of_the_target(
+    make_lab: Callable[..., Any], prompts: Path
+) -> None:
+    """A promotion of one prompt had the targets asked again that load another."""
+    lab = make_lab(models={"m": ScriptedModel({"q": "yes"})})
+    one, other = (lab.prompt(name).save("A", model="m") for name in ("one", "other"))
+    lab.promote(other, env="prod", force=True, reason="the first")
+    space = kernel(
+        "import promptops, threading\nlock = threading.Lock()",
+        "def answer(q):\n    with lock:\n"
+        "        return promptops.load('other', env='prod', registry=registry).id",
+    )
+    space["registry"] = str(lab.project.root / "promptops.json")
+    first = asked(space)
+    lab.promote(one, env="prod", force=True, reason="the second")
+    assert asked(space) == first
