@@ -68,9 +68,10 @@ class FilesRead:
         path = os.path.abspath(os.fsdecode(given))
         if event == "os.rename" or args[2] & _WRITES:
             self._written.add(path)
-        elif path not in self._first and len(self._first) < _MOST and _is_data(path):
-            if not _is_ours(sys._getframe(2)):
-                self._met.append(path)
+            return
+        new = path not in self._first and len(self._first) < _MOST
+        if new and _is_data(path) and not _is_ours(sys._getframe(2)):
+            self._met.append(path)
 
     def _digest(self, path: str) -> str:
         try:
