@@ -70,7 +70,7 @@ class FilesRead:
             self._written.add(path)
             return
         new = path not in self._first and len(self._first) < _MOST
-        if new and _is_data(path) and not _is_ours(sys._getframe(2)):
+        if new and _is_data(path) and _is_read_for(sys._getframe(2), path):
             self._met.append(path)
 
     def _digest(self, path: str) -> str:
@@ -92,14 +92,19 @@ def _is_data(path: str) -> bool:
     return not (path.endswith(_CODE) or path.startswith(_SYSTEM) or installed_file(path))
 
 
-def _is_ours(frame: types.FrameType | None) -> bool:
-    """Whether a file is opened by this package, such as the registry by `load`."""
+def _is_read_for(frame: types.FrameType | None, path: str) -> bool:
+    """Whether the function's own code opens a file, or a library one of the working folder; not
+    what this package reads, such as the registry, nor a library's cache or credentials.
+    """
     while frame is not None:
         package = str(frame.f_globals.get("__name__")).partition(".")[0]
+        if package == __name__.partition(".")[0]:
+            return False
         if package not in sys.stdlib_module_names:
-            return package == __name__.partition(".")[0]
+            library = installed_file(frame.f_code.co_filename)
+            return not library or path.startswith(os.path.join(os.getcwd(), ""))
         frame = frame.f_back
-    return False
+    return True
 
 
 def _listen() -> None:

@@ -28,6 +28,11 @@ READERS = {
         "def load(which):\n    return (folder / f'{which}.txt').read_text()",
         "def answer(q):\n    return load('kind')",
     ),
+    "a library that is given the path": (
+        "import pandas\nname = 'kind'",
+        "def answer(q):\n"
+        "    return pandas.read_csv(f'prompts/{name}.txt', header=None, dtype=str)[0][0]",
+    ),
     "an attribute": (
         "from pathlib import Path\nclass Loader:\n    def __init__(self):\n"
         "        self.path = Path('prompts/kind.txt')\n"
@@ -179,6 +184,23 @@ def test_what_a_call_changes_in_such_a_module_is_its_own(kind: str, prompts: Pat
         sys.path.remove(str(folder))
         for name in [each for each in sys.modules if each.startswith("a_styles_package")]:
             del sys.modules[name]
+
+
+def test_what_a_library_reads_elsewhere_is_its_own(
+    prompts: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Credentials and caches, which change by themselves."""
+    cache = tmp_path_factory.mktemp("home") / "token.csv"
+    cache.write_text("a\n1\n")
+    space = kernel(
+        "import pandas\ndef token(path):\n    return pandas.read_csv(path)",
+        "def answer(q):\n    token(cache)\n"
+        "    return open(f'prompts/{cache and \"kind\"}.txt').read()",
+    )
+    space["cache"] = str(cache)
+    first = asked(space)
+    cache.write_text("a\n2\n")
+    assert asked(space) == first
 
 
 def test_the_registry_that_load_reads_is_not_a_file_of_the_target(
