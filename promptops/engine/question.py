@@ -64,8 +64,7 @@ class Limits:
     timeout_s: of one attempt; deadline_s: of one call with its retries and waits; prices: see
         `prices.price_of`; earlier_usd, earlier_tokens: of the same budget, spent before this sweep:
         what says why a sweep ended names the whole budget; calls: see `CallAllowance`;
-        max_refusals: how often 429 may
-        come, which is then no attempt; None: each is one.
+        max_refusals: how often 429 may come, which is then no attempt; None: each is one.
     """
 
     concurrency: int | None = None
