@@ -106,7 +106,12 @@ def _take_grown(store: Store, path: Path, marks: dict[str, int]) -> Ingested:
         return Ingested()
     start = marks.get(source, 0)
     lines = LiveLines(path, LIVE_TABLES, start, grows=True)
-    taken = take_rows(store, lines)
+    # one that is new here may overlap with another; what one has grown by was never purged
+    gone = None if start else PurgedRows(store)
+    taken = take_rows(store, (each for each in lines if gone is None or not gone.hold(*each)))
+    if gone is not None:
+        taken.purged = gone.left_out
+        taken.rows += gone.left_out
     taken.cut, marks[source] = lines.cut, lines.end
     if lines.end != start:
         where = str(path.resolve())

@@ -232,7 +232,7 @@ def test_what_a_purge_removed_does_not_come_back_with_its_file(
     assert ingest.take_files(project.store, [path]).new == 1
 
 
-@pytest.mark.parametrize("form", ["log", "spans"])
+@pytest.mark.parametrize("form", ["log", "spans", "folder"])
 def test_what_a_purge_removed_does_not_come_back_with_a_log_that_overlaps(
     project: Project, tmp_path: Path, form: str
 ) -> None:
@@ -242,6 +242,9 @@ def test_what_a_purge_removed_does_not_come_back_with_a_log_that_overlaps(
 
     def fetched(first: int, last: int) -> Path:
         path = tmp_path / f"{first}.jsonl"
+        if form == "folder":  # that an application's host copies its files to
+            path = tmp_path / "copied" / f"live-{first}.jsonl"
+            path.parent.mkdir(exist_ok=True)
         if form == "spans":
             path.write_text("".join(map(_span, range(first, last))))
             return path
@@ -249,7 +252,11 @@ def test_what_a_purge_removed_does_not_come_back_with_a_log_that_overlaps(
         for n in range(first, last):
             vote = {"id": f"f-{n:02}", "run": call(n)["id"], "kind": "good", "value": 1.0}
             rows.append(("feedback", {**vote, "at": call(n)["started_at"]}))
-        return lines(path, rows)
+        lines(path, rows)
+        if form == "log":
+            return path
+        path.write_text(path.read_text().removeprefix("started\n"))  # an application's own file
+        return path.parent
 
     store = project.store
     ingest.take_files(store, [fetched(0, 10)])
@@ -261,7 +268,7 @@ def test_what_a_purge_removed_does_not_come_back_with_a_log_that_overlaps(
     ids = store.rows("select id from live order by id")
     assert ids == [(call(n)["id"],) for n in (6, 8, 9, 10, 11, 12)]
     assert sum(row["calls"] for row in by_version(project.store, ASKED)) == 12
-    if form == "log":
+    if form != "spans":
         votes = store.rows("select id from feedback order by id")
         assert votes == [(f"f-{n:02}",) for n in (6, 8, 9, 10, 11, 12)]
     other = tmp_path / "other.jsonl"  # of another prompt, or late, it was never there
