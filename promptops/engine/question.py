@@ -10,11 +10,7 @@ from ..errors import SetupError
 from ..models.failures import DEADLINE_S
 from ..models.protocol import Call, Model
 
-__all__ = ["REFUSALS", "CallAllowance", "Limits", "Provenance", "Question"]
-
-# of one question by 429, which cost nothing: a large one waits longer than others where a limiter
-# counts tokens
-REFUSALS = 32
+__all__ = ["CallAllowance", "Limits", "Provenance", "Question"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +60,8 @@ class Limits:
     timeout_s: of one attempt; deadline_s: of one call with its retries and waits; prices: see
         `prices.price_of`; earlier_usd, earlier_tokens: of the same budget, spent before this sweep:
         what says why a sweep ended names the whole budget; calls: see `CallAllowance`;
-        max_refusals: how often 429 may come, which is then no attempt; None: each is one.
+        max_attempts: those that were not refused with 429, which costs nothing; max_refusals: how
+        often that may come. A large question waits longer than others where tokens are limited.
     """
 
     concurrency: int | None = None
@@ -73,7 +70,7 @@ class Limits:
     deadline_s: float | None = DEADLINE_S
     timeout_s: float = 120.0
     max_attempts: int = 8
-    max_refusals: int | None = None
+    max_refusals: int = 32
     prices: Mapping[str, object] | None = None
     earlier_usd: float = 0.0
     earlier_tokens: int = 0

@@ -283,8 +283,6 @@ class Caller:
 
     def _enough(self, attempts: list[Attempt]) -> bool:
         limits, refused = self.limits, sum(each.failure == "rate_limit" for each in attempts)
-        if limits.max_refusals is None:
-            return len(attempts) >= limits.max_attempts
         return refused >= limits.max_refusals or len(attempts) - refused >= limits.max_attempts
 
     def _cost(

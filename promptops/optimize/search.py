@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..canonical import tagged
 from ..dataset import Dataset
 from ..engine.loop import refuse_at_exit
-from ..engine.question import REFUSALS, Limits
+from ..engine.question import Limits
 from ..errors import PromptOpsError, StudyError
 from ..scorers.case import Scorer
 from ..study.ask import Asker
@@ -288,9 +288,7 @@ def begin(project: Project, design: SearchDesign) -> Search:
     lineage.add(design.seed)
     refuse_at_exit()
     # its ledger is apart
-    limits = Limits(
-        design.concurrency, prices=project.prices, calls=project.calls, max_refusals=REFUSALS
-    )
+    limits = Limits(design.concurrency, prices=project.prices, calls=project.calls)
     spending, (train, val) = Spending(design.allowance, prices=project.prices), design.splits
     counts = spending.metered or spending.left is not None
     judged = partial(spending.pay, role="judge") if counts else None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..engine.breaker import Breaker, fix_of
 from ..engine.executor import Executor, HandsIn, Order, Pass
 from ..engine.progress import Progress
-from ..engine.question import REFUSALS, Limits, Provenance, Question
+from ..engine.question import Limits, Provenance, Question
 from ..errors import CallError
 from ..run import Attempt, Run
 from ..version import PromptVersion
@@ -74,9 +74,7 @@ class Asker:
         self._executor = executor or project.executor
         self._project, self._where, self._role = project, where, role
         self._since = since
-        self._limits = limits or Limits(
-            prices=project.prices, calls=project.calls, max_refusals=REFUSALS
-        )
+        self._limits = limits or Limits(prices=project.prices, calls=project.calls)
         self._spent = spent
         # of judges' endpoints: what refused the questions of one sweep refuses those of the next
         self._breakers: dict[str, Breaker] = {}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..dataset import Example
 from ..engine.executor import Order, Pass
-from ..engine.question import REFUSALS, Limits, Question
+from ..engine.question import Limits, Question
 from ..engine.scorer_needs import check_needs
 from ..errors import ScorerError
 from ..run import Attempt, Run
@@ -90,9 +90,7 @@ class CellAsker:
                 )
         self._project, self._prompt, self._role = project, prompt, role
         self._scorers = tuple(scorers)
-        self._limits = limits or Limits(
-            prices=project.prices, calls=project.calls, max_refusals=REFUSALS
-        )
+        self._limits = limits or Limits(prices=project.prices, calls=project.calls)
         self._where = project.provenance()
         self._judges = Asker(project, self._limits, where=self._where)
         self._on_judged = on_judged

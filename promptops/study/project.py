@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..engine.executor import Executor, InProcess
 from ..engine.loop import Background
 from ..engine.prices import check_prices
-from ..engine.question import REFUSALS, CallAllowance, Limits, Provenance
+from ..engine.question import CallAllowance, Limits, Provenance
 from ..registry.editor import Editor
 from ..store import Store
 from .author import author
@@ -169,7 +169,7 @@ class Project:
         Raises SetupError for a value that is not one.
         """
         given = self.location.file.default(**chosen)
-        return Limits(prices=self.prices, calls=self.calls, max_refusals=REFUSALS, **given)
+        return Limits(prices=self.prices, calls=self.calls, **given)
 
     def close(self) -> None:
         """End the loop's thread and close the store; what was recorded stays."""

@@ -104,12 +104,11 @@ def test_a_refusal_by_a_limiter_is_no_failed_attempt() -> None:
     """Where tokens are counted, a large question is refused more often than eight times while small
     ones pass: 27 of 800 had failed.
     """
-    limits = Limits(max_refusals=32)
-    run, attempts = ask([*[failing("rate_limit", code="429")] * 12, "fine"], limits=limits)
+    run, attempts = ask([*[failing("rate_limit", code="429")] * 12, "fine"])
     assert (run.failure, run.output, len(attempts)) == (None, "fine", 13)
     mixed = [failing("rate_limit"), failing("server_error")] * 20
-    assert len(ask(mixed, limits=limits)[1]) == 16
-    run, attempts = ask([failing("rate_limit", retry_after_s=1.0)] * 50, limits=limits)
+    assert len(ask(mixed)[1]) == 16
+    run, attempts = ask([failing("rate_limit", retry_after_s=1.0)] * 50)
     assert (run.failure, len(attempts)) == ("rate_limit", 32)
 
 

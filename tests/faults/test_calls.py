@@ -159,7 +159,8 @@ def sweep_against(
 
     async def story(url: str) -> str | None:
         model = EndpointModel(base_url=url, api_key="sk-canary-000111222")
-        limits = Limits(concurrency=50, max_attempts=ATTEMPTS, timeout_s=timeout_s, deadline_s=None)
+        tries = {"max_attempts": ATTEMPTS, "max_refusals": ATTEMPTS}
+        limits = Limits(concurrency=50, **tries, timeout_s=timeout_s, deadline_s=None)
         sweep = Sweep(
             questions(model),
             record=record,
