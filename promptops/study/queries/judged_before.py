@@ -114,7 +114,8 @@ from study_runs m join runs r on r.id = m.run_id
 left join (
   select example_fingerprint, any_value(md5(document->>'inputs')) as inputs from examples
   where example_fingerprint in (
-    select example_fingerprint from study_runs where study_id in (select unnest(?)))
+    select i.example_fingerprint from study_runs i join runs on runs.id = i.run_id
+    where i.study_id in (select unnest(?)) and runs.role = 'imported')
   group by 1
 ) x on x.example_fingerprint = m.example_fingerprint
 left join scores s on s.run_id = m.run_id
