@@ -120,11 +120,15 @@ HIDDEN_NAMES = {
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; every error that promptops raises on purpose is one line on standard error."""
     with standard_streams():
-        ends = ended_in_order()
+        ends, code = ended_in_order(), 1
         try:
             _run(sys.argv[1:] if arguments is None else arguments)
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+            raise
         finally:
-            ends()
+            ends(code)
 
 
 def _run(words: list[str]) -> None:

@@ -27,6 +27,7 @@ _MEMORY = re.compile(
 _THREADS = re.compile(
     "can't start new thread|resource temporarily unavailable|can't allocate lock", re.IGNORECASE
 )
+_UNWRITTEN = 120  # the interpreter's own code where its last output could not be written
 _NEAR = 0.85  # of the limit: the piece that was refused is not counted
 
 
@@ -70,15 +71,16 @@ def _of(error: BaseException) -> str:
     return ""
 
 
-def ended_in_order() -> Callable[[], None]:
+def ended_in_order() -> Callable[[int], None]:
     """Go on in a child process where memory is limited; the parent tells how it ended, and ends.
 
     A library in C ends its process where it gets no memory, with a code of its own: 1, which would
-    say that a check does not hold, or 127. What is returned is to be called where this process
-    ends by itself; a child that ended without it was ended by a library.
+    say that a check does not hold, or 127. What is returned is to be called with the exit code
+    where this process ends by itself; a child that ended without it, or then with another code, was
+    ended by a library.
     """
     if not _memory_is_limited() or threading.active_count() > 1:
-        return lambda: None
+        return lambda code: None
     reading, writing = os.pipe()
     forwarded = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     # none may reach the parent before it forwards them
@@ -89,21 +91,23 @@ def ended_in_order() -> Callable[[], None]:
     signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
     if child == 0:
         os.close(reading)
-        return lambda: _mark(writing)
+        return lambda code: _mark(writing, code)
     os.close(writing)
     ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    marked = bool(select.select([reading], [], [], 0)[0]) and os.read(reading, 1) != b""
+    mark = os.read(reading, 1) if select.select([reading], [], [], 0)[0] else b""
+    code = mark[0] if mark else 2
     if ended < 0 and -ended in forwarded | {signal.SIGKILL, signal.SIGPIPE}:
-        ended = 128 - ended  # as shells say it
-    elif not marked:
+        code = 128 - ended  # as shells say it
+    elif mark and ended == _UNWRITTEN:
+        code = ended
+    elif code != 0 and not (mark and ended == code):
         os.write(2, f"error: {_ended_by_a_library(ended)}\n".encode())
-        ended = 2
-    os._exit(ended if ended >= 0 else 2)
+    os._exit(code)
 
 
-def _mark(writing: int) -> None:
-    with suppress(OSError):  # it is called twice, or the parent was killed
-        os.write(writing, b".")
+def _mark(writing: int, code: int) -> None:
+    with suppress(OSError):  # the parent was killed
+        os.write(writing, bytes([code & 0xFF]))
         os.close(writing)
 
 

@@ -81,7 +81,7 @@ def test_ctrl_c_is_not_called_short() -> None:
 
 
 ENDED = """
-import os, resource, signal, sys, time
+import atexit, os, resource, signal, sys, time
 resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, which may have started the tests, ignores it
 from promptops.cli import __main__ as cli
@@ -92,6 +92,9 @@ def run(words):
     if how == "abort":
         os.abort()
     if how == "said":
+        sys.exit(int(code))
+    if how == "late":
+        atexit.register(os._exit, 127)
         sys.exit(int(code))
     if how == "crash":
         raise RuntimeError
@@ -110,17 +113,19 @@ cli.main(["doctor"])
     ("how", "code", "expected"),
     [("library", code, 2) for code in (0, 1, 2, 127)]
     + [("abort", 0, 2)]
-    + [("said", code, code) for code in (0, 1, 2, 3, 130)],
+    + [(how, code, code) for how in ("said", "late") for code in (0, 1, 2, 3, 130)],
 )
 def test_a_library_that_ends_the_process_is_never_a_verdict(
     how: str, code: int, expected: int
 ) -> None:
-    """Exit code 1 would say that the store is damaged, or that a prompt is refused."""
+    """Exit code 1 would say that the store is damaged, or that a prompt is refused; and what the
+    command found stands where a library ends the process after the command has ended.
+    """
     ended = subprocess.run(
         [sys.executable, "-c", ENDED, how, str(code)], capture_output=True, text=True, timeout=60
     )
     assert ended.returncode == expected
-    if how == "said":
+    if how == "said" or (how, code) == ("late", 0):
         assert ended.stderr == ""
     else:
         assert ended.stderr.splitlines()[-1].startswith("error: a library ended this process with")
