@@ -8,10 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # the application's door keeps its saved copy with this, and loads neither
+if TYPE_CHECKING:  # the application's door keeps its saved copy with this, and loads none of them
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -21,13 +22,14 @@ __all__ = [
     "is_odd",
     "open_plain",
     "open_target",
-    "put_in_place",
     "read_plain",
+    "replacing",
     "write_target",
 ]
 
 NOT_A_FILE = "it is a pipe, socket or device, not a file"
 _NOT_WAITING = getattr(os, "O_NONBLOCK", 0)
+_ACCESS_LIST = "system.posix_acl_access"  # acl(5)
 _MOST = 64 << 20  # bytes: far more than a person writes, or one of our small files has
 
 
@@ -97,31 +99,49 @@ def _put(path: Path, data: bytes) -> None:
         with open_target(path) as file:
             file.write(data)
         return
-    place = os.path.realpath(path)  # a link such as /dev/stdout stays one
+    with replacing(path) as beside, open(beside, "wb") as file:  # a link such as /dev/stdout stays
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Where a file is written that afterwards takes the place of the one at the path, or of the one
+    to which a link there leads: whole, or not at all.
+
+    It keeps the permissions, the access list, and as far as the system lets us the owner: others
+    may not read more than before, not even while it is written, and their owner not less.
+
+    Raises OSError, also if the file that is there may not be written.
+    """
+    place = os.path.realpath(path)
     folder, name = os.path.split(place)
-    beside = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.writing")
+    beside = os.path.join(folder, f".{name[:50]}.{os.urandom(4).hex()}.writing")
+    was = None
+    with suppress(FileNotFoundError):
+        was = os.stat(place)
+    if was is not None and not os.access(place, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), place)
+    os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if was else 0o666))
     try:
-        with open(beside, "xb") as file:
-            file.write(data)
-        put_in_place(beside, place)
+        yield beside
+        if was is not None:
+            _give_rights(beside, place, was)
+        os.replace(beside, place)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(beside)
 
 
-def put_in_place(beside: str | Path, path: str | Path) -> None:
-    """Move a file that is written to its place. It keeps the permissions, and as far as the system
-    lets us the owner, of the file that was there: others may not read more than before, and their
-    owner not less. Raises OSError.
-    """
-    with suppress(FileNotFoundError):
-        was = os.stat(path)
-        for owner in (was.st_uid, -1):
-            with suppress(OSError, AttributeError):  # of another's file, or on Windows
-                os.chown(beside, owner, was.st_gid)
-                break
-        os.chmod(beside, stat.S_IMODE(was.st_mode))
-    os.replace(beside, path)
+def _give_rights(beside: str, place: str, was: os.stat_result) -> None:
+    for owner in (was.st_uid, -1):
+        with suppress(OSError, AttributeError):  # of another's file, or on Windows
+            os.chown(beside, owner, was.st_gid)
+            break
+    with suppress(OSError, AttributeError):  # one that the folder gave
+        os.removexattr(beside, _ACCESS_LIST)
+    with suppress(OSError, AttributeError):
+        os.setxattr(beside, _ACCESS_LIST, os.getxattr(place, _ACCESS_LIST))
+    os.chmod(beside, stat.S_IMODE(was.st_mode))
 
 
 def copy_plain(source: str, target: str) -> str:

@@ -12,14 +12,11 @@ from pathlib import Path
 import pytest
 
 from promptops.cli.__main__ import main
-from promptops.errors import DatasetError
 from promptops.evidence import FOLDER as EVIDENCE
 from promptops.lab import Dataset, Lab
 from promptops.models.scripted import ScriptedModel
-from promptops.monitor.live_rows import to_dataset
 from promptops.plain_file import open_plain, read_plain, write_target
 from promptops.scorers import equals
-from promptops.store import Store
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes"),
@@ -174,46 +171,3 @@ def test_a_full_disk_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="No space") as told:
             write_target(Path("/dev/full"), "x")
         assert told.value.filename == "/dev/full"
-
-
-LINE = '{"id": "a", "inputs": {"q": "x"}, "expected": "y"}\n'
-LIVE = {"id": "l-1", "prompt": "p", "version_id": "v", "values": '{"q": "hello"}'}
-WRITERS = {
-    "live calls": lambda path: to_dataset([LIVE], path),
-    "dataset": lambda path: Dataset.read([{"q": "other"}]).write(path),
-    "export": lambda path: Store(path.parent / "store").export(path),
-    "report": lambda path: write_target(path, "text"),
-}
-
-
-@pytest.mark.parametrize("write", list(WRITERS.values()), ids=list(WRITERS))
-def test_a_file_that_is_written_anew_is_read_by_nobody_else_than_before(
-    write: Callable[[Path], object], tmp_path: Path
-) -> None:
-    """A file of users' calls for its owner alone had been open to all by the umask; where a
-    container's root wrote it, its owner had lost it.
-    """
-    path = tmp_path / "file.jsonl"
-    path.write_text(LINE)
-    path.chmod(0o600)
-    owner = 1234 if os.geteuid() == 0 else os.geteuid()
-    os.chown(path, owner, -1)
-    write(path)
-    assert path.read_text() != LINE
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert path.stat().st_uid == owner
-
-
-def test_calls_are_not_added_in_a_links_place(tmp_path: Path) -> None:
-    """The link had become a file of its own, while the file that it leads to stayed as it was."""
-    real = tmp_path / "shared.jsonl"
-    real.write_text(LINE)
-    link = tmp_path / "from_live.jsonl"
-    link.symlink_to(real)
-    with pytest.raises(
-        DatasetError, match=r"from_live\.jsonl is a link, and is not written through"
-    ):
-        to_dataset([LIVE], link)
-    assert link.is_symlink()
-    assert to_dataset([LIVE], real)[1] == 1
-    assert len(Dataset.read(link)) == 2

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import get_ident
 from typing import Any
 
 from ..canonical import canonical
 from ..errors import DatasetError
 from ..markup import UNTYPESET, esc, plain_repr
-from ..plain_file import put_in_place
+from ..plain_file import replacing
 from ..redact import Redactor
 from ..spool.locks import alone
 from . import corrections
@@ -282,22 +280,18 @@ def _replace(path: Path, old: bytes | None, new: bytes) -> None:
             f"{path.name} was changed just now by somebody else, and was left as it is; look at it,"
             " and correct again."
         )
-    if old is not None and not os.access(path, os.W_OK):
-        raise DatasetError(
-            f"{path.name} may not be written by you; change its permissions, or correct it by hand."
-        )
-    beside = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.writing")
     try:
-        with beside.open("xb") as file:
+        with replacing(path) as beside, open(beside, "wb") as file:
             file.write(new)
             file.flush()
             os.fsync(file.fileno())
-        put_in_place(beside, path)
+    except PermissionError:
+        raise DatasetError(
+            f"{path.name} may not be written by you, or its folder may not; change the permissions,"
+            " or correct it by hand."
+        ) from None
     except OSError as error:
         raise DatasetError(
             f"{path.name} cannot be written ({error.strerror}), and is as it was; make room or give"
             " access."
         ) from None
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from ..canonical import canonical
 from ..errors import DatasetError
 from ..markup import cell
-from ..plain_file import NOT_A_FILE, is_odd, put_in_place
+from ..plain_file import NOT_A_FILE, is_odd, replacing
 from .example import RESERVED, Example
 from .parquet_file import write_parquet
 
@@ -44,22 +42,18 @@ def write(examples: Sequence[Example], columns: Sequence[str], path: Path) -> Pa
         raise DatasetError(
             f"{path.name} cannot be written ({NOT_A_FILE}); give the path of a file."
         )
-    beside = path.with_name(f".{path.name}.{os.getpid()}.writing")
     try:
-        if ending == ".parquet":
-            write_parquet(examples, columns, beside)
-        else:
-            with beside.open("w", encoding="utf-8", newline="") as file:
-                writers[ending](file)
-        put_in_place(beside, path)
+        with replacing(path) as beside:
+            if ending == ".parquet":
+                write_parquet(examples, columns, Path(beside))
+            else:
+                with open(beside, "w", encoding="utf-8", newline="") as file:
+                    writers[ending](file)
     except OSError as error:
         raise DatasetError(
-            f"{path} cannot be written ({error.strerror or error}); name a file in a folder that"
-            " exists and that you may write to."
+            f"{path} cannot be written ({error.strerror or error}); name a file that you may write,"
+            " in a folder that exists."
         ) from error
-    finally:
-        with suppress(OSError):
-            beside.unlink()
     return path
 
 

@@ -5,11 +5,9 @@ correction that somebody gave as its golden answer.
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from ..canonical import tagged
@@ -17,7 +15,7 @@ from ..dataset import Dataset
 from ..dataset.example import RESERVED, Example
 from ..errors import DatasetError, PromptOpsError
 from ..observe.live_call import CAP, is_cut
-from ..plain_file import NOT_A_FILE, is_odd, put_in_place
+from ..plain_file import NOT_A_FILE, is_odd, replacing
 from ..spool.locks import alone
 from ..store import Store
 from .queries.live_judged import examples_among, feedback_not_labelled, values_kept
@@ -179,12 +177,8 @@ def _added(path: Path, found: Sequence[Example]) -> int:
         text += b"\n"
     whole = Dataset.of([*known.values(), *new.values()], name=path.stem)  # with their splits
     text += b"".join(_line(each.document(), b"\n") for each in whole if each.id in new)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.writing")
-    try:
-        beside.write_bytes(text)
-        put_in_place(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as beside:
+        Path(beside).write_bytes(text)
     return len(new)
 
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import StoreError
-from ..plain_file import NOT_A_FILE, is_odd, put_in_place
+from ..plain_file import NOT_A_FILE, is_odd, replacing
 from ..spool.lines import meta_line
-from ..spool.segment import Piece, Segment, read_pieces, segment_name
+from ..spool.segment import Piece, Segment, read_pieces
 from .arrow_rows import ArrowRows
 from .schema import SCHEMA, TABLES
 from .segment_records import encode
@@ -95,19 +95,16 @@ def new_file(path: Path) -> Iterator[Path]:
         odd = True
     if odd:
         raise StoreError(f"{path} cannot be written ({NOT_A_FILE}); give the path of a file.")
-    temporary = path.with_name(f".{path.name}.{segment_name()}")
     try:
-        yield temporary
-        put_in_place(temporary, path)
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError) and not isinstance(error, StoreError):
-            raise StoreError(
-                f"{path} cannot be written ({error.strerror or error}); give a path in a folder"
-                " that can be written and has room."
-            ) from error
-        raise
+        with replacing(path) as temporary:
+            yield Path(temporary)
+    except OSError as error:
+        if isinstance(error, StoreError):
+            raise
+        raise StoreError(
+            f"{path} cannot be written ({error.strerror or error}); give the path of a file that"
+            " you may write, in a folder that has room."
+        ) from error
 
 
 def _rows(
