@@ -12,6 +12,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Self, TypeVar
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
+from .edit_meanwhile import EditMeanwhile
+from .parts_left import Parts, PartsLeft
+
 if TYPE_CHECKING:
     from .files_read import FilesRead
     from .first_values import FirstValues
@@ -46,13 +49,13 @@ class CodeVersion:
         self._kept: frozenset[tuple[int, str]] = frozenset()  # what changes by itself
         self._edits = frozenset[tuple[int, str]]()  # what somebody else has changed
         self._calls, self._took, self._call_took = [0, 0], 0.0, 0.0
-        self._watching, self._called, self._asking = 0.0, False, 0  # seconds; calls in flight
+        self._watching, self._called, self.asking = 0.0, False, 0  # seconds; calls in flight
+        self._next_rest, self._resting = 0.0, 0.0  # as `_next_reading`; seconds
+        self.left = PartsLeft()  # what its calls have left where its code writes to
         self._files: FilesRead | None = None  # where only a call tells which files it reads
         self._edits_of_files: list[str] = []
         self._next_reading = 0.0  # while it is asked, of the clock `perf_counter`
-        self._asked: Definition | None = None  # how it was defined after its first call
-        self._seen: Definition | None = None  # and after the latest that was looked at
-        self._seen_since, self._changes, self._unchanged = 0.0, 0, 0
+        self._meanwhile = EditMeanwhile()
         with _KEEPING:
             _ALIVE.add(self)
         self._version, self.opaque = "", tuple[str, ...]()
@@ -61,16 +64,15 @@ class CodeVersion:
 
     def __getstate__(self) -> dict[str, object]:
         """Without what it holds of this process (a lock, a client), which no other process has."""
-        calls = {"_calls": [0, 0], "_took": 0.0, "_call_took": 0.0, "_watching": 0.0, "_asking": 0}
-        calls["_next_reading"] = 0.0
+        calls = {"_calls": [0, 0], "_took": 0.0, "_call_took": 0.0, "_watching": 0.0, "asking": 0}
+        calls |= {"_next_reading": 0.0, "_next_rest": 0.0, "_resting": 0.0}
         none = frozenset[object]()
-        known: dict[str, object] = {
-            "_defined": None,
-            "_asked": None,
-            "_seen": None,
+        known: dict[str, object] = dict.fromkeys(("_defined", "_files"))
+        known |= {
+            "_meanwhile": EditMeanwhile(),
+            "left": PartsLeft(),
             "_first": {},
             "first_values": {},
-            "_files": None,
         }
         return {**vars(self), **calls, **known, "_kept": none, "_edits": none}
 
@@ -138,19 +140,7 @@ class CodeVersion:
         return self._version
 
     def _is_edited_meanwhile(self, now: Definition, asked_at: float) -> bool:
-        """Whether something differs that no call changes, also none that has not ended; what the
-        first one changes, such as a module that it imports, is its own, and so is what differs
-        each time, such as a registry of the classes that were met: an edit is still there after a
-        call that began later, and after more of them where that had changed several times.
-        """
-        self._asked, before, self._seen = self._asked or now, self._seen, now
-        if before is not None and now != before:
-            self._changes, self._unchanged = self._changes + 1, 0
-            self._seen_since = perf_counter()
-        elif asked_at > self._seen_since:
-            self._unchanged += 1
-        enough = 1 if self._changes < 2 else _CALLS_UNCHANGED * self._changes
-        if self._defined is None or (now != self._asked and self._unchanged >= enough):
+        if self._defined is None or self._meanwhile.is_one(now, asked_at):
             return True
         changed = self._defined.states.changed(now.states) & now.states.own.keys()
         changed -= _kept_by(_alive())
@@ -178,13 +168,14 @@ class CodeVersion:
         change at any of the others: that is looked at as long as it costs little.
         """
         with _KEEPING:
-            self._called, self._asking = True, self._asking + 1
+            self._called, self.asking = True, self.asking + 1
         try:
             with self._looking(waiting), self._reading():
                 yield
         finally:
             with _KEEPING:
-                self._asking -= 1
+                self.asking -= 1
+                _ENDED[0] += 1
 
     def _reading(self) -> AbstractContextManager[None]:
         return self._files.reading() if self._files is not None else nullcontext()
@@ -202,7 +193,10 @@ class CodeVersion:
             or not defined.changing
             or not (whole or (defined.places and self._watching < _LONGEST))
         ):
-            yield
+            try:
+                yield
+            finally:
+                self._look_at_rest(defined)
             return
         before, called = defined.states_now(whole=whole), perf_counter()
         try:
@@ -215,10 +209,37 @@ class CodeVersion:
             with _KEEPING:
                 self._kept |= changed
                 defined.states.grown_to(now)
+            self._saw(before.own, own)
             self._call_took = ended - called
             self._watching += called - began + perf_counter() - ended
             if whole:
                 self._took = max(self._took, called - began)
+
+    def _look_at_rest(self, defined: Definition | None) -> None:
+        """Look at what the last of several calls at once has left, as often as it costs little."""
+        began = perf_counter()
+        soon = began < self._next_rest and self._resting > _LONGEST
+        if defined is None or not defined.places or self.asking > 1 or soon:
+            return
+        self._saw({}, defined.states_now(whole=False).own)
+        took = perf_counter() - began
+        self._resting, self._next_rest = self._resting + took, began + _BETWEEN * took
+
+    def _saw(self, before: Parts, own: Parts) -> None:
+        self.left.saw(before, own, _ENDED[0] + 1, at_rest=self.asking == 1)
+
+    def _replaced(self, now: Definition) -> set[tuple[int, str]]:
+        """What somebody else has replaced since the last call, of what code once wrote to."""
+        alive, own = _alive(), now.states.own
+        if any(each.asking for each in alive):
+            return set()
+        return {part for each in alive for part in each.left.replaced(own, each.kept, _ENDED[0])}
+
+    def own_no_more(self, parts: set[tuple[int, str]]) -> None:
+        """What somebody has replaced is no longer its own."""
+        with _KEEPING:
+            self._kept -= parts
+            self.left.forget(parts)
 
     def _edited(self, now: Definition, before: _Held) -> list[str]:
         """What libraries' objects hold that differs from before, apart from what changes by
@@ -239,9 +260,10 @@ class CodeVersion:
         changed = self._defined.states.changed(now.states) - self._kept
         if changed:  # maybe by the calls of another function that shares a client
             changed -= _kept_by(_alive()) & now.states.own.keys()
-        if self._asking or not (self._target or self._called):
+        if self.asking or not (self._target or self._called):
             # what its calls change is not known yet
             changed -= _set_by_code(changed & now.states.own.keys())
+        changed |= self._replaced(now)
         return None if changed else (self._version, self.opaque, self._first, self._kept)
 
     def _read_again(self, function: Callable[..., object]) -> None:
@@ -252,9 +274,11 @@ class CodeVersion:
         copied = self._defined is None and self._version
         defined = definition(function)
         alive = [self, *(each for each in _alive() if each is not self)]
-        edited_parts = [each.edits(defined) for each in alive]
-        self._defined, self._asked, self._seen = defined, None, None
-        self._seen_since, self._changes, self._unchanged = perf_counter(), 0, 0
+        replaced = self._replaced(defined)
+        for each in alive:
+            each.own_no_more(replaced)
+        edited_parts = [replaced, *(each.edits(defined) for each in alive)]
+        self._defined, self._meanwhile = defined, EditMeanwhile()
         self._calls, states = [0, 0], self._defined.states
         key = self._defined.digest, *self._read
         known, _LIVE[key] = _LIVE.get(key), self
@@ -262,8 +286,9 @@ class CodeVersion:
         known_first = [each.first_values for each in alive]
         self.first_values = first_values(self._defined.places, known_first)
         held = other.while_still(self._defined, elsewhere=True) if other is not None else None
-        if held is not None:
+        if other is not None and held is not None:
             # its cell was run again: what it has counted or kept since is its own
+            self.left = other.left
             self._version, self.opaque, self._first, self._kept = held
             self._read_files(key)
             return
@@ -315,7 +340,7 @@ def _changed(before: _Held, now: _Held) -> set[tuple[int, str]]:
 
 _LONGEST = 0.5  # seconds of looking at what all calls of a quick function change
 _BETWEEN = 50  # times what a reading took, until the next one while the function is asked
-_CALLS_UNCHANGED = 10
+_ENDED = [0]  # calls of all functions
 _KEEPING = Lock()
 _ALIVE: WeakSet[CodeVersion] = WeakSet()
 _LIVE: WeakValueDictionary[tuple[str, ...], CodeVersion] = WeakValueDictionary()

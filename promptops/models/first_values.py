@@ -16,9 +16,10 @@ from .code_reads import MISSING
 from .function_definition import holder_of
 from .function_identity import FunctionWalk
 from .object_state import edited_in, state_of
+from .parts_left import ANY
 from .still_table import is_frame, still_frame
 from .surroundings import Found
-from .written_state import ANY, LARGEST, WIDE, WrittenPlace, frame_of
+from .written_state import LARGEST, WIDE, WrittenPlace, frame_of
 
 __all__ = ["FirstValues", "FirstWalk", "first_values"]
 
@@ -128,7 +129,11 @@ class FirstWalk(FunctionWalk):
             below = f"{among}{ANY if wide else item}"
             return self._then(at, f"{path}{item}", held[key], before[key], below)
 
-        items = {key: then(key) for key in (before if kept else held)}
+        keys = [*before] if kept else [*held]
+        for key in held if kept else ():
+            if key not in before and self._is_edited(at, f"{path}[{repr(key)[:200]}]"):
+                keys.append(key)  # its code has made it, and somebody has replaced it
+        items = {key: then(key) for key in keys}
         made = copy.copy(now)
         made.clear()
         (made.update if is_map else made.extend)(items if is_map else items.values())

@@ -20,6 +20,7 @@ from .function_identity import CODE, FunctionWalk
 from .library_state import LibraryStates, keeps_settings
 from .module_content import values_in
 from .object_state import attribute, edited_in, settings_in, state_of
+from .parts_left import Parts
 from .reached_code import (
     MAKING,
     ClassMember,
@@ -30,7 +31,7 @@ from .reached_code import (
     is_plain_class,
 )
 from .surroundings import Found, Surroundings, installed
-from .written_state import Parts, WrittenPlace
+from .written_state import WrittenPlace
 
 __all__ = ["Definition", "definition", "holder_of"]
 

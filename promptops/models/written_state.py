@@ -16,14 +16,13 @@ from typing import Any
 from .code_reads import MISSING
 from .library_state import LargeError, digest_of, keeps_settings
 from .object_state import PLAIN, state_of
+from .parts_left import ANY, Parts
 from .still_table import is_frame, still_frame
 from .surroundings import installed
 
-__all__ = ["ANY", "LARGEST", "WIDE", "Parts", "WrittenPlace", "frame_of", "set_by_code"]
+__all__ = ["LARGEST", "WIDE", "WrittenPlace", "frame_of", "set_by_code"]
 
 _Part = tuple[int, str]
-Parts = dict[_Part, str]  # by the id of what holds a place, and the path to the part
-ANY = "[*]"  # any item of a container with many
 WIDE = 20  # items that are parts of their own also in a large place
 LARGEST = 20_000  # values of one place: a memo of more has no settings beside it
 _MOST = 400  # parts of one place; where it has more, the items of wide containers are one
@@ -125,8 +124,10 @@ class _Reading:
         self._note(path, f"{type(value).__qualname__}:{sorted(below)}{rows}")
         self._above.append(id(value))
         wide = self._together and len(below) > WIDE
+        first = next(iter(below), "")  # another one tells of another container
         for name, item in below.items():
-            alone = not wide or name[0] == "." or (depth == 0 and name in self._named)
+            named = name == first or name[0] == "." or (depth == 0 and name in self._named)
+            alone = not wide or named
             self.read(item, f"{path}{name if alone else ANY}", depth + 1)
         self._above.pop()
 
