@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..policy import Policy
 from ..policy_rules import Status
 from . import words
+from .arms import Arm
 from .compare import ComparisonFacts
 from .facts import Difference
 
@@ -18,7 +19,9 @@ __all__ = [
     "Check",
     "Clusters",
     "FILL_IN",
+    "SCORE_AGAIN",
     "DecisionRule",
+    "all_answered",
     "failed_texts",
     "incomplete",
     "level_again",
@@ -30,6 +33,11 @@ MISSING_LIMIT = 0.02  # share of pairs that may lack a score before the data cou
 Clusters = Mapping[str, str] | None
 JUST = 1e-9  # 2 of 100 is not above 2 %, whatever the last bit says
 ASK_AGAIN = "Run the cell again: only what is missing is asked."
+SCORE_AGAIN = (
+    "Every answer is there: `study.scores()` says why some could not be scored. Correct the"
+    " scorer, or add or correct the golden answers, and run the cell again, which asks nothing, or"
+    " score them once more by the same scorer with `study.rescore([...], retry_failed=True)`."
+)
 FILL_IN = "Add the answers, golden answers or scores that are missing, and compare again."
 
 
@@ -83,6 +91,11 @@ def level_again(comparison: ComparisonFacts, alpha: float) -> float:
 def to_complete(comparison: ComparisonFacts) -> str:
     """The step that brings what is missing: a study asks for it, a table's author adds it."""
     return ASK_AGAIN if comparison.grounds.study else FILL_IN
+
+
+def all_answered(*arms: Arm) -> bool:
+    """Whether no call of the arms failed, as far as is known of them."""
+    return all(arm.facts.get("calls") and not arm.facts.get("failed") for arm in arms)
 
 
 def incomplete(comparison: ComparisonFacts, figures: Difference) -> Check:

@@ -10,7 +10,7 @@ from ..policy_rules import least_examples, reaches_min_score
 from . import policy_checks as held
 from . import preconditions, words
 from .arms import Arm, Outcomes, why_unscored
-from .check import ASK_AGAIN, MISSING_LIMIT, Check
+from .check import ASK_AGAIN, MISSING_LIMIT, SCORE_AGAIN, Check, all_answered
 from .comparison_context import ComparisonContext
 from .verdict import Verdict, decision_of
 
@@ -34,9 +34,9 @@ def decide_first(
     outcomes = arm.scores[name]
     checks = [
         *preconditions.first_must_pass(arm.label, outcomes, policy, context.copies),
-        *_enough(arm.label, outcomes, policy),
+        *_enough(arm, outcomes, policy),
         *preconditions.unsearched(context.searched),
-        *_level(arm.label, name, outcomes, policy, context.rules),
+        *_level(arm, name, outcomes, policy, context.rules),
         *preconditions.first_constant(arm, name, policy, context.labels, context.clusters),
         *held.judged(name, outcomes.kind, outcomes.calibrated, policy),
     ]
@@ -58,7 +58,7 @@ def _primary_of(arm: Arm, policy: Policy, primary: str | None, context: Comparis
     return name
 
 
-def _enough(label: str, outcomes: Outcomes, policy: Policy) -> Iterator[Check]:
+def _enough(arm: Arm, outcomes: Outcomes, policy: Policy) -> Iterator[Check]:
     """Whether the examples are scored, and as many as the policy asks for."""
     n, asked = int((outcomes.scored > 0).sum()), len(outcomes.examples)
     least = least_examples(policy)
@@ -67,21 +67,19 @@ def _enough(label: str, outcomes: Outcomes, policy: Policy) -> Iterator[Check]:
             f"Incomplete: {asked - n} of {words.count(asked, 'example')} have no score, the limit"
             f" is {words.percent(MISSING_LIMIT, 0)}."
         )
-        yield Check("complete", "unproven", text, ASK_AGAIN)
+        yield Check("complete", "unproven", text, _to_complete(arm))
     if n < least:
         text = f"{words.count(n, 'scored example')}, the policy asks for {least}."
-        more = f"Evaluate {label} on {words.count(least - n, 'more example')}."
+        more = f"Evaluate {arm.label} on {words.count(least - n, 'more example')}."
         yield Check("n", "unproven", text, more)
 
 
-def _level(
-    label: str, name: str, outcomes: Outcomes, policy: Policy, rules: int
-) -> Iterator[Check]:
+def _level(arm: Arm, name: str, outcomes: Outcomes, policy: Policy, rules: int) -> Iterator[Check]:
     """Whether its mean reaches the policy's minimum, also with every missing example at 0."""
     known = outcomes.mean[outcomes.scored > 0]
     if not len(known):
         return
-    mean = float(known.mean())
+    label, mean = arm.label, float(known.mean())
     good = reaches_min_score(mean, policy)
     text = (
         f"{label} scores {words.percent(mean)} on {name} over {words.count(len(known), 'example')};"
@@ -92,4 +90,9 @@ def _level(
     least_mean = float(known.sum()) / len(outcomes.examples)
     if good and rules >= 2 and not reaches_min_score(least_mean, policy):
         text = f"With every missing example at 0, {label} scores {words.percent(least_mean)}."
-        yield Check("missing", "unproven", text, ASK_AGAIN)
+        yield Check("missing", "unproven", text, _to_complete(arm))
+
+
+def _to_complete(arm: Arm) -> str:
+    """What brings the missing scores: where every answer is there, nothing is asked again."""
+    return SCORE_AGAIN if all_answered(arm) else ASK_AGAIN

@@ -11,7 +11,18 @@ from ..policy_rules import (
 )
 from . import paired_tests, words
 from .arms import Arm, Outcomes
-from .check import ASK_AGAIN, JUST, MISSING_LIMIT, Check, Clusters, DecisionRule, main, to_complete
+from .check import (
+    ASK_AGAIN,
+    JUST,
+    MISSING_LIMIT,
+    SCORE_AGAIN,
+    Check,
+    Clusters,
+    DecisionRule,
+    all_answered,
+    main,
+    to_complete,
+)
 from .classes import GoldenLabels
 from .compare import ComparisonFacts, nothing_right
 from .constant_answer import (
@@ -121,7 +132,9 @@ def complete(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) ->
             f"Incomplete: {words.percent(missing)} of the pairs have no score, the limit is"
             f" {words.percent(MISSING_LIMIT, 0)}."
         )
-        answered = shared >= (planned or shared) and _answered(comparison)
+        answered = shared >= (planned or shared) and all_answered(
+            comparison.candidate, comparison.baseline
+        )
         checks.append(Check("complete", "unproven", text, _to_complete(comparison, answered)))
     elif unequal < 0.05:
         text = (
@@ -157,12 +170,6 @@ def unsearched(searched: str) -> list[Check]:
     return [Check("searched", "unproven", searched, more)]
 
 
-def _answered(comparison: ComparisonFacts) -> bool:
-    """Whether no call of either arm failed, as far as is known of them."""
-    arms = (comparison.candidate.facts, comparison.baseline.facts)
-    return all(facts.get("calls") and not facts.get("failed") for facts in arms)
-
-
 def _to_complete(comparison: ComparisonFacts, answered: bool) -> str:
     """What brings the missing scores: answers of earlier studies are pooled with those at hand, and
     may have been judged by other scorers then; where every answer is there, nothing is asked again.
@@ -176,11 +183,7 @@ def _to_complete(comparison: ComparisonFacts, answered: bool) -> str:
             f" scorer, which makes no call: {rescored}."
         )
     if answered and comparison.grounds.study:
-        return (
-            "Every answer is there: `study.scores()` says why some could not be scored. Correct the"
-            " scorer or the golden answers and run the cell again, which asks nothing, or score"
-            " them once more by the same scorer with `study.rescore([...], retry_failed=True)`."
-        )
+        return SCORE_AGAIN
     return to_complete(comparison)
 
 

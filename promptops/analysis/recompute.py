@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..errors import StatisticsError
@@ -90,7 +91,7 @@ def make_evidence(
             " decide again on the comparison you pass."
         )
     claims = {
-        **found.document(),
+        **_with_steps(found, verdict).document(),
         "decision": verdict.decision,
         "reasons": list(verdict.reasons),
         "next": list(verdict.next),
@@ -98,6 +99,18 @@ def make_evidence(
     return Evidence(
         **draft, figures=figures, verdict=plain(claims), made_at=made_at, toolkit=toolkit
     )
+
+
+def _with_steps(found: Verdict, verdict: Verdict) -> Verdict:
+    """The next steps of the verdict that was given: a bundle does not tell whether every call was
+    answered, so that asking again brings nothing.
+    """
+    steps = {(check.name, check.text): check.next for check in verdict.checks}
+    checks = [
+        replace(check, next=steps.get((check.name, check.text), check.next))
+        for check in found.checks
+    ]
+    return replace(found, checks=tuple(checks))
 
 
 def _notes(subject: ComparisonFacts | Arm, grounds: ComparisonContext) -> tuple[str, ...]:

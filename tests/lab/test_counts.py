@@ -11,6 +11,7 @@ import pytest
 
 from promptops.engine.loop import Background
 from promptops.engine.sweep import Sweep
+from promptops.errors import Refused
 from promptops.lab import Dataset, Lab, Study
 from promptops.models.scripted import ScriptedModel
 from promptops.scorers import equals, scorer
@@ -111,3 +112,23 @@ def test_a_study_that_is_not_stored_yet_is_found(lab: Lab, monkeypatch: pytest.M
     study = studied(lab, [equals()], name="tone")
     monkeypatch.setattr("promptops.study.recorded_study.studies.heads_by_name", lambda *_: [])
     assert lab.study("tone").id == lab.study(study.id).id == study.id
+
+
+def test_where_golden_answers_are_missing_nobody_is_sent_to_ask_again(lab: Lab) -> None:
+    """The gate, and a promotion that it refused, had sent people to run the cell again, which asks
+    nothing and changes nothing; only the comparison had named what to do.
+    """
+    rows = [{"q": f"{n}", "expected": "yes" if n else None} for n in range(40)]
+    first, second = (lab.prompt("p").save(f"{text}{{{{q}}}}", model="m") for text in "ab")
+    few = [*rows, {"q": "x", "expected": None}]
+    with pytest.warns(UserWarning, match="have no value in the column 'expected'"):
+        study = lab.evaluate([first, second], few, [equals()])
+    [alone] = study.gate(first, env="prod")
+    assert "Incomplete: 2 of 41 examples" in alone
+    lab.promote(first, env="prod", study=study, force=True, reason="a test")
+    [against, *_] = study.gate(second, env="prod")
+    assert "Incomplete: 4.9 % of the pairs" in against
+    for each in (alone, against):
+        assert "Next: every answer is there: `study.scores()` says why" in each
+    with pytest.raises(Refused, match="Next: every answer is there"):
+        lab.promote(second, env="prod", study=study)
