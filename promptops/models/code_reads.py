@@ -9,10 +9,11 @@ is not, and is reported as hidden.
 from __future__ import annotations
 
 import dis
+import re
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Look",
     "Use",
     "WRITES",
+    "WRITING",
     "codes",
     "held_by",
     "looking",
@@ -40,6 +42,7 @@ _FILE_METHODS = {"read_text", "read_bytes"}
 _ENDS = ("CALL", "KW_NAMES", "BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR")
 _SILENT = {"PUSH_NULL", "PRECALL", "CACHE", "COPY", "SWAP", "NOP", "RESUME", "EXTENDED_ARG"}
 
+WRITING = re.compile("[wax][bt+]*")
 Look = Callable[[str], object]  # the value of a name, MISSING if it has none
 MISSING = object()
 
@@ -55,6 +58,12 @@ class Use:
     path: tuple[str, ...]
     first: Any = MISSING
     mode: str = ""
+
+    @property
+    def writes(self) -> bool:
+        """Whether `open` of a path writes with these arguments."""
+        given = (each for each in (self.first, self.mode) if isinstance(each, str))
+        return any(map(WRITING.fullmatch, given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +207,7 @@ def _imports(
 
 def _loose(steps: Sequence[dis.Instruction], at: int) -> tuple[str, object] | None:
     """A reader of a file whose path is not a name: (its name, the path or MISSING)."""
-    if steps[at].argval not in _FILE_METHODS:
+    if steps[at].argval not in _FILE_METHODS and not _opens(steps, at):
         return None
     before = at - 1
     while before >= 0 and steps[before].opname in _ATTRIBUTES:
@@ -210,6 +219,19 @@ def _loose(steps: Sequence[dis.Instruction], at: int) -> tuple[str, object] | No
         path, text = made[0].argval, made[1].argval
         return str(steps[at].argval), text if path == "Path" else MISSING
     return str(steps[at].argval), MISSING
+
+
+def _opens(steps: Sequence[dis.Instruction], at: int) -> bool:
+    """Whether it opens a path to read it: `path.open()`, unlike `Image.open(path)`."""
+    given = list(takewhile(_loads, steps[at + 1 :]))
+    texts = [str(each.argval) for each in given if each.opname == "LOAD_CONST"]
+    calls = steps[at + 1 + len(given)].opname.startswith(("CALL", "KW_NAMES"))
+    return (
+        steps[at].argval == "open"
+        and calls
+        and len(texts) == len(given)
+        and not any(map(WRITING.fullmatch, texts))
+    )
 
 
 def _uses_of(alias: str, code: types.CodeType, look: Look) -> Iterator[Use]:

@@ -14,7 +14,6 @@ import importlib
 import inspect
 import io
 import os
-import re
 import runpy
 import subprocess
 import sys
@@ -28,7 +27,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..redact import named_like_a_secret
-from .code_reads import MISSING, CodeReads, Look, Use, codes
+from .code_reads import MISSING, WRITING, CodeReads, Look, Use, codes
 from .object_state import attribute
 
 __all__ = ["Found", "Surroundings", "installed", "installed_file", "mark_of"]
@@ -39,11 +38,12 @@ _INSTALLED = tuple(
 )
 _OPENERS = (builtins.open, io.open_code)
 _READERS = {"read_text", "read_bytes", "read_csv", "read_json", "read_parquet", "read_table"}
-_READERS |= {"read_excel", "read_jsonl", "read_ndjson"}
+_READERS |= {"read_excel", "read_jsonl", "read_ndjson", "read_pickle", "loadtxt", "genfromtxt"}
+_OF_PATHS = {*_READERS, "open"}
+_COMPRESSED = {"gzip", "bz2", "lzma", "codecs"}
 _PROGRAMS = (os.system, os.popen, runpy.run_path, runpy.run_module)
 _BY_NAME = (builtins.globals, builtins.__import__, importlib.import_module)
 _LARGE = 64_000_000  # bytes above which a file is known by its size and time
-_WRITING = re.compile("[wax][bt+]*")
 Found = tuple[str, object]  # a text, and a value to describe or MISSING
 
 
@@ -102,10 +102,13 @@ class Surroundings:
         if value is os.environ or value is os.getenv:
             yield f"{text}{self._variable(use, path)}", MISSING
         elif any(value is each for each in _OPENERS) or _reads_files(value):
-            if not _WRITING.fullmatch(use.mode):
+            if not WRITING.fullmatch(use.mode):
                 yield f"{text}{self._file(use.name, use.first)}", MISSING
-        elif isinstance(value, PurePath) and path and path[-1] in _READERS:
-            yield f"{text}{self._file(use.name, value if len(path) == 1 else MISSING)}", MISSING
+        elif path and path[-1] in _OF_PATHS and (at := _path_at(value, path[:-1])) is not None:
+            if not use.writes:
+                yield f"{text}{self._file('.'.join((use.name, *use.path)), at)}", MISSING
+            if not isinstance(value, PurePath):  # settings that have the path
+                yield text, value
         elif _by_name(value) or (self._programs and _starts_programs(value)):
             yield self._hide(".".join((use.name, *use.path))), MISSING
         elif value is not MISSING and (module is None or not installed(module)):
@@ -176,7 +179,23 @@ class Surroundings:
 
 def _reads_files(value: object) -> bool:
     name = attribute(value, "__name__")
+    if name == "open":
+        return attribute(value, "__module__") in _COMPRESSED
     return isinstance(name, str) and name in _READERS and installed(value)
+
+
+def _path_at(value: object, names: list[str]) -> object:
+    """The path that is found under these attributes; MISSING if only the run tells it, None for
+    another thing, which has an `open` of its own.
+    """
+    for name in names:
+        value = inspect.getattr_static(value, name, MISSING)
+    if isinstance(value, PurePath):
+        return value
+    if isinstance(value, type):  # map(Path.read_text, files)
+        return MISSING if issubclass(value, PurePath) else None
+    made = hasattr(type(value), "__get__") and not callable(value)  # a property's
+    return MISSING if made or value is MISSING else None
 
 
 def _by_name(value: object) -> bool:
