@@ -18,7 +18,7 @@ from ..analysis.compare import ComparisonContext
 from ..analysis.tried import Tried, TriedCandidate
 from .example_forms import judged_on_less, superseded
 from .golden_labels import labelled
-from .like_data import perhaps_like_data, studies_of_like_data
+from .like_data import perhaps_like_data, places_read, studies_of_like_data
 from .queries.answer_texts import outputs_of
 from .queries.judged_before import (
     digest_of,
@@ -252,7 +252,8 @@ def pooled(
     ref = next((ref for ref in record.scorers if ref.name == primary), None)
     if ref is None or primary not in candidate.scores:
         return candidate, baseline
-    rows = pooled_outcomes(store, (ref.name, ref.version), studies, versions, record.id)
+    reads = places_read(store, versions)
+    rows = pooled_outcomes(store, (ref.name, ref.version), studies, reads, record.id)
     ids = {example.fingerprint: example.id for example in reversed(list(dataset))}
     outputs = outputs_of(store, [row[2] for row in rows]) if labels is not None else {}
     found: dict[str, dict[str, list[float | None]]] = {version: {} for version in versions}

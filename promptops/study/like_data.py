@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..dataset import Example
     from ..store import Store
 
-__all__ = ["ExampleContents", "perhaps_like_data", "studies_of_like_data"]
+__all__ = ["ExampleContents", "perhaps_like_data", "places_read", "studies_of_like_data"]
 
 _DISTINCT = 0.75  # of the rows: how many values tell the rows of a dataset apart
 _SHARED = 0.5  # of the smaller dataset
@@ -173,6 +173,24 @@ def perhaps_like_data(
     if _read_by(store, versions):
         return ()
     return studies_of_like_data(store, dataset, versions, asked)[0]
+
+
+def places_read(store: Store, versions: Sequence[str]) -> dict[str, list[str]]:
+    """Version -> JSON pointers to what it reads of an example's document; a target may read
+    anything, and has none.
+    """
+    found: dict[str, list[str]] = {}
+    for id_ in versions:
+        names = () if any_of_target(store, [id_]) else _variables(store, id_)
+        found[id_] = [
+            f"/inputs/{name.replace('~', '~0').replace('/', '~1')}" for name in sorted(names)
+        ]
+    return found
+
+
+def _variables(store: Store, version: str) -> set[str]:
+    found = load_version(store, version)
+    return {variable.name for variable in found.variables} if found is not None else set()
 
 
 def _read_by(store: Store, versions: Sequence[str]) -> frozenset[str]:

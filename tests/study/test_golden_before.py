@@ -183,6 +183,44 @@ def test_imported_answers_count_under_the_corrected_golden_answer_alone(lab: Lab
     assert (again.primary.n, again.primary.candidate, again.primary.baseline) == (40, 1.0, 0.0)
 
 
+@pytest.mark.parametrize("golden", [lambda word: "?", lambda word: word[0]])
+def test_a_column_that_no_version_reads_makes_no_other_example_of_imported_answers(
+    lab: Lab, golden: Any
+) -> None:
+    """The day of an export, say: the same answers had counted anew with each import."""
+    v1, v2 = versions(lab)
+    for day in range(3):
+        data = rows(golden if day == 0 else lambda word: word[0])
+        dataset = Dataset.read([{"id": row["word"], "day": day, **row} for row in data])
+        table = [
+            {"example_id": row["word"], "version": name, "output": row["word"][place]}
+            for row in data
+            for name, place in (("old", -1), ("new", 0))
+        ]
+        study = lab.import_runs(table, dataset, [equals()], versions={"old": v1, "new": v2})
+    again = study.compare(candidate=v2, baseline=v1).primary
+    assert (again.n, again.clusters, again.wins, again.losses) == (40, None, 40, 0)
+
+
+def test_imported_answers_within_other_conversations_are_other_examples(lab: Lab) -> None:
+    """Also those whose prompt reads columns that the table does not have."""
+    prompt = lab.prompt("letters")
+    v1, v2 = (prompt.save(f"{start} {{{{letter}}}}", model="first") for start in "ab")
+    one, two = (
+        [{**row, "history": [{"role": "user", "content": said}]} for row in data]
+        for said, data in zip(("one", "two"), [rows(lambda word: word[0])] * 2, strict=True)
+    )
+    for data in (one, [*one[:5], *two]):
+        dataset = Dataset.read(data, inputs=["word"])
+        table = [
+            {"example_id": example.id, "version": name, "output": "a"}
+            for example in dataset
+            for name in ("old", "new")
+        ]
+        study = lab.import_runs(table, dataset, [equals()], versions={"old": v1, "new": v2})
+    assert study.compare(candidate=v2, baseline=v1).primary.n == 80
+
+
 def test_a_column_that_one_version_reads_makes_other_examples(lab: Lab) -> None:
     """The version without it was asked the same twice; the other one was not."""
     prompt = lab.prompt("letters")

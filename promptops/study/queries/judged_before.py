@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .recorded_runs import ANSWERED, OUTCOMES
@@ -106,18 +106,27 @@ with own as (
   select distinct m.version_id as version, coalesce(o.endpoint, '') as endpoint,
     coalesce(o.role, 'model') as role
   from study_runs m join runs o on o.id = m.run_id where m.study_id = ?
+), imported as (
+  select distinct i.version_id, i.example_fingerprint
+  from study_runs i join runs on runs.id = i.run_id
+  where i.study_id in (select unnest(?)) and runs.role = 'imported'
+), reads as (
+  select unnest(?::varchar[]) as version, unnest(?::varchar[][]) as paths
+), question as (
+  select i.version_id, i.example_fingerprint, any_value(md5(concat(
+    case when len(list_filter(paths, lambda path: (document->path) is null)) = 0
+      then list_transform(paths, lambda path: document->path)::varchar
+      else document->>'inputs' end, document->>'history'))) as id
+  from imported i join examples e on e.example_fingerprint = i.example_fingerprint
+    left join reads on reads.version = i.version_id
+  group by 1, 2
 )
 select distinct m.version_id, m.example_fingerprint, m.run_id,
   case when s.passed is null then s.value else s.passed::double end,
-  coalesce(case when r.role = 'imported' then x.inputs else r.key end, m.example_fingerprint)
+  coalesce(case when r.role = 'imported' then q.id else r.key end, m.example_fingerprint)
 from study_runs m join runs r on r.id = m.run_id
-left join (
-  select example_fingerprint, any_value(md5(document->>'inputs')) as inputs from examples
-  where example_fingerprint in (
-    select i.example_fingerprint from study_runs i join runs on runs.id = i.run_id
-    where i.study_id in (select unnest(?)) and runs.role = 'imported')
-  group by 1
-) x on x.example_fingerprint = m.example_fingerprint
+left join question q
+  on q.version_id = m.version_id and q.example_fingerprint = m.example_fingerprint
 left join scores s on s.run_id = m.run_id
   and s.example_fingerprint = m.example_fingerprint and s.scorer = ? and s.scorer_version = ?
 where m.study_id in (select unnest(?)) and m.version_id in (select unnest(?))
@@ -222,17 +231,21 @@ def pooled_outcomes(
     store: Store,
     scorer: tuple[str, str],
     studies: Sequence[str],
-    versions: Sequence[str],
+    reads: Mapping[str, Sequence[str]],
     at_hand: str,
 ) -> list[tuple[str, str, str, float | None, str]]:
-    """(version, example's fingerprint, run, outcome, question) of every run in some studies, each
-    run once. Answers to the same have one question, also those that were asked afresh.
+    """(version, example's fingerprint, run, outcome, question) of every run of some versions in
+    some studies, each run once. Answers to the same have one question, also those that were asked
+    afresh. Of imported ones it is what the version reads of the example, or the whole example.
 
     Answers of an endpoint where the study at hand did not ask the version are left out: another
     address, another function in the model's place, another state of it, or an import is another
     system.
 
-    scorer: name and version.
+    scorer: name and version; reads: version -> JSON pointers to what it reads of an example's
+    document; none if it may read anything.
     """
-    values: list[Any] = [at_hand, list(studies), *scorer, list(studies), list(versions)]
+    known = {version: list(paths) for version, paths in reads.items() if paths}
+    values: list[Any] = [at_hand, list(studies), list(known), list(known.values())]
+    values += [*scorer, list(studies), list(reads)]
     return list(store.rows(_POOLED, values))
