@@ -3,21 +3,23 @@
 Five setup failures in a row (a key, a quota, a permission, an unknown model, a request that is
 refused) or twenty in a row without an answer (connection errors, replies that are not completions)
 open the circuit; any answer, a model's own failure included, starts the counts again. What is a
-version's own fault (its settings, its model's name) is counted by version, so that another arm's
-answers between do not hide it. An endpoint that lets three questions wait in vain, or a hundredth
-of those that it answered, and then one more attempt, is slower than an attempt may be: asking on
-would pay for the same answers again. A few that hang at the end of a long sweep stop nothing. One
-that refuses everything with 429 for as long as one call may wait has a limit of hours or days.
+version's own fault (its settings, its model's name) is counted by version and model, so that
+another arm's answers between do not hide it. An endpoint that lets three questions wait in vain, or
+a hundredth of those that it answered, and then one more attempt, is slower than an attempt may be:
+asking on would pay for the same answers again. A few that hang at the end of a long sweep stop
+nothing. A model that is refused with 429 for as long as one call may wait has a limit of hours or
+days, whatever other models answer.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from ..failure_classes import FAILURES, UNREACHED
 from ..models.failures import DEADLINE_S
 
-__all__ = ["Breaker", "fix_of"]
+__all__ = ["Breaker", "VersionOnModel", "fix_of"]
 
 SETUP_IN_A_ROW = 5
 UNANSWERED_IN_A_ROW = 20
@@ -49,6 +51,16 @@ _FIX_OF_JUDGES = {
 }
 
 
+class VersionOnModel(NamedTuple):
+    """What was asked, by what."""
+
+    version: str = ""
+    model: str = ""
+
+
+_ALL = VersionOnModel()
+
+
 def fix_of(failure: str | None) -> str:
     """What to do about a class of failure, "" if its own text is enough."""
     return _FIX.get(failure or "", "")
@@ -67,10 +79,11 @@ class Breaker:
     ) -> None:
         self.label = label
         self._patience_s = math.inf if patience_s is None else max(patience_s, DEADLINE_S)
-        self._refused, self._refused_since = 0, 0.0  # with 429, since the newest answer
+        # by model: how often with 429, and since when, after its newest answer
+        self._refused: dict[str, tuple[int, float]] = {}
         self._fix = {**_FIX, **(_FIX_OF_JUDGES if judging else {})}
         self.open: str | None = None
-        self._setup: dict[str, int] = {}
+        self._setup: dict[VersionOnModel, int] = {}
         self._unanswered = 0
         self._first_unanswered = 0.0
         self._answered = 0
@@ -83,7 +96,7 @@ class Breaker:
         started: float,
         ended: float,
         detail: str = "",
-        version: str = "",
+        arm: VersionOnModel = _ALL,
         code: str = "",
         *,
         again: bool = False,
@@ -100,14 +113,15 @@ class Breaker:
         kind = FAILURES[failure] if failure else None
         unreadable = failure == "server_error" and code.endswith(_UNREADABLE)
         if kind is None or kind == "outcome":
-            self._unanswered = self._slow = self._refused = 0
+            self._unanswered = self._slow = 0
+            self._refused.pop(arm.model, None)
             self._answered += 1
             if self._setup:
-                self._setup.pop("", None)
-                self._setup.pop(version, None)
+                self._setup.pop(_ALL, None)
+                self._setup.pop(arm, None)
         elif kind == "setup":
             self._unanswered = 0
-            whose = "" if failure in _EVERYBODYS else version
+            whose = _ALL if failure in _EVERYBODYS else arm
             self._setup[whose] = count = self._setup.get(whose, 0) + 1
             if count >= SETUP_IN_A_ROW:
                 return self._opened(failure, detail, count)
@@ -127,17 +141,16 @@ class Breaker:
         elif kind == "transient":
             self._unanswered = self._slow = 0  # it answered, if only to say no
             if failure == "rate_limit":
-                return self._no_other(ended, detail)
+                return self._no_other(arm.model, ended, detail)
         return None
 
-    def _no_other(self, ended: float, detail: str) -> str | None:
+    def _no_other(self, model: str, ended: float, detail: str) -> str | None:
         """One more 429."""
-        self._refused += 1
-        if self._refused == 1:
-            self._refused_since = ended
-        if self._refused < REFUSED_IN_A_ROW or ended < self._refused_since + self._patience_s:
+        before, since = self._refused.get(model, (0, ended))
+        self._refused[model] = before + 1, since
+        if before + 1 < REFUSED_IN_A_ROW or ended < since + self._patience_s:
             return None
-        return self._opened("rate_limit", detail, self._refused)
+        return self._opened("rate_limit", detail, before + 1, model=model)
 
     def _waited_in_vain(self, started: float, ended: float, detail: str, again: bool) -> str | None:
         """Attempts of one moment are one event: it takes an attempt that began after enough of them
@@ -152,13 +165,16 @@ class Breaker:
                 self._slow_since = ended
         return None
 
-    def _opened(self, failure: str | None, detail: str, count: int, what: str = "") -> str:
+    def _opened(
+        self, failure: str | None, detail: str, count: int, what: str = "", model: str = ""
+    ) -> str:
         fix = self._fix.get(what or failure or "", "check the endpoint")
         if failure == "bad_request" and "/responses" in detail:
             fix = 'save the version for that API, as in version.but(api="responses")'
         told = f": {detail[:200].rstrip('.')}" if detail else ""
+        asked = f"{model!r} at {self.label}" if model else self.label
         self.open = (
-            f"{self.label} failed {count} times in a row with {failure}{told}; {fix}, then run"
+            f"{asked} failed {count} times in a row with {failure}{told}; {fix}, then run"
             " again (what was answered is kept)."
         )
         return self.open

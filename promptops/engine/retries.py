@@ -20,7 +20,7 @@ from ..models.foreign import from_outside, told
 from ..models.protocol import Reply
 from ..run import Attempt, Run, new_id
 from .adaptive_concurrency import Pace
-from .breaker import Breaker
+from .breaker import Breaker, VersionOnModel
 from .budget import Budget, Ticket
 from .call_log import attempt_ended, attempt_sent
 from .clock import SYSTEM, Clock
@@ -193,7 +193,7 @@ class Caller:
             asked.sent_at,
             ended,
             detail,
-            question.version_id,
+            VersionOnModel(question.version_id, question.model_name),
             code,
             again=len(asked.attempts) > 1,
         )

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import pytest
 
-from promptops.engine.breaker import Breaker
+from promptops.engine.breaker import Breaker, VersionOnModel
 
 
 def opened(breaker: Breaker, failures: list[str | None], version: str = "v") -> list[str | None]:
     """What each attempt, one second after the other, opened the breaker with."""
     return [
-        breaker.note(failure, float(at), at + 0.5, "told", version)
+        breaker.note(failure, float(at), at + 0.5, "told", VersionOnModel(version))
         for at, failure in enumerate(failures)
     ]
 
@@ -26,14 +26,14 @@ def test_five_setup_failures_in_a_row_open_it(failure: str) -> None:
     """
     breaker = Breaker("api.example")
     assert opened(breaker, [failure] * 4) == [None] * 4
-    reason = breaker.note(failure, 9, 10, "401: wrong key", "v")
+    reason = breaker.note(failure, 9, 10, "401: wrong key", VersionOnModel("v"))
     assert reason is not None
     assert reason == breaker.open
     assert reason.startswith(
         f"api.example failed 5 times in a row with {failure}: 401: wrong key; "
     )
     assert reason.endswith("(what was answered is kept).")
-    assert breaker.note(failure, 11, 12, "", "v") is None
+    assert breaker.note(failure, 11, 12, "", VersionOnModel("v")) is None
 
 
 def test_an_answer_starts_the_count_again() -> None:
@@ -51,13 +51,13 @@ def test_a_versions_own_faults_are_counted_by_version() -> None:
     breaker = Breaker("x")
     told = []
     for at in range(5):
-        told.append(breaker.note("bad_request", at, at + 0.1, "", "bad"))
-        breaker.note(None, at, at + 0.1, "", "good")
+        told.append(breaker.note("bad_request", at, at + 0.1, "", VersionOnModel("bad")))
+        breaker.note(None, at, at + 0.1, "", VersionOnModel("good"))
     assert [reason is not None for reason in told] == [False] * 4 + [True]
     breaker = Breaker("x")
     for at in range(20):
-        assert breaker.note("auth", at, at + 0.1, "", "one") is None
-        breaker.note(None, at, at + 0.1, "", "other")
+        assert breaker.note("auth", at, at + 0.1, "", VersionOnModel("one")) is None
+        breaker.note(None, at, at + 0.1, "", VersionOnModel("other"))
 
 
 def test_twenty_connection_errors_in_a_row_open_it() -> None:
@@ -107,7 +107,7 @@ def test_twenty_unreadable_answers_in_a_row_open_it() -> None:
             at,
             at + 0.5,
             "200 unreadable: JSON without choices.",
-            "v",
+            VersionOnModel("v"),
             "200 unreadable",
         )
         for at in range(20)
@@ -122,7 +122,7 @@ def test_twenty_unreadable_answers_in_a_row_open_it() -> None:
     breaker = Breaker("x")
     for at in range(100):
         code = "500" if at % 19 == 18 else "200 unreadable"
-        assert breaker.note("server_error", at, at + 0.5, "", "v", code) is None
+        assert breaker.note("server_error", at, at + 0.5, "", VersionOnModel("v"), code) is None
     assert opened(Breaker("x"), ["server_error"] * 100) == [None] * 100
 
 
@@ -133,13 +133,15 @@ def test_unreadable_and_broken_connections_are_one_count() -> None:
     breaker = Breaker("x")
     failures = [("server_error", "200 unreadable"), ("connection", "ConnectionResetError")] * 10
     told = [
-        breaker.note(failure, at, at + 0.5, "", "v", code)
+        breaker.note(failure, at, at + 0.5, "", VersionOnModel("v"), code)
         for at, (failure, code) in enumerate(failures)
     ]
     assert [each is not None for each in told] == [False] * 19 + [True]
     breaker = Breaker("x")
     assert [
-        breaker.note("server_error", 0.0, 1.0 + at / 1000, "", "v", "200 unreadable")
+        breaker.note(
+            "server_error", 0.0, 1.0 + at / 1000, "", VersionOnModel("v"), "200 unreadable"
+        )
         for at in range(200)
     ] == [None] * 200
 
@@ -197,7 +199,9 @@ def test_a_refused_judge_is_told_where_its_settings_are() -> None:
 def test_a_model_that_wants_the_responses_api_is_told_with_its_remedy() -> None:
     """OpenAI's newer families take tools with reasoning only there, and say so."""
     breaker, said = Breaker("x"), "400: Function tools with reasoning: use /v1/responses instead."
-    reasons = [breaker.note("bad_request", at, at + 0.5, said, "v") for at in range(5)]
+    reasons = [
+        breaker.note("bad_request", at, at + 0.5, said, VersionOnModel("v")) for at in range(5)
+    ]
     assert 'version.but(api="responses")' in str(reasons[-1])
 
 
@@ -215,6 +219,29 @@ def test_nothing_but_429_for_as_long_as_a_call_may_wait_stops_it(
     told = [breaker.note("rate_limit", began + s, began + s) for s in range(minutes * 60 + 1)]
     assert set(told[:-1]) == {None}
     assert "in a row with rate_limit; wait until the limit is reset" in str(told[-1])
+
+
+def test_another_models_answers_do_not_hide_that_one_is_refused() -> None:
+    """Beside a model whose quota of the day was used up, the other one's answers had kept a study
+    going for hours, and each question of the first failed alone.
+    """
+    breaker, big, small = Breaker("x"), VersionOnModel("v1", "big"), VersionOnModel("v1", "small")
+    for at in range(1, 700):
+        reason = breaker.note("rate_limit", at, at, "429: requests per day", big)
+        if reason is not None:
+            break
+        assert breaker.note(None, at, at + 0.5, "", small) is None
+    assert at == 601
+    assert str(reason).startswith("'big' at x failed 601 times in a row with rate_limit")
+
+
+def test_a_model_that_is_unknown_is_found_beside_one_that_answers_the_same_version() -> None:
+    breaker, told = Breaker("x"), []
+    for at in range(5):
+        told.append(breaker.note("not_found_model", at, at, "", VersionOnModel("v", "bad")))
+        breaker.note(None, at, at, "", VersionOnModel("v", "good"))
+    assert told[:4] == [None] * 4
+    assert told[4] is not None
 
 
 def test_few_refusals_or_a_patience_without_end_stop_nothing() -> None:
