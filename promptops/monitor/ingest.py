@@ -46,6 +46,7 @@ _MANY = 5_000
 _HEAD = 1 << 16  # bytes of a file by which it is known
 _PART = 1 << 20  # bytes that are hashed at once
 _OURS = re.compile(rb'\{\\*"promptops\\*"')  # as it is, and within the JSON of log agents
+_LOG_NAME = re.compile(r"\.(log|out)(?=[.-]|$)", re.IGNORECASE)
 _LOG = "log-"  # and a hash of what was read of it, by which a log is known under any name
 Row = Mapping[str, Any]
 
@@ -121,7 +122,7 @@ def _take_grown(store: Store, path: Path, marks: dict[str, int]) -> Ingested:
 
 def is_live_file(path: Path) -> bool:
     """Whether a file holds live calls: lines of our own, or OTLP/JSON; or whether a folder is one
-    that an application records to.
+    that an application records to. A log that was rotated just now may hold no call yet.
     """
     if path.is_dir():
         return bool(segments(path)) or any(map(is_live_file, line_files(path)))
@@ -132,9 +133,11 @@ def is_live_file(path: Path) -> bool:
         return False
     if _OURS.search(head) or b'"resourceSpans"' in head:
         return True
-    # a log of texts, in which a quiet night may come before the first call
-    texts = len(head) == _HEAD and not head.lstrip().startswith((b"{", b"["))
-    return texts and next(iter(LiveLines(path, LIVE_TABLES)), None) is not None
+    if head.lstrip().startswith((b"{", b"[")):
+        return False
+    if len(head) < _HEAD:
+        return bool(_LOG_NAME.search(path.name))
+    return next(iter(LiveLines(path, LIVE_TABLES)), None) is not None
 
 
 def _head(file: IO[bytes]) -> bytes:

@@ -172,3 +172,25 @@ def test_a_log_is_known_by_its_first_call_however_late(tmp_path: Path, ending: s
     assert is_live_file(log)
     log.write_bytes(pack(texts))
     assert not is_live_file(log)
+
+
+@pytest.mark.parametrize("text", [b"", b"\n", b"INFO started\n", lines(0, 1)[:9]])
+def test_a_log_that_was_rotated_just_now_holds_no_call_yet(tmp_path: Path, text: bytes) -> None:
+    """`promptops import app.log*` had ended with exit code 2 on each night on which the first call
+    came late. A table or an export of another name stays an unknown file.
+    """
+    live = text != lines(0, 1)[:9]
+    for name in ("app.log", "app.log.1", "APP.LOG", "worker.out", "app.log-20261201"):
+        log = tmp_path / name
+        log.write_bytes(text)
+        assert is_live_file(log) == live
+    packed = tmp_path / "app.log.2.gz"
+    packed.write_bytes(gzip.compress(text))
+    assert is_live_file(packed) == live
+    for name in ("results.json", "table.csv", "prompts.txt", "log.jsonl", "a.logic.txt"):
+        other = tmp_path / name
+        other.write_bytes(text)
+        assert not is_live_file(other)
+    store = Store(tmp_path / "store")
+    assert take_file(store, packed).rows == 0
+    store.close()
