@@ -31,6 +31,7 @@ from .reached_code import (
     is_plain_class,
 )
 from .surroundings import Found, Surroundings, installed
+from .templates_read import templates_of
 from .written_state import WrittenPlace
 
 __all__ = ["Definition", "definition", "holder_of"]
@@ -247,7 +248,7 @@ class _DefinitionWalk(FunctionWalk):
             self._states.add(
                 value, lambda each: self.value(each, where, depth + 1) if _own(each) else None
             )
-        edited += self._settings(value, filled)
+        edited += [*self._settings(value, filled), templates_of(value)]
         kind = self.value(type(value), where, depth + 1)
         return f"at:{id(value)}:{kind}{self.values(edited, where, depth + 1)}"
 

@@ -27,8 +27,9 @@ from typing import Any
 from .code_reads import MISSING, code_text, held_by, looking, only_written, reads_of
 from .declared import annotation, declared_by, made_of_it, told_by
 from .module_content import code_in, values_in
-from .object_state import PLAIN, attribute, client_of, state_of
+from .object_state import PLAIN, attribute, client_of, state_of, text_of
 from .surroundings import Found, Surroundings, installed, mark_of
+from .templates_read import keeps_templates, templates_of
 
 __all__ = ["CODE", "FunctionIdentity", "FunctionWalk", "identify"]
 
@@ -84,7 +85,7 @@ class FunctionWalk:
     def value(self, value: object, where: str, depth: int) -> str:
         """A text that is equal for equal values, in this process and the next."""
         if type(value) in PLAIN:
-            return f"{type(value).__name__}:{_text(value)}"
+            return f"{type(value).__name__}:{text_of(value)}"
         if isinstance(value, memoryview):
             return f"memoryview:{value.tobytes()!r}"
         if id(value) in self._seen:
@@ -111,7 +112,7 @@ class FunctionWalk:
     def mapping(self, values: Mapping[Any, Any], where: str, depth: int) -> str:
         """The text of a map's pairs and of its default factory."""
         pairs = [
-            f"{self.value(key, where, depth)}={self.value(item, f'{where}[{_text(key)}]', depth)}"
+            f"{self.value(key, where, depth)}={self.value(item, f'{where}[{text_of(key)}]', depth)}"
             for key, item in list(values.items())
         ]
         factory = getattr(values, "default_factory", None)  # a defaultdict's
@@ -219,7 +220,7 @@ class FunctionWalk:
             if own is not None or hasattr(value, "project"):  # a version, a lab: known by its id
                 return f"promptops:{kind.__qualname__}:{own}"
         if installed(kind):
-            return self._of_library(value, where, depth)
+            return f"{self._of_library(value, where, depth)}{self._templates(value, where)}"
         state = self.state(value)
         if state is None:
             return self._unknown(value, where)
@@ -249,6 +250,11 @@ class FunctionWalk:
         except Exception:  # whatever a library's object raises when it is copied
             return self._unknown(value, where)
         return f"pickled:{kind}:{hashlib.sha256(pickled).hexdigest()}"
+
+    def _templates(self, value: object, where: str) -> str:
+        if (found := templates_of(value)) == "":
+            return self._unknown(value, f"the templates of {where}")
+        return f"templates:{found}" if found else ""
 
     def module(self, module: types.ModuleType, where: str, depth: int) -> str:
         """A library's by its name. What is taken from the user's own is not known here: it counts
@@ -287,12 +293,13 @@ class _OwnCode(pickle.Pickler):
             return "set", sorted(
                 held if texts else (self.dumped(each, self._describe) for each in held)
             )
-        if isinstance(value, _GUARDS):
+        if isinstance(value, _GUARDS) or keeps_templates(value):
             return "guard", type(value).__qualname__
         if not isinstance(value, CODE):
             return None
         module = str(attribute(value, "__module__")).partition(".")[0]
-        own = module == "tenacity" or not installed(value)  # its conditions have no name to pickle
+        unnamed = module == "tenacity" or "<locals>" in attribute(value, "__qualname__", "")
+        own = unnamed or not installed(value)
         return self._describe(value) if own else None
 
     @classmethod
@@ -326,18 +333,6 @@ def _builtin(reading: FunctionWalk, value: Any, where: str, depth: int) -> str:
     if owner is None or isinstance(owner, types.ModuleType):
         return f"builtin:{value.__module__}.{value.__qualname__}"
     return f"builtin:{value.__qualname__}({reading.value(owner, where, depth)})"
-
-
-def _text(value: object) -> str:
-    """`repr` of a value, also of an integer of over 4,300 digits; else the name of its type."""
-    try:
-        return repr(value)
-    except Exception:
-        if isinstance(value, int):
-            return hex(value)
-        if isinstance(value, tuple):
-            return f"({','.join(map(_text, value))})"
-        return type(value).__qualname__
 
 
 def _configures(value: object) -> bool:

@@ -17,6 +17,7 @@ from .still_table import is_frame, still_frame
 
 __all__ = [
     *("PLAIN", "attribute", "client_of", "edited_in", "settings_in", "settings_of", "state_of"),
+    "text_of",
 ]
 
 PLAIN = (str, bytes, int, float, complex, bool, type(None), type(Ellipsis))
@@ -147,3 +148,15 @@ def _slots(kind: type) -> tuple[str, ...]:
     slots = vars(kind).get("__slots__", ())
     names = (slots,) if isinstance(slots, str) else tuple(slots)
     return tuple(name for name in names if name not in {"__dict__", "__weakref__"})
+
+
+def text_of(value: object) -> str:
+    """`repr` of a value, also of an integer of over 4,300 digits; else the name of its type."""
+    try:
+        return repr(value)
+    except Exception:
+        if isinstance(value, int):
+            return hex(value)
+        if isinstance(value, tuple):
+            return f"({','.join(map(text_of, value))})"
+        return type(value).__qualname__

@@ -29,6 +29,7 @@ from weakref import WeakKeyDictionary
 from ..redact import named_like_a_secret
 from .code_reads import MISSING, WRITING, CodeReads, Look, Use, codes
 from .object_state import attribute
+from .templates_read import loads_templates, templates_of
 
 __all__ = ["Found", "Surroundings", "installed", "installed_file", "mark_of"]
 
@@ -109,6 +110,8 @@ class Surroundings:
                 yield f"{text}{self._file('.'.join((use.name, *use.path)), at)}", MISSING
             if not isinstance(value, PurePath):  # settings that have the path
                 yield text, value
+        elif loads_templates(value):
+            yield self._templates(value, use), MISSING
         elif _by_name(value) or (self._programs and _starts_programs(value)):
             yield self._hide(".".join((use.name, *use.path))), MISSING
         elif value is not MISSING and (module is None or not installed(module)):
@@ -137,6 +140,12 @@ class Surroundings:
         if isinstance(given, (str, PurePath)):
             return f"file:{self._content(given)}"
         return self._hide(f"a file that {place}(...) reads", self._content(given))
+
+    def _templates(self, loader: Any, use: Use) -> str:
+        """What a loader of templates that the code makes will find; hidden as a file is."""
+        known = isinstance(use.first, (str, PurePath)) and loader.__name__ == "FileSystemLoader"
+        found = templates_of(loader(use.first)) if known else None
+        return f"templates:{found}" if found else self._hide(".".join((use.name, *use.path)))
 
     def _content(self, given: object) -> str:
         """What a file has, or whatever it may be."""
