@@ -26,7 +26,7 @@ class Combined:
     """mean: of the tasks' gains, with its interval; tau: standard deviation of the true gains
     between tasks; prediction: interval of the gain of another task (None below 3 tasks); p_spread:
     of "the gain is the same in all tasks" (Cochran's Q); se: of the mean, by Hartung and Knapp;
-    tasks: how many there are.
+    tasks: how many there are; alike: the mean in which each task counts alike, and its error.
     """
 
     mean: float
@@ -36,6 +36,7 @@ class Combined:
     p_spread: float
     se: float
     tasks: int
+    alike: tuple[float, float]
 
     @property
     def p_better(self) -> float:
@@ -58,10 +59,13 @@ class Combined:
         )
 
     def bound(self, alpha: float) -> float:
-        """One-sided (1 - alpha) lower bound of the mean gain over tasks."""
+        """One-sided (1 - alpha) lower bound of the mean gain over tasks, also where each counts
+        alike: a task in which few losses were seen seems precise, and would outweigh the others.
+        """
         from scipy.special import stdtrit
 
-        return self.mean - float(stdtrit(self.tasks - 1, 1 - alpha)) * self.se
+        t = float(stdtrit(self.tasks - 1, 1 - alpha))
+        return min(mean - t * se for mean, se in ((self.mean, self.se), self.alike))
 
 
 def combine(gains: Sequence[float], variances: Sequence[float], level: float = _LEVEL) -> Combined:
@@ -97,7 +101,8 @@ def combine(gains: Sequence[float], variances: Sequence[float], level: float = _
     fixed = float((y / v).sum() / (1 / v).sum())
     spread = float(((y - fixed) ** 2 / v).sum())
     p_spread = float(chdtrc(m - 1, spread))
-    return Combined(mean, (mean - half, mean + half), math.sqrt(tau2), wide, p_spread, se, m)
+    alike = float(y.mean()), math.sqrt(max(float(y.var(ddof=1)), float(v.mean())) / m)
+    return Combined(mean, (mean - half, mean + half), math.sqrt(tau2), wide, p_spread, se, m, alike)
 
 
 def _reml(y: object, v: object) -> float:

@@ -147,7 +147,8 @@ def _not_worse(name: str, found: Combined, policy: Policy, rule: DecisionRule) -
     bound = found.bound(alpha)
     wording = (
         f"{found.statement()} At worst {words.points(bound)} (one-sided"
-        f" {100 * (1 - alpha):.3g} %), the margin is {words.points(policy.margin).lstrip('+')}."
+        f" {100 * (1 - alpha):.3g} %, also where each task counts alike), the margin is"
+        f" {words.points(policy.margin).lstrip('+')}."
     )
     if bound > -policy.margin:
         return Check(name, "pass", wording)
