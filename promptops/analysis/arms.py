@@ -148,6 +148,7 @@ class Pairs:
     scale: float = 1.0  # the largest difference that an example can show
     weights: Floats | None = None  # by which every outcome was multiplied, their mean being 1
     counted: bool = False  # weighed 0/1 outcomes of one repeat
+    strata: Mapping[str, str] | None = None  # example -> its label, in a mean over labels
 
     @property
     def n(self) -> int:

@@ -55,6 +55,9 @@ def decide(
     verdict = _verdict(comparison, policy, rule)
     if verdict.decision == "promote" and comparison.grounds.rules >= 2:
         verdict = _with(verdict, _missing(comparison, policy, rule))
+        if policy.estimand == "examples" and rule.wanted_e(policy.alpha) is None:
+            share = rule.share if rule.p_better is None else 1.0
+            verdict = _with(verdict, [above_nothing(comparison, policy, share)])
     if verdict.decision == "promote":
         verdict = _with(verdict, _by_weight(comparison, policy, rule))
     return verdict
@@ -147,7 +150,8 @@ def _by_weight(comparison: ComparisonFacts, policy: Policy, rule: DecisionRule) 
     return [Check("weights", "unproven", text, broken.next)]
 
 
-def _with(verdict: Verdict, more: Sequence[Check]) -> Verdict:
+def _with(verdict: Verdict, more: Sequence[Check | None]) -> Verdict:
     """The verdict with further checks, which may turn a promotion into something else."""
-    checks = (*verdict.checks, *more)
-    return replace(verdict, decision=decision_of(checks), checks=checks) if more else verdict
+    found = [check for check in more if check is not None]
+    checks = (*verdict.checks, *found)
+    return replace(verdict, decision=decision_of(checks), checks=checks) if found else verdict

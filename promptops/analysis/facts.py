@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from . import e_values, intervals, paired_tests
 from .arms import MEASURES, Outcomes, Pairs, pair
 from .clustered import clustered_mean
 from .detectable import detectable, needed_n
+from .little_spread import by_label, constant
 from .units import labels_of, units_in
 from .weighted import weighted_interval, weighted_mean_interval
 
@@ -232,11 +233,15 @@ def gain_interval(
         return None, None, None, "none"
     if pairs.weights is not None:
         return weighted_interval(pairs, labels, level)
+    if pairs.strata is not None and rules >= 2:
+        plain = replace(pairs, strata=None)
+        within = None if labels is None else gain_interval(plain, labels, level=level)
+        return by_label(pairs, within, level)
     if labels is not None:
         grouped = clustered_mean(d, labels, level=level, form=_form(rules))
         low, high = grouped.interval or (None, None)
         if grouped.se == 0.0:
-            return _constant(pairs, grouped.clusters, level)
+            return constant(pairs, grouped.clusters, level)
         if grouped.dominated:
             held = f"not estimable: one cluster holds {100 * grouped.largest:.0f} %"
             return None, None, None, held
@@ -246,24 +251,13 @@ def gain_interval(
         return low, high, low, "Tango score"
     found = intervals.t_interval(d, level=level)
     if found is None:
-        return _constant(pairs, len(d), level) if len(d) > 1 else (None, None, None, "none")
+        return constant(pairs, len(d), level) if len(d) > 1 else (None, None, None, "none")
     accelerated = (
         intervals.bca(d, level=level, seed=SEED) if bootstrap and len(d) <= BCA_LIMIT else None
     )
     if accelerated is None:
         return *found, found[0], "t"
     return *found, min(found[0], accelerated[0]), "t; BCa for the bound"
-
-
-def _constant(pairs: Pairs, units: int, level: float) -> tuple[float, float, float, str]:
-    """Every unit shows the same gain, which no t or bootstrap can see past: on the 0-1 scale as
-    wide as Tango's with no disagreement, z^2 / (n + z^2), so that a handful of equal examples
-    proves nothing; a measure is as constant as it looks.
-    """
-    gain = float(pairs.d.mean())
-    square = intervals.quantile(level) ** 2
-    half = 0.0 if pairs.measure else square / (units + square)
-    return gain - half, gain + half, gain - half, "constant"
 
 
 def _arm_interval(

@@ -54,4 +54,7 @@ def stratified(pairs: Pairs, labels: GoldenLabels, label: str | None = None) -> 
     if not all(totals.values()):
         return None
     factors = np.array([len(wanted) / (len(totals) * totals[first[i]]) for i in wanted])
-    return part.scaled(factors, weighing=False)
+    counted = pairs.counted or (pairs.binary and pairs.repeats == 1)
+    out = part.scaled(factors, weighing=False, counted=counted)
+    of_label = {pairs.examples[i]: first[i] for i in wanted}
+    return out if label is not None else replace(out, strata=of_label)

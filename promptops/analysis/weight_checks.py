@@ -21,20 +21,23 @@ _KEPT = ("n", "candidate", "baseline", "gain", "low", "high", "bound", "p_better
 
 
 def above_nothing(weighed: ComparisonFacts, policy: Policy, share: float) -> Check | None:
-    """Of goal "better": the weighted gain is shown above 0 by its interval as well.
+    """Of goal "better": the gain weighed by use, or by label, is shown above 0 by its interval too.
 
     Flipping signs takes a heavy example that came out even for one that always does. The interval
     knows that it was seen once.
     """
     figures = main(weighed, policy)
     pairs = weighed.pairs(figures.name)
-    if policy.goal != "better" or pairs.weights is None:
+    if policy.goal != "better" or (pairs.weights is None and pairs.strata is None):
         return None
     labels, level = labels_of(pairs, weighed.grounds.clusters), 1 - 2 * policy.alpha * share
     bound, method = gain_interval(pairs, labels, level=level)[2:]
     if bound is not None and bound > 0:
         return None
     shown = f"at worst {words.points(bound)}" if bound is not None else method
+    if pairs.weights is None:
+        text = f"{weighed.statement(figures.name)} By label the gain is not shown: {shown}."
+        return Check("labels", "unproven", text, "Add examples of the rarest labels.")
     text = f"{weighed_statement(weighed, figures.name)} The gain is not shown: {shown}."
     return Check(figures.name, "unproven", text, _next(weighed))
 
