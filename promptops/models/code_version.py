@@ -290,7 +290,7 @@ class CodeVersion:
             # its cell was run again: what it has counted or kept since is its own
             self.left = other.left
             self._version, self.opaque, self._first, self._kept = held
-            self._read_files(key)
+            self._read_files(function, key)
             return
         # what the calls of another function have changed there changes by itself
         self._kept = _kept_by(alive) & (states.keys() | states.own.keys())
@@ -301,20 +301,20 @@ class CodeVersion:
         if copied and found.opaque:  # new in every process, though nobody changed it
             return
         self._version, self.opaque = found.digest[:8], found.opaque
-        self._read_files(key)
+        self._read_files(function, key)
         edited = self._edited(self._defined, self._first) if found.opaque else []
         edited += self._edits_of_files
         if edited or self._read:
             text = "\n".join((found.digest, *self._read, *edited)).encode("utf-8", "surrogatepass")
             self._version = hashlib.sha256(text).hexdigest()[:8]
 
-    def _read_files(self, key: tuple[str, ...]) -> None:
+    def _read_files(self, function: object, key: tuple[str, ...]) -> None:
         """Hear of the files that its calls read, where the code does not tell which."""
         self._files, self._edits_of_files = None, []
         if self.opaque:
-            from .files_read import FilesRead
+            from .files_read import files_read_by
 
-            self._files = _FILES.setdefault(key, FilesRead())
+            self._files = files_read_by(function, key)
             self._edits_of_files = self._files.edited()
 
 
@@ -344,5 +344,4 @@ _ENDED = [0]  # calls of all functions
 _KEEPING = Lock()
 _ALIVE: WeakSet[CodeVersion] = WeakSet()
 _LIVE: WeakValueDictionary[tuple[str, ...], CodeVersion] = WeakValueDictionary()
-_FILES: dict[tuple[str, ...], FilesRead] = {}
 _KNOWN: WeakKeyDictionary[types.FunctionType, dict[type, CodeVersion]] = WeakKeyDictionary()

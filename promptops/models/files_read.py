@@ -20,7 +20,7 @@ from typing import Any
 
 from .surroundings import installed_file
 
-__all__ = ["FilesRead"]
+__all__ = ["FilesRead", "files_read_by"]
 
 _MOST = 2_000  # files of one function
 _LARGE = 64_000_000  # bytes above which a file is known by its size and time
@@ -31,11 +31,16 @@ _Seen = tuple[tuple[int, int, int], str]  # what the file system says of a file,
 
 
 class FilesRead:
-    """The files that the calls of one function opened, as they were at first."""
+    """The files that the calls of one function opened, as they were at first.
 
-    def __init__(self) -> None:
+    earlier: of what the function was before it was edited: where its calls open nothing, a helper
+        may have kept (`lru_cache`) what it read for those.
+    """
+
+    def __init__(self, earlier: FilesRead | None = None) -> None:
         self._first: dict[str, str] = {}
         self._newest: dict[str, _Seen] = {}
+        self._earlier = {path: self._digest(path) for path in earlier.paths} if earlier else {}
         self._written: set[str] = set()
         self._met: list[str] = []  # opened, and not looked at yet
         _listen()
@@ -51,14 +56,21 @@ class FilesRead:
             while self._met:
                 with suppress(IndexError):  # another call took it
                     path = self._met.pop()
-                    self._first.setdefault(path, self._digest(path))
+                    digest = self._digest(path)
+                    self._first.setdefault(path, self._earlier.get(path, digest))
                     if path in self._newest and self._newest[path][0][0] > began * 1e9:
                         self._written.add(path)  # a program that the call started made it
 
+    @property
+    def paths(self) -> set[str]:
+        """Those that it does not write."""
+        return (self._first or self._earlier).keys() - self._written
+
     def edited(self) -> list[str]:
         """Those that differ from what they were at first, with what they are now."""
-        now = {path: self._digest(path) for path in self._first.keys() - self._written}
-        return sorted(f"{path}={text}" for path, text in now.items() if text != self._first[path])
+        first = self._first or self._earlier
+        now = {path: self._digest(path) for path in self.paths}
+        return sorted(f"{path}={text}" for path, text in now.items() if text != first[path])
 
     def heard(self, event: str, args: tuple[Any, ...]) -> None:
         """A file is opened or takes another's place."""
@@ -86,6 +98,14 @@ class FilesRead:
             return ""
         self._newest[path] = seen, text
         return text
+
+
+def files_read_by(function: object, key: tuple[str, ...]) -> FilesRead:
+    """What the calls of a function open. key: of all that it is."""
+    name = str(getattr(function, "__qualname__", type(function)))
+    found = _FILES.get(key) or FilesRead(_LATEST.get(name))
+    _FILES[key] = _LATEST[name] = found
+    return found
 
 
 def _is_data(path: str) -> bool:
@@ -122,5 +142,7 @@ def _heard(event: str, args: tuple[Any, ...]) -> None:
             reader.heard(event, args)
 
 
+_FILES: dict[tuple[str, ...], FilesRead] = {}
+_LATEST: dict[str, FilesRead] = {}  # by the function's name
 _HEARING: list[bool] = []
 _READER: ContextVar[FilesRead | None] = ContextVar("files_read", default=None)

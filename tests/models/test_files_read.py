@@ -219,3 +219,25 @@ def test_the_registry_that_load_reads_is_not_a_file_of_the_target(
     first = asked(space)
     lab.promote(one, env="prod", force=True, reason="the second")
     assert asked(space) == first
+
+
+def test_a_file_that_a_helper_has_kept_counts_when_it_is_read_again(prompts: Path) -> None:
+    """The edited function's own calls had opened nothing, and its old answers had been reused."""
+    space = kernel(
+        "import functools\nfrom pathlib import Path\nfolder = Path('prompts')\n"
+        "@functools.lru_cache\ndef load(which):\n    return (folder / f'{which}.txt').read_text()",
+        "def answer(q):\n    return load('kind')",
+    )
+    assert asked(space)[0] == "kind"
+    exec("def answer(q):\n    return load('kind') + '!'", space)
+    first = asked(space)
+    exec("def answer(q):\n    return load('kind') + '?'", space)
+    second = asked(space)
+    assert (first[0], second[0]) == ("kind!", "kind?")
+    assert asked(space) == second
+    prompts.write_text("rude")
+    space["load"].cache_clear()
+    third = asked(space)
+    assert third[0] == "rude?"
+    assert third[1] != second[1]
+    assert asked(space) == third
