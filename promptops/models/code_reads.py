@@ -9,6 +9,7 @@ is not, and is reported as hidden.
 from __future__ import annotations
 
 import dis
+import functools
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ __all__ = [
     "Look",
     "Use",
     "WRITES",
+    "attributes_of",
     "WRITING",
     "codes",
     "held_by",
@@ -32,7 +34,7 @@ __all__ = [
     "reads_of",
 ]
 
-# A container that a function only writes to (a log, a counter) does not change what it answers.
+# What a function only writes to (a log, a counter) does not change what it answers.
 WRITES = {"append", "add", "extend", "update", "put", "put_nowait", "set", "write", "clear"}
 _NAMED = {"LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_NAME"}
 _LOCAL = ("LOAD_FAST", "LOAD_DEREF", "LOAD_NAME")
@@ -109,6 +111,7 @@ def reads_of(code: types.CodeType, look: Look) -> CodeReads:
     """
     found = CodeReads()
     writes: dict[str, list[bool]] = {}
+    by_name = any(not _BY_NAME.isdisjoint(each.co_names) for each in codes(code))
     for each in codes(code):
         steps = [step for step in dis.get_instructions(each) if step.opname not in _SILENT]
         for at, step in enumerate(steps):
@@ -116,6 +119,7 @@ def reads_of(code: types.CodeType, look: Look) -> CodeReads:
                 use = _use(steps, at, look)
                 found.uses.append(use)
                 only = use.path[:1] in _WRITTEN and _unused(steps, at)
+                only = only or (not use.path and not by_name and _raised(steps, at))
                 writes.setdefault(use.name, []).append(only)
             elif step.opname in _ATTRIBUTES and (loose := _loose(steps, at)) is not None:
                 found.loose.append(loose)
@@ -125,6 +129,7 @@ def reads_of(code: types.CodeType, look: Look) -> CodeReads:
     return found
 
 
+_BY_NAME = {"globals", "locals", "vars", "eval", "exec"}  # read names that no code shows
 _WRITTEN = {(name,) for name in WRITES}
 
 
@@ -137,6 +142,17 @@ def _unused(steps: Sequence[dis.Instruction], at: int) -> bool:
         if steps[after].opname.startswith("CALL") and _start(steps[after]) == began:
             then = (step.opname for step in steps[after + 1 :] if step.opname not in _AWAITING)
             return next(then, "") == "POP_TOP"
+    return False
+
+
+def _raised(steps: Sequence[dis.Instruction], at: int) -> bool:
+    """Whether a step loads what only `count += 1` or `used["tokens"] += 1` needs."""
+    began = _start(steps[at])
+    for step, after in pairwise(steps[at + 1 :]):
+        if _start(step) == began and step.opname.startswith("CALL"):
+            return False
+        if _start(step) == began and step.opname == "BINARY_OP" and step.argrepr.endswith("="):
+            return after.opname.startswith("STORE")
     return False
 
 
@@ -244,23 +260,32 @@ def _uses_of(alias: str, code: types.CodeType, look: Look) -> Iterator[Use]:
 
 def only_written(kind: type) -> frozenset[str]:
     """Attributes of `self` that the methods of a class only write to."""
-    uses: dict[str, list[bool]] = {}
+    read, written = set[str](), set[str]()
     for item in [each for base in kind.__mro__ for each in vars(base).values()]:
         function = getattr(item, "__func__", item)
-        if not isinstance(function, types.FunctionType) or function.__name__ == "__init__":
-            continue
-        for code in codes(function.__code__):
-            steps = [step for step in dis.get_instructions(code) if step.opname not in _SILENT]
-            for at, (step, after) in enumerate(pairwise([*steps, None])):
-                if step is not None and step.opname == "LOAD_ATTR":
-                    writes = (
-                        after is not None
-                        and after.opname in _ATTRIBUTES
-                        and after.argval in WRITES
-                        and _unused(steps, at)
-                    )
-                    uses.setdefault(str(step.argval), []).append(writes)
-    return frozenset(name for name, each in uses.items() if all(each))
+        if isinstance(function, types.FunctionType) and function.__name__ != "__init__":
+            uses = attributes_of(function.__code__)
+            read |= {name for name, only in uses if not only}
+            written |= {name for name, only in uses if only}
+    return frozenset(written - read)
+
+
+@functools.lru_cache(maxsize=1024)
+def attributes_of(code: types.CodeType) -> frozenset[tuple[str, bool]]:
+    """The attributes that code loads, and whether it only writes to what they hold."""
+    found = set[tuple[str, bool]]()
+    for each in codes(code):
+        steps = [step for step in dis.get_instructions(each) if step.opname not in _SILENT]
+        for at, (step, after) in enumerate(pairwise([*steps, None])):
+            if step is not None and step.opname == "LOAD_ATTR":
+                only = (
+                    after is not None
+                    and after.opname in _ATTRIBUTES
+                    and after.argval in WRITES
+                    and _unused(steps, at)
+                )
+                found.add((str(step.argval), only))
+    return frozenset(found)
 
 
 def codes(code: types.CodeType) -> Iterator[types.CodeType]:

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import PurePath
 from typing import Any
 
-from .code_reads import MISSING, code_text, held_by, looking, only_written, reads_of
+from .code_reads import MISSING, attributes_of, code_text, held_by, looking, only_written, reads_of
 from .declared import annotation, declared_by, made_of_it, told_by
 from .module_content import code_in, values_in
 from .object_state import PLAIN, attribute, client_of, state_of, text_of
@@ -80,6 +80,7 @@ class FunctionWalk:
         self.opaque: list[str] = []
         self._programs, self._files = programs, files
         self._seen: dict[int, int] = {}
+        self._attributes_read = set[str]()  # by any function that was met
         self._alive: list[object] = []  # an id is unique only while its object lives
 
     def value(self, value: object, where: str, depth: int) -> str:
@@ -129,6 +130,8 @@ class FunctionWalk:
             return self._of_decorator(function, where, depth)
         look = looking(function)
         reads = reads_of(function.__code__, look)
+        attributes = attributes_of(function.__code__)
+        self._attributes_read |= {name for name, only in attributes if not only}
         kept = {"pytestmark"} | ({"statistics"} if hasattr(function, "retry_with") else set())
         held = {name: each for name, each in list(vars(function).items()) if name not in kept}
         own = self.attributes(function, held)
@@ -224,7 +227,7 @@ class FunctionWalk:
         state = self.state(value)
         if state is None:
             return self._unknown(value, where)
-        written = only_written(kind)
+        written = only_written(kind) - self._attributes_read
         parts = [
             f"{name}={self.value(item, f'{where}.{name}', depth)}"
             for name, item in sorted(state.items())

@@ -27,8 +27,8 @@ CASES = {
     "item": ("index = None", INDEX, "['a', 'c']", "[0]", "index[0] = 'b'"),
     "map": ("index = None", INDEX, "{'x': 'a'}", "['x']", "index = {'x': 'b'}"),
     "longer": (
-        *("index = None", INDEX, "['a'] * 9000", "[0]"),
-        "index = ['b'] * 9500",
+        *("index = None", INDEX, "['a'] * 700", "[0]"),
+        "index = ['b'] * 750",
     ),
     "array": ("import numpy\nindex = None", INDEX, "numpy.zeros(9)", "[0]", "index = index + 1"),
     "table": (
