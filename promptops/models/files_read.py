@@ -12,7 +12,7 @@ import os
 import sys
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 
 from .surroundings import installed_file
 
-__all__ = ["FilesRead", "files_read_by"]
+__all__ = ["FilesRead", "files_read_by", "heard_elsewhere"]
 
 _MOST = 2_000  # files of one function
 _LARGE = 64_000_000  # bytes above which a file is known by its size and time
@@ -85,6 +85,15 @@ class FilesRead:
         if new and _is_data(path) and _is_read_for(sys._getframe(2), path):
             self._met.append(path)
 
+    def told(self, opened: Iterable[tuple[str, bool]]) -> None:
+        """Another process opened files for a call, and wrote some of them."""
+        folder = os.path.join(os.getcwd(), "")
+        for path, writes in opened:
+            if writes:
+                self._written.add(path)
+            elif path.startswith(folder) and path not in self._first and _is_data(path):
+                self._met.append(path)
+
     def _digest(self, path: str) -> str:
         try:
             about = os.stat(path)
@@ -106,6 +115,12 @@ def files_read_by(function: object, key: tuple[str, ...]) -> FilesRead:
     found = _FILES.get(key) or FilesRead(_LATEST.get(name))
     _FILES[key] = _LATEST[name] = found
     return found
+
+
+def heard_elsewhere(opened: Iterable[tuple[str, bool]]) -> None:
+    """The call that is under way here had files opened in another process."""
+    if (reader := _READER.get()) is not None:
+        reader.told(opened)
 
 
 def _is_data(path: str) -> bool:

@@ -55,7 +55,7 @@ class IsolatedFunction:
         request = pickle.dumps((values, arguments))
         child = self._child()
         try:
-            kind, found = child.ask(request)
+            kind, found, *opened = child.ask(request)
         except BaseException:
             child.kill()
             raise
@@ -63,6 +63,10 @@ class IsolatedFunction:
             self._idle.append(child)
         if kind == "raised":
             raise _error(*found)
+        if opened:
+            from ..models.files_read import heard_elsewhere
+
+            heard_elsewhere(opened)
         return found
 
     def _child(self) -> _Child:

@@ -18,8 +18,10 @@ import sys
 from collections.abc import Callable
 from typing import IO, Any
 
-__all__ = ["answer", "limited", "read_frame", "serve", "write_frame"]
+__all__ = ["answer", "hear", "limited", "read_frame", "serve", "write_frame"]
 
+_OPENED: list[tuple[str, bool]] = []  # by the call that is answered
+_MOST = 2_000
 _LENGTH = struct.Struct(">Q")
 # where the parent was killed during a call that cannot be interrupted, the system ends this process
 _LONGEST_S = 3600
@@ -63,14 +65,23 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
 
 def answer(function: Callable[..., Any], arguments: bytes) -> bytes:
     """The frame of a call: what the function gives, or what it raises."""
+    _OPENED.clear()
     try:
         values, named = pickle.loads(arguments)
         result = function(*values, **named)
         if inspect.isawaitable(result):
             result = asyncio.run(_awaited(result))
-        return pickle.dumps(("gave", result))
+        return pickle.dumps(("gave", result, *dict.fromkeys(_OPENED)))
     except BaseException as error:
         return _raised(error)
+
+
+def hear(event: str, arguments: tuple[Any, ...]) -> None:
+    """Note each file that is opened: its path, and whether it is written."""
+    if event == "open" and len(_OPENED) < _MOST and not isinstance(arguments[0], int):
+        with contextlib.suppress(Exception):  # opening an odd path raises by itself
+            writes = bool(arguments[2] & (os.O_WRONLY | os.O_RDWR))
+            _OPENED.append((os.path.abspath(os.fsdecode(arguments[0])), writes))
 
 
 def limited(growth_mb: int) -> None:
@@ -116,6 +127,7 @@ def _main() -> None:
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # what the function prints is not an answer
     sys.stdout = sys.stderr
+    sys.addaudithook(hear)
     with contextlib.suppress(BrokenPipeError):
         serve(requests, answers)
     os._exit(0)

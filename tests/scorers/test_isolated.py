@@ -10,6 +10,7 @@ import re
 import threading
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +52,37 @@ def judged(scorers: list[Any], *outputs: str, timeout_s: float = 60.0) -> dict[s
     for name, _, score in sorted(asyncio.run(collect()), key=lambda one: one[:2]):
         found.setdefault(name, []).append(score)
     return found
+
+
+def load(which: str) -> str:
+    return (FOLDER / f"{which}.txt").read_text()
+
+
+def fits(output: str) -> bool:
+    with (FOLDER / "log.txt").open("a") as log:
+        log.write(output)
+    return load("rubric") in output + load("log")
+
+
+FOLDER = Path("rubrics")
+
+
+def test_an_edit_of_a_file_that_it_reads_is_another_scorer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is opened in the other process, and the old scores had been kept."""
+    monkeypatch.chdir(tmp_path)
+    FOLDER.mkdir()
+    rubric = FOLDER / "rubric.txt"
+    rubric.write_text("a")
+    first = scorer(isolated=True)(fits)
+    assert [one.value for one in judged([first], "a", "b")["fits"]] == [1.0, 1.0]
+    assert first.as_it_is().version == first.version
+    rubric.write_text("c")
+    second = first.as_it_is()
+    assert second.version != first.version
+    assert [one.value for one in judged([second], "d")["fits"]] == [0.0]
+    assert second.as_it_is().version == second.version
 
 
 def harmful(output: str, expected: Any) -> bool:
