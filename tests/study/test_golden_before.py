@@ -181,6 +181,9 @@ def test_imported_answers_count_under_the_corrected_golden_answer_alone(lab: Lab
         study = lab.import_runs(table, dataset, [equals()], versions={"old": v1, "new": v2})
     again = study.compare(candidate=v2, baseline=v1)
     assert (again.primary.n, again.primary.candidate, again.primary.baseline) == (40, 1.0, 0.0)
+    assert f"{SAID} of examples: 20 up and 0 down for new and 0 up and 0 down for old" in notes(
+        again
+    )
 
 
 @pytest.mark.parametrize("golden", [lambda word: "?", lambda word: word[0]])

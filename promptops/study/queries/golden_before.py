@@ -11,15 +11,24 @@ if TYPE_CHECKING:
 __all__ = ["scored_against_others"]
 
 # The first score of an answer counts: it is from before anybody could have seen an outcome of it.
+# An answer that was imported for each content of its example has a run for each of them.
 _OTHERS = """
 with mine as (
   select distinct version_id, example_id, run_id, example_fingerprint from study_runs
   where study_id = ? and version_id in (select unnest(?))
+), came as (
+  select id, version_id, example_id, repeat, output from runs
+  where role = 'imported' and version_id in (select version_id from mine)
+), same as (
+  select run_id, run_id as earlier from mine
+  union select m.id, o.id from came m
+    join came o using (version_id, example_id, repeat, output)
+  where m.id in (select run_id from mine)
 ), outcomes as (
-  select run_id, example_fingerprint, scored_at,
-    case when passed is null then value else passed::double end as outcome
-  from scores where scorer = ? and scorer_version = ?
-    and run_id in (select run_id from mine)
+  select same.run_id, s.example_fingerprint, s.scored_at,
+    case when s.passed is null then s.value else s.passed::double end as outcome
+  from scores s join same on same.earlier = s.run_id
+  where s.scorer = ? and s.scorer_version = ?
 )
 select mine.version_id, mine.example_id, avg(now.outcome), avg(before.outcome)
 from mine join outcomes now
