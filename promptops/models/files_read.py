@@ -7,6 +7,7 @@ function's own, and so is code, whose edits count where it is loaded.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import sys
@@ -87,11 +88,10 @@ class FilesRead:
 
     def told(self, opened: Iterable[tuple[str, bool]]) -> None:
         """Another process opened files for a call, and wrote some of them."""
-        folder = os.path.join(os.getcwd(), "")
         for path, writes in opened:
             if writes:
                 self._written.add(path)
-            elif path.startswith(folder) and path not in self._first and _is_data(path):
+            elif _is_near(path) and path not in self._first and _is_data(path):
                 self._met.append(path)
 
     def _digest(self, path: str) -> str:
@@ -119,8 +119,9 @@ def files_read_by(function: object, key: tuple[str, ...]) -> FilesRead:
 
 def heard_elsewhere(opened: Iterable[tuple[str, bool]]) -> None:
     """The call that is under way here had files opened in another process."""
-    if (reader := _READER.get()) is not None:
-        reader.told(opened)
+    with suppress(OSError):  # the working folder is gone
+        if (reader := _READER.get()) is not None:
+            reader.told(opened)
 
 
 def _is_data(path: str) -> bool:
@@ -128,7 +129,7 @@ def _is_data(path: str) -> bool:
 
 
 def _is_read_for(frame: types.FrameType | None, path: str) -> bool:
-    """Whether the function's own code opens a file, or a library one of the working folder; not
+    """Whether the function's own code opens a file, or a library one of the project's; not
     what this package reads, such as the registry, nor a library's cache or credentials.
     """
     while frame is not None:
@@ -137,9 +138,25 @@ def _is_read_for(frame: types.FrameType | None, path: str) -> bool:
             return False
         if package not in sys.stdlib_module_names:
             library = installed_file(frame.f_code.co_filename)
-            return not library or path.startswith(os.path.join(os.getcwd(), ""))
+            return not library or _is_near(path)
         frame = frame.f_back
     return True
+
+
+def _is_near(path: str) -> bool:
+    """Whether a file is one of the project's: of a notebook in a folder of it, too."""
+    return path.startswith(os.path.join(_project_of(os.getcwd()), ""))
+
+
+@functools.lru_cache
+def _project_of(folder: str) -> str:
+    """The nearest folder above that is a repository, a package or a lab; else the folder itself."""
+    for each in (Path(folder), *Path(folder).parents):
+        if any(
+            os.path.exists(each / name) for name in (".git", "pyproject.toml", "promptops.json")
+        ):
+            return str(each)
+    return folder
 
 
 def _listen() -> None:

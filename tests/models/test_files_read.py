@@ -241,3 +241,26 @@ def test_a_file_that_a_helper_has_kept_counts_when_it_is_read_again(prompts: Pat
     assert third[0] == "rude?"
     assert third[1] != second[1]
     assert asked(space) == third
+
+
+def test_a_file_that_a_library_reads_beside_the_working_folder_counts(
+    prompts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a notebook's `../data/kind.csv` does; its old answers had been reused."""
+    folder = prompts.parent.parent
+    (folder / ".git").mkdir()
+    (folder / "notebooks").mkdir()
+    monkeypatch.chdir(folder / "notebooks")
+    space = kernel(
+        "import pandas\ndef load(which):\n"
+        "    return pandas.read_csv(f'../{which}.txt', header=None, dtype=str)[0][0]",
+        "def answer(q):\n    return load('prompts/kind')",
+    )
+    first = asked(space)
+    assert first[0] == "kind"
+    assert asked(space) == first
+    prompts.write_text("rude")
+    second = asked(space)
+    assert second[0] == "rude"
+    assert second[1] != first[1]
+    assert asked(space) == second
