@@ -7,6 +7,8 @@ not symmetric by nature: the golden answer is the reference.
 
 from __future__ import annotations
 
+import re
+
 from ..errors import MissingExtra
 from ..score import Score
 from ..signatures import explained
@@ -20,6 +22,8 @@ __all__ = ["chrf", "rouge_l"]
 
 _WORDS = 2_000  # of a text: the common subsequence of two such texts takes about a second in Python
 _CHARACTERS = 500_000  # of a text: about a second
+_PAIRS = 9_000_000  # of words as rouge-score counts them, to which `1,2,3` are three
+_WORD = re.compile("[a-z0-9]+")
 
 
 @declared(
@@ -55,6 +59,7 @@ def rouge_l(text: str | None = None, *, column: str = EXPECTED, stem: bool = Fal
         if (
             max(len(wanted), len(case.output)) > _CHARACTERS
             or max(len(wanted.split()), len(case.output.split())) > _WORDS
+            or _words(wanted) * _words(case.output) > _PAIRS
         ):
             return Score.none(f"too long to compare: more than {_WORDS:,} words")
         return Score(
@@ -63,6 +68,10 @@ def rouge_l(text: str | None = None, *, column: str = EXPECTED, stem: bool = Fal
 
     spec = source.spelled(stem=stem)
     return rule(spec, "regression", score, needs=source.needs, texts=source.texts)
+
+
+def _words(text: str) -> int:
+    return len(_WORD.findall(text.lower()))
 
 
 @declared(

@@ -134,6 +134,14 @@ def test_too_long_is_unscored(scorer: Any) -> None:
     assert str(found.unscored).startswith("too long to compare")
 
 
+@pytest.mark.parametrize("unit", ["1,", "a-", "http://x/", '{"a":1}'])
+def test_words_without_spaces_count_as_words(unit: str) -> None:
+    """A model that repeats itself without spaces had kept ROUGE-L for 40 s and 900 MB."""
+    found = judge(rouge_l(), unit * 60_000, "one word " * 900)
+    assert str(found.unscored).startswith("too long to compare")
+    assert judge(rouge_l(), unit * 1_000, "one word " * 900).value is not None
+
+
 @pytest.mark.parametrize("wrong", [-1, 1.5, True])
 def test_wrong_arguments(wrong: Any) -> None:
     """A distance is a whole number from 0."""
