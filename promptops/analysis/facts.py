@@ -18,7 +18,7 @@ from . import e_values, intervals, paired_tests
 from .arms import MEASURES, Outcomes, Pairs, pair
 from .clustered import clustered_mean
 from .detectable import detectable, needed_n
-from .little_spread import by_label, constant
+from .little_spread import by_label, clustered_bound, constant
 from .units import labels_of, units_in
 from .weighted import weighted_interval, weighted_mean_interval
 
@@ -245,7 +245,13 @@ def gain_interval(
         if grouped.dominated:
             held = f"not estimable: one cluster holds {100 * grouped.largest:.0f} %"
             return None, None, None, held
-        return low, high, low, "clustered t" if grouped.interval else "none"
+        if low is None or grouped.se is None:
+            return None, None, None, "none"
+        bound, method = low, "clustered t"
+        if rules >= 2 and pairs.binary and pairs.repeats == 1:
+            bound = clustered_bound(pairs, low, grouped.se, level)
+            method += "; Tango for the bound" if bound < low else ""
+        return low, high, bound, method
     if pairs.binary and pairs.repeats == 1:
         low, high = intervals.tango(int((d > 0).sum()), int((d < 0).sum()), len(d), level=level)
         return low, high, low, "Tango score"

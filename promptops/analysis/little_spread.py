@@ -1,5 +1,5 @@
-"""Intervals of gains that may vary more than was seen: where every unit shows the same, and where
-the few examples of a rare label decide.
+"""Intervals of gains that may vary more than was seen: where every unit shows the same, where few
+clusters show a loss, and where the few examples of a rare label decide.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import defaultdict
 from . import intervals
 from .arms import Pairs
 
-__all__ = ["by_label", "constant"]
+__all__ = ["by_label", "clustered_bound", "constant"]
 
 Bounds = tuple[float | None, float | None, float | None, str]
 
@@ -24,6 +24,18 @@ def constant(pairs: Pairs, units: int, level: float) -> tuple[float, float, floa
     square = intervals.quantile(level) ** 2
     half = 0.0 if pairs.measure else square / (units + square)
     return gain - half, gain + half, gain - half, "constant"
+
+
+def clustered_bound(pairs: Pairs, low: float, se: float, level: float) -> float:
+    """The lower bound of a gain in 0/1 outcomes over clusters, from `low`, the end of its t
+    interval: no higher than Tango's at n / design effect (Kish), which is at least 1. Where few
+    examples were lost, t takes the spread of the losses that happened to be seen.
+    """
+    d, n = pairs.d, pairs.n
+    alone = float(d.var(ddof=1)) / n
+    effect = max(se * se / alone, 1.0) if alone > 0 else 1.0
+    won, lost = int((d > 0).sum()) / effect, int((d < 0).sum()) / effect
+    return min(low, intervals.tango_at(won, lost, n / effect, level=level)[0])
 
 
 def by_label(pairs: Pairs, grouped: Bounds | None, level: float) -> Bounds:
