@@ -58,14 +58,15 @@ class Combined:
             f" {words.p_value(self.p_better)}."
         )
 
-    def bound(self, alpha: float) -> float:
-        """One-sided (1 - alpha) lower bound of the mean gain over tasks, also where each counts
-        alike: a task in which few losses were seen seems precise, and would outweigh the others.
+    def bound(self, alpha: float, *, alike: bool = True) -> float:
+        """One-sided (1 - alpha) lower bound of the mean gain over tasks; alike: also where each
+        counts alike: a task in which few losses were seen seems precise, and would outweigh others.
         """
         from scipy.special import stdtrit
 
         t = float(stdtrit(self.tasks - 1, 1 - alpha))
-        return min(mean - t * se for mean, se in ((self.mean, self.se), self.alike))
+        means = ((self.mean, self.se), self.alike) if alike else ((self.mean, self.se),)
+        return min(mean - t * se for mean, se in means)
 
 
 def combine(gains: Sequence[float], variances: Sequence[float], level: float = _LEVEL) -> Combined:

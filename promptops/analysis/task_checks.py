@@ -90,7 +90,7 @@ def primary_check(comparison: ComparisonFacts, policy: Policy, rule: DecisionRul
         text = f"{found.statement()} A verdict over tasks waits for all examples."
         return Check(figures.name, "unproven", text, "Go on to the planned number of examples.")
     if policy.goal != "better":
-        return _not_worse(figures.name, found, policy, rule)
+        return _not_worse(figures.name, found, policy, rule, alike=comparison.grounds.rules >= 3)
     return _better(figures.name, found, policy, rule, _e_of(comparison, figures.name))
 
 
@@ -141,10 +141,12 @@ def _better(
     return Check(name, "unproven", f"Not settled: {wording}", _next(found, policy.alpha))
 
 
-def _not_worse(name: str, found: Combined, policy: Policy, rule: DecisionRule) -> Check:
+def _not_worse(
+    name: str, found: Combined, policy: Policy, rule: DecisionRule, *, alike: bool
+) -> Check:
     wanted = rule.wanted_e(policy.alpha)
     alpha = policy.alpha * rule.share if wanted is None else 1 / wanted
-    bound = found.bound(alpha)
+    bound = found.bound(alpha, alike=alike)
     wording = (
         f"{found.statement()} At worst {words.points(bound)} (one-sided"
         f" {100 * (1 - alpha):.3g} %, also where each task counts alike), the margin is"

@@ -28,7 +28,8 @@ def above_nothing(weighed: ComparisonFacts, policy: Policy, share: float) -> Che
     """
     figures = main(weighed, policy)
     pairs = weighed.pairs(figures.name)
-    if policy.goal != "better" or (pairs.weights is None and pairs.strata is None):
+    by_label = pairs.strata is not None and weighed.grounds.rules >= 3
+    if policy.goal != "better" or (pairs.weights is None and not by_label):
         return None
     labels, level = labels_of(pairs, weighed.grounds.clusters), 1 - 2 * policy.alpha * share
     bound, method = gain_interval(pairs, labels, level=level)[2:]

@@ -5,6 +5,7 @@ examples do, and a version that loses the margin is promoted about once in twent
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from promptops.analysis import intervals
 from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.analysis.decide import decide
+from promptops.analysis.facts import RULES
 from promptops.policy import Guardrail, Policy
 
 NOT_WORSE = Policy(goal="not_worse")
@@ -43,7 +45,7 @@ def test_a_few_pairs_do_not_make_single_examples_certain() -> None:
     assert figures.low is not None
     assert figures.bound == pytest.approx(tango, abs=1e-4)
     assert figures.bound < figures.low
-    assert figures.method == "clustered t; Tango for the bound"
+    assert figures.interval_method == "clustered t; Tango for the bound"
     assert decide(compared(lost, PAIRED), NOT_WORSE).decision == "inconclusive"
     more = [*lost, *[0.0] * 100]
     assert decide(compared(more, [*PAIRED, *[1] * 100]), NOT_WORSE).decision == "promote"
@@ -76,3 +78,13 @@ def test_a_loss_of_the_margin_is_promoted_once_in_twenty(sizes: list[int], alike
         if number < 10:
             assert decide(found, guarded).decision == decision
     assert hits <= 14  # of 7.5 expected: once in a hundred
+
+
+def test_a_bundle_of_before_has_the_bound_that_it_had() -> None:
+    lost = [-1.0 if i in (20, 60) else 0.0 for i in range(104)]
+    now = compared(lost, PAIRED)
+    before = compare(
+        now.candidate, now.baseline, grounds=replace(now.grounds, rules=RULES - 1)
+    ).primary
+    assert before.bound == before.low == now.primary.low
+    assert before.interval_method == "clustered t"

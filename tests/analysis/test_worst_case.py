@@ -11,6 +11,7 @@ from promptops.analysis.arms import Arm, Outcomes
 from promptops.analysis.clustered import clustered_mean
 from promptops.analysis.compare import ComparisonContext, ComparisonFacts, compare
 from promptops.analysis.decide import decide
+from promptops.analysis.facts import RULES
 from promptops.analysis.first_deployment import decide_first
 from promptops.analysis.recompute import make_evidence, recompute
 from promptops.policy import Guardrail, Policy
@@ -102,7 +103,7 @@ def test_the_bundle_recomputes_the_worst_case() -> None:
     """The check is a figure of the evidence like any other."""
     comparison = versus([1] * 99 + [None], [0] * 40 + [1] * 60)
     evidence = make_evidence(comparison, decide(comparison))
-    assert evidence.rule["rules"] == 2
+    assert evidence.rule["rules"] == RULES
     assert all(figure.same for figure in recompute(evidence))
 
 
