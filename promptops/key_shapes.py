@@ -92,13 +92,15 @@ def _foreign(*words: str) -> str:
 
 
 _FOREIGN = _foreign("contraseña", "пароль", "密码", "密碼", "パスワード", "비밀번호")
+# not a key, but the number of a form or a payment: "Prior authorization: PA-2024-0012345"
+_NUMBER = r"[^a-z0-9]{1,8}[a-z]{0,2}[-#]{0,2}\d[\d\-]{0,60}(?![\w.~+/=\-])"
 _PASSWORDS = r"(?:passw(?:or)?d|passwort|kennwort|pwd)"
 _NAMES = (
     rf"(?:api[-_ ]?key|secret(?:[-_ ]?(?:access[-_ ]?)?key)?|passw(?:or)?d|passphrase"
     r"|access[-_]?token|auth[-_]?token|refresh[-_]?token|client[-_]?secret|private[-_]?key"
     r"|(?:account|shared[-_]?access|encryption|signing|master|subscription|license|storage)[-_]?key"
     r"|(?:api|secret|session|security|bot|id|ci|deploy|server|user|push|app)[-_]token"
-    rf"|authorization|credentials?|passwort|kennwort|mot de passe|contrasena|senha"
+    rf"|authorization(?!{_NUMBER})|credentials?|passwort|kennwort|mot de passe|contrasena|senha"
     rf"|{_FOREIGN}"
     r"|[-_](?:auth|pass|pat|pwd|pw|secret))"
 )

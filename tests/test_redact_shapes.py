@@ -407,6 +407,9 @@ def test_other_variables_are_left_alone(name: str) -> None:
         "sk-learn pipelines, hf_hub_download, npm_config_registry",
         "https://example.org/a@b and mail to ann@example.org",
         "basic understanding of authorization: see the manual",
+        "Prior authorization: PA-2024-0012345 was denied",
+        '{"authorization": "123456789012345"}',
+        "Authorization #: A1234567890123.",
         "see https://docs.example.org/?key=short&page=2",
     ],
 )
