@@ -6,14 +6,19 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Callable
-from functools import partial
+import zipfile
+from collections.abc import Callable, Iterator
 from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..markup import plain
 from . import api_page, command_page
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 __all__ = ["help_"]
 
@@ -46,14 +51,24 @@ _MADE = {"api": ("API", api_page.page), "command-line": ("Command line", command
 
 def _pages() -> dict[str, Callable[[], str]]:
     """Page -> what reads it."""
-    folder = files("promptops") / "guide"
     pages: dict[str, Callable[[], str]] = {
-        entry.name.removesuffix(".md"): partial(entry.read_text, encoding="utf-8")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".md")
+        name: text.__str__ for name, text in _texts(files("promptops") / "guide")
     }
     made = {name: make for name, (_, make) in _MADE.items()}
     return dict(sorted({**pages, **made}.items()))
+
+
+def _texts(folder: Traversable) -> Iterator[tuple[str, str]]:
+    """The pages: in an archive in the installed package, in a checkout the files themselves."""
+    archive = folder / "pages.zip"
+    if archive.is_file():
+        with archive.open("rb") as file, zipfile.ZipFile(file) as opened:
+            for name in opened.namelist():
+                yield Path(name).stem, opened.read(name).decode()
+        return
+    for entry in folder.iterdir():
+        if entry.name.endswith(".md"):
+            yield Path(entry.name).stem, entry.read_text(encoding="utf-8")
 
 
 def _lead(text: str) -> str:
