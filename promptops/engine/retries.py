@@ -2,9 +2,10 @@
 
 Whatever the model does, `ask` returns one run with at most one failure class of `FAILURES`, and
 every attempt that was sent. Transient failures are tried again after full jitter (1 s doubling to
-60 s) or what Retry-After asks, within the attempts and the total time allowed; a wait that would
-end after the deadline is not begun. A question whose attempts may have been billed four times is
-given up: its answer would be paid for again. Nothing else is retried.
+60 s) or what Retry-After asks (less than a second is believed four times), within the attempts and
+the total time allowed; a wait that would end after the deadline is not begun. A question whose
+attempts may have been billed four times is given up: its answer would be paid for again. Nothing
+else is retried.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ from .stop_signal import Stop
 __all__ = ["Caller", "Limits", "NotAsked", "Provenance", "Question", "may_be_billed"]
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+# attempts after which a Retry-After of less than a second is no longer believed, and the longest
+# wait in its place
+BELIEVED, LONGEST_UNBELIEVED_S = 4, 16.0
 MOST_PAID = 4  # attempts of one question that may be on the bill though no answer came
 
 
@@ -274,12 +278,19 @@ class Caller:
             wait += self.rng.uniform(
                 0.0, 0.05 + 0.1 * min(wait, 10.0)
             )  # so that all do not come back in one moment
+            if wait < FIRST_WAIT_S:  # such a promise may be kept a few times
+                wait = max(wait, self._jitter(tried - BELIEVED, LONGEST_UNBELIEVED_S))
         else:
-            wait = self.rng.uniform(0.0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (tried - 1)))
+            wait = self._jitter(tried, LONGEST_WAIT_S)
         deadline = self.limits.deadline_s
         if deadline is not None and asked.last_end + wait >= asked.began + deadline:
             return None
         return wait
+
+    def _jitter(self, tried: int, longest_s: float) -> float:
+        """A wait after so many attempts, 0 after none."""
+        most = min(longest_s, FIRST_WAIT_S * 2.0 ** (tried - 1))
+        return self.rng.uniform(0.0, most) if tried > 0 else 0.0
 
     def _enough(self, attempts: list[Attempt]) -> bool:
         limits, refused = self.limits, sum(each.failure == "rate_limit" for each in attempts)
