@@ -15,7 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..canonical import canonical
 from ..failure_classes import FAILURES
+from ..key_shapes import HIDDEN
+from ..redact import Redactor
 from ..run import Run
 from ..scorers.case import Case, Scorer
 from ..scoring.score_phase import Judgement, ScorePhase
@@ -62,6 +65,7 @@ class StudyScoring:
         self._store, self._dataset = store, dataset
         self._primary = scorers[0].name if scorers else ""
         self.losses = Losses(arms - 1)
+        self._redactor = Redactor()
         self._now = ScorePhase(
             [scorer for scorer in scorers if not scorer.remote and scorer.against is None]
         )
@@ -82,13 +86,15 @@ class StudyScoring:
         )  # judgements that nobody gave, and why: they are not recorded, so that the next run asks
         self._due = self._judged = 0  # pairs of an answer and a scorer: to be judged, and judged
 
-    def take(self, placed: Iterable[tuple[Place, Run]]) -> None:
-        """Score these now, as far as that needs no waiting."""
+    def take(self, placed: Iterable[tuple[Place, Run]], *, recorded: bool = False) -> None:
+        """Score these now, as far as that needs no waiting. recorded: as they are in the store."""
         if self._late or self._against:
             placed = list(placed)
             for place, run in placed:
                 self._waiting.setdefault(run.id, []).append(place)
         if self._now.scorers:
+            if recorded:
+                placed = [each for each in placed if not self._lacks_a_secret(*each)]
             once = self._placed(placed)
             self._due += len(once) * len(self._now.scorers)
             before = self._now.judged
@@ -103,8 +109,23 @@ class StudyScoring:
             for start in range(0, len(runs), _AT_ONCE):
                 part = runs[start : start + _AT_ONCE]
                 self.take(
-                    [(place, run) for run in part if run.scorable for place in places[run.id]]
+                    [(place, run) for run in part if run.scorable for place in places[run.id]],
+                    recorded=True,
                 )
+
+    def _lacks_a_secret(self, place: Place, run: Run) -> bool:
+        """Whether an answer was recorded without a secret of its example, which may be all."""
+        if HIDDEN not in (run.output or ""):
+            return False
+        example = canonical(self._dataset.examples[place[1]].document())
+        if self._redactor(example) == example:
+            return False  # the model itself wrote this
+        self.open += 1
+        self.why = (
+            f"answers that were recorded without a secret of their example ({HIDDEN}) cannot be"
+            " scored by a scorer that is new; fresh=True asks again."
+        )
+        return True
 
     async def finish(self) -> None:
         """Score what had to wait, portion by portion, each recorded as it comes. After `stop` no

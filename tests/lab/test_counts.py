@@ -14,7 +14,7 @@ from promptops.engine.sweep import Sweep
 from promptops.errors import Refused
 from promptops.lab import Dataset, Lab, Study
 from promptops.models.scripted import ScriptedModel
-from promptops.scorers import equals, scorer
+from promptops.scorers import equals, exact, scorer
 from promptops.scoring.score_phase import ScorePhase
 
 ROWS = [{"id": f"e{number}", "x": str(number), "expected": "yes"} for number in range(10)]
@@ -132,3 +132,34 @@ def test_where_golden_answers_are_missing_nobody_is_sent_to_ask_again(lab: Lab) 
         assert "Next: every answer is there: `study.scores()` says why" in each
     with pytest.raises(Refused, match="Next: every answer is there"):
         lab.promote(second, env="prod", study=study)
+
+
+def test_an_answer_that_was_recorded_without_a_secret_is_judged_by_no_new_scorer(
+    make_lab: Callable[..., Lab],
+) -> None:
+    """A scorer added later had found 0 of 20 where all were right, since the key was hidden in what
+    was recorded. An answer in which the model itself wrote the word is judged.
+    """
+    key = "sk-proj-" + "Ab3dEf6hIj9kLmN0pQrStUvWx1234567890zZ"
+    answers = {"key": key, "word": "[redacted]"}
+    lab = make_lab(
+        models={"m": ScriptedModel(lambda r: answers[r["messages"][-1]["content"]], label="m")}
+    )
+    version = lab.prompt("p").save("{{q}}", model="m")
+
+    def studied(what: str, *scorers: Any, **options: Any) -> Study:
+        rows = [{"q": what, "number": n, "expected": answers[what]} for n in range(20)]
+        study = lab.evaluate([version], rows, [*scorers], name=what, **options)
+        assert isinstance(study, Study)
+        return study
+
+    for what in answers:
+        assert studied(what, equals()).scores().value.tolist() == [1.0] * 20
+    with pytest.warns(UserWarning, match="recorded without a secret"):
+        later = studied("key", equals(), exact())
+    assert later.status == "stopped"
+    assert set(later.scores().value) == {1.0}
+    assert "exact(expected)" not in set(later.scores().scorer)
+    asked = studied("key", equals(), exact(), fresh=True).scores()
+    assert set(asked[asked.scorer == "exact(expected)"].value) == {1.0}
+    assert set(studied("word", equals(), exact()).scores().value) == {1.0}
