@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from codecs import getincrementaldecoder
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -133,11 +134,20 @@ def is_live_file(path: Path) -> bool:
         return False
     if _OURS.search(head) or b'"resourceSpans"' in head:
         return True
-    if head.lstrip().startswith((b"{", b"[")):
+    is_log = bool(_LOG_NAME.search(path.name))
+    if head.lstrip().startswith((b"{", b"[")) and not (is_log and len(head) == _HEAD):
         return False
     if len(head) < _HEAD:
-        return bool(_LOG_NAME.search(path.name))
+        return is_log and _is_text(head)
     return next(iter(LiveLines(path, LIVE_TABLES)), None) is not None
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether this is a text as logs are read, and not UTF-16 or packed in a way not known here."""
+    try:
+        return "\0" not in getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
 
 
 def _head(file: IO[bytes]) -> bytes:

@@ -194,3 +194,35 @@ def test_a_log_that_was_rotated_just_now_holds_no_call_yet(tmp_path: Path, text:
     store = Store(tmp_path / "store")
     assert take_file(store, packed).rows == 0
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("app.log.2.zst", b"\x28\xb5\x2f\xfd\x04\x58\x81\x05\x00"),
+        ("app.log.2.lz4", b"\x04\x22\x4d\x18\x64\x40\xa7"),
+        ("app.log", lines(0, 3).decode().encode("utf-16")),
+        ("app.log", lines(0, 3).decode().encode("utf-16-le")),
+    ],
+)
+def test_a_log_that_cannot_be_read_is_not_one_without_calls(
+    tmp_path: Path, name: str, data: bytes
+) -> None:
+    """800 calls in app.log.2.zst had been "0 live rows read" with exit code 0, until logrotate
+    removed them.
+    """
+    log = tmp_path / name
+    log.write_bytes(data)
+    assert not is_live_file(log)
+
+
+def test_a_log_of_json_is_known_by_its_first_call_however_late(tmp_path: Path) -> None:
+    """Of an application that logs JSON, or as Docker keeps it; an export has another name."""
+    quiet = b'{"event": "started", "level": "info"}\n' * 4_000
+    log, export = tmp_path / "app.log.1", tmp_path / "results.jsonl"
+    for path in (log, export):
+        path.write_bytes(quiet + lines(0, 3))
+    assert is_live_file(log)
+    assert not is_live_file(export)
+    log.write_bytes(quiet)
+    assert not is_live_file(log)
