@@ -237,7 +237,7 @@ def gain_interval(
     if pairs.strata is not None and rules >= 3:
         plain = replace(pairs, strata=None)
         within = None if labels is None else gain_interval(plain, labels, level=level)
-        return by_label(pairs, within, level)
+        return by_label(pairs, labels, within, level)
     if labels is not None:
         grouped = clustered_mean(d, labels, level=level, form=_form(rules))
         low, high = grouped.interval or (None, None)

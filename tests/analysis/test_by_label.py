@@ -87,3 +87,26 @@ def test_a_version_at_the_limit_is_promoted_once_in_twenty(goal: str, rare: int)
         changes = {"common": (200 - rare, won, 0), "rare": (rare, 0, int(rng.binomial(rare, 0.1)))}
         hits += decide(compared(changes), policy).decision == "promote"
     assert hits <= 14  # of 7.5 expected: once in a hundred
+
+
+def test_clusters_make_a_label_as_uncertain_as_they_are() -> None:
+    """A loss of the margin on both labels, in pairs alike, was promoted in 11 % of the studies."""
+    rng, hits = np.random.default_rng(7), 0
+    clusters = {f"{label}{i}": f"{label}{i // 2}" for label in "ab" for i in range(100)}
+    for _ in range(200):
+        lost = np.repeat(rng.random(100) < 0.05, 2)
+        golden = {name: (name[0],) for name in clusters}
+        new = dict(zip(clusters, (1.0 - lost).tolist(), strict=True))
+        arms = [
+            Arm(
+                name,
+                name,
+                {"equals(expected)": Outcomes.of({k: [v] for k, v in held.items()})},
+                answers={k: k[0] if v else "other" for k, v in held.items()},
+            )
+            for name, held in (("new", new), ("old", dict.fromkeys(clusters, 1.0)))
+        ]
+        grounds = ComparisonContext(labels=GoldenLabels(golden), clusters=clusters)
+        found = compare(*arms, grounds=grounds, primary=BALANCED)
+        hits += decide(found, NOT_WORSE).decision == "promote"
+    assert hits <= 17  # of 10 expected: once in a hundred
