@@ -249,7 +249,7 @@ def gain_interval(
         if low is None or grouped.se is None:
             return None, None, None, "none"
         bound, method = low, "clustered t"
-        if rules >= 3 and pairs.binary and pairs.repeats == 1:
+        if rules >= 3 and pairs.binary:
             bound = clustered_bound(pairs, low, grouped.se, level)
             method += "; Tango for the bound" if bound < low else ""
         return low, high, bound, method

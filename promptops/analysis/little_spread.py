@@ -28,12 +28,12 @@ def constant(pairs: Pairs, units: int, level: float) -> tuple[float, float, floa
 
 
 def clustered_bound(pairs: Pairs, low: float, se: float, level: float) -> float:
-    """The lower bound of a gain in 0/1 outcomes over clusters, from `low`, the end of its t
-    interval: no higher than Tango's at n / design effect (Kish), which is at least 1. Where few
-    examples were lost, t takes the spread of the losses that happened to be seen.
+    """The lower bound of a gain in 0/1 outcomes over clusters, also of repeats, from `low`, the end
+    of its t interval: no higher than Tango's at n / design effect (Kish), which is at least 1.
+    Where few examples were lost, t takes the spread of the losses that happened to be seen.
     """
     d, n, effect = pairs.d, pairs.n, _design_effect(pairs, se)
-    won, lost = int((d > 0).sum()) / effect, int((d < 0).sum()) / effect
+    won, lost = float(d[d > 0].sum()) / effect, -float(d[d < 0].sum()) / effect
     return min(low, intervals.tango_at(won, lost, n / effect, level=level)[0])
 
 
