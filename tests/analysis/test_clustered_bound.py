@@ -70,8 +70,8 @@ def test_where_many_changed_the_bound_is_that_of_t() -> None:
 def test_a_loss_of_the_margin_is_promoted_once_in_twenty(
     sizes: list[int], alike: float, repeats: int
 ) -> None:
-    """9 to 15 % of the studies had been, 12 to 23 % with repeats that agree; a guardrail holds in the
-    same way.
+    """9 to 15 % of the studies had been, 12 to 23 % with repeats that agree; it holds for a
+    guardrail in the same way.
     """
     rng, studies, hits = np.random.default_rng(len(sizes)), 150, 0
     place = np.repeat(np.arange(len(sizes)), sizes)
